@@ -1,0 +1,69 @@
+"""Gradients for serialized TensorFlow graphs: load a GraphDef, append what `tf.gradients` would, run and compare it.
+
+    graph = graphgrad.load("model.pb")
+    dW, db = graphgrad.gradients("loss", ["W", "b"], graph=graph)
+    graphgrad.evaluate(graph, [dW, db], {"x": batch})
+    graphgrad.save(graph, "with_grads.pb")
+
+Nothing is imported before it is used: gradients load no kernels, evaluation loads no gradient rules.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from graphgrad.coverage import coverage
+    from graphgrad.diff import diff
+    from graphgrad.differentiate import Differentiation, differentiate, gradients
+    from graphgrad.errors import GraphGradError
+    from graphgrad.formats.graphdef import load, save
+    from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+    from graphgrad.runtime.plan import compile, evaluate
+
+_WHERE = {
+    "load": "formats.graphdef",
+    "save": "formats.graphdef",
+    "gradients": "differentiate",
+    "differentiate": "differentiate",
+    "Differentiation": "differentiate",
+    "compile": "runtime.plan",
+    "evaluate": "runtime.plan",
+    "diff": "diff",
+    "coverage": "coverage",
+    "Graph": "graph",
+    "IndexedSlices": "graph",
+    "Operation": "graph",
+    "Tensor": "graph",
+    "GraphGradError": "errors",
+}
+
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'graphgrad' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"graphgrad.{_WHERE[name]}"), name)
+    setattr(sys.modules[__name__], name, value)
+    return value
+
+
+class _Face(types.ModuleType):
+    """`graphgrad.gradients` and `graphgrad.diff` stay functions when the submodules of these names are imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _WHERE and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,112 @@
+"""Attribute values between files and Python: AttrValue messages on one side, plain hashable values on the other.
+
+Types are `DType`, shapes tuples with None for an unknown dimension (None for an unknown rank), strings `str` where
+they are UTF-8 and `bytes` where not, lists tuples; tensors and functions stay messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphgrad import dtypes
+from graphgrad.schema import graph_pb2
+
+Shape = tuple[int | None, ...] | None
+
+
+def decode_shape(shape: graph_pb2.TensorShapeProto) -> Shape:
+    """A TensorShapeProto as a tuple."""
+    if shape.unknown_rank:
+        return None
+    return tuple(None if d.size < 0 else d.size for d in shape.dim)
+
+
+def encode_shape(shape: Shape, into: graph_pb2.TensorShapeProto) -> None:
+    """Writes a tuple into an empty TensorShapeProto."""
+    if shape is None:
+        into.unknown_rank = True
+        return
+    for size in shape:
+        into.dim.add().size = -1 if size is None else size
+
+
+def _decode_string(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _decode_list(value: graph_pb2.AttrValue.ListValue) -> tuple[Any, ...]:
+    if value.i:
+        return tuple(value.i)
+    if value.s:
+        return tuple(map(_decode_string, value.s))
+    if value.type:
+        return tuple(map(dtypes.by_enum, value.type))
+    if value.shape:
+        return tuple(map(decode_shape, value.shape))
+    return tuple(value.f) or tuple(value.b) or tuple(value.func) or tuple(value.tensor)
+
+
+_DECODE = {
+    "i": lambda a: a.i,
+    "b": lambda a: a.b,
+    "f": lambda a: a.f,
+    "s": lambda a: _decode_string(a.s),
+    "type": lambda a: dtypes.by_enum(a.type) if a.type else None,
+    "shape": lambda a: decode_shape(a.shape),
+    "list": lambda a: _decode_list(a.list),
+    "tensor": lambda a: a.tensor,
+    "func": lambda a: a.func,
+    "placeholder": lambda a: a.placeholder,
+    None: lambda a: None,
+}
+
+
+def decode(attr: graph_pb2.AttrValue) -> Any:
+    """The Python value of an AttrValue; None where it holds nothing."""
+    return _DECODE[attr.WhichOneof("value")](attr)
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def encode(kind: str, value: Any) -> graph_pb2.AttrValue:
+    """The AttrValue of a Python value, for an attribute whose OpDef type is `kind`."""
+    attr = graph_pb2.AttrValue()
+    if kind.startswith("list("):
+        _encode_list(kind[5:-1], value, attr.list)
+    elif kind == "int":
+        attr.i = value
+    elif kind == "bool":
+        attr.b = value
+    elif kind == "float":
+        attr.f = value
+    elif kind == "string":
+        attr.s = _bytes(value)
+    elif kind == "type":
+        attr.type = value.enum
+    elif kind == "shape":
+        attr.shape.SetInParent()
+        encode_shape(value, attr.shape)
+    elif kind == "tensor":
+        attr.tensor.CopyFrom(value)
+    else:
+        attr.func.CopyFrom(value)
+    return attr
+
+
+def _encode_list(kind: str, values: Any, into: graph_pb2.AttrValue.ListValue) -> None:
+    into.SetInParent()
+    if kind == "shape":
+        for shape in values:
+            encode_shape(shape, into.shape.add())
+    elif kind == "type":
+        into.type.extend(dtype.enum for dtype in values)
+    elif kind == "string":
+        into.s.extend(map(_bytes, values))
+    else:
+        field = {"int": into.i, "float": into.f, "bool": into.b, "func": into.func, "tensor": into.tensor}[kind]
+        field.extend(values)

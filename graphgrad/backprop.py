@@ -1,0 +1,174 @@
+"""The reverse pass: appends to a graph the operations that compute the gradients of ys with respect to xs.
+
+It knows no operation by name: it marks what lies between xs and ys, walks back over it, asks each operation's
+gradient rule and sums what arrives, in the order and with the node names of `tf.gradients`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from graphgrad import registry
+from graphgrad.dtypes import resource
+from graphgrad.errors import MissingGradientError
+from graphgrad.frontier import Frontier
+from graphgrad.functions import GraphBuilder
+from graphgrad.graph import IndexedSlices, Operation, Tensor
+
+Gradient = Tensor | IndexedSlices | None
+
+AGGREGATION_METHODS = ("default", "add-n", "experimental-tree", "experimental-accumulate-n")
+_TREES = AGGREGATION_METHODS[2:]
+
+
+class _Missing:
+    """Stands for the gradient that an operation without a rule would have passed on."""
+
+
+_MISSING: Any = _Missing()
+
+
+class ReversePass:
+    """One call of `gradients`. After `run`, `received` holds what arrived at each operation's outputs."""
+
+    def __init__(self, g: GraphBuilder, frontier: Frontier, *, gate: bool, aggregation: str, colocate: bool, through: bool):
+        self.g, self.frontier = g, frontier
+        self.gate, self.aggregation, self.colocate, self.through = gate, aggregation, colocate, through
+        self.received: dict[Operation, list[Any]] = {}
+        self.missing: list[Operation] = []
+        self.awaits = frontier.awaited_gradients()
+
+    def run(self, ys: Sequence[Tensor], seeds: Sequence[Tensor | IndexedSlices]) -> None:
+        """Walks back from ys. Raises MissingGradientError naming every operation on the way that has no rule."""
+        for y, seed in zip(ys, seeds, strict=True):
+            self._receive(y, seed)
+        stops = self.frontier.stops(self.awaits)
+        ready = deque(op for op in dict.fromkeys(y.op for y in ys) if op in self.awaits and not self.awaits[op])
+        while ready:
+            op = ready.popleft()
+            if self.colocate:
+                with self.g.colocate_with(op):
+                    self._visit(op, op in stops)
+            else:
+                self._visit(op, op in stops)
+            self._release(op, ready)
+        if self.missing:
+            raise self._missing_error()
+
+    def gradient(self, x: Tensor) -> Gradient:
+        """What the pass found for x: its gradient, or None."""
+        received = self.received.get(x.op)
+        if received is None or isinstance(received[x.index], list):
+            return None
+        return received[x.index]
+
+    def _receive(self, tensor: Tensor, gradient: Any) -> None:
+        received = self.received.get(tensor.op)
+        if received is None:
+            received = self.received[tensor.op] = [[] for _ in tensor.op.outputs]
+        received[tensor.index].append(gradient)
+
+    def _visit(self, op: Operation, stopped: bool) -> None:
+        received = self.received.get(op)
+        if received is None:
+            return
+        for i, summands in enumerate(received):
+            received[i] = self._aggregate(op, summands)
+        if stopped or not op.inputs or all(dz is None for dz in received):
+            return
+        gradients = self._ask_rule(op, received)
+        if gradients is None:
+            return
+        for tensor, gradient in zip(op.inputs, gradients, strict=True):
+            if gradient is None:
+                continue
+            if isinstance(gradient, Tensor) and tensor.dtype is not resource:
+                gradient.shaped_like(tensor)
+            self._receive(tensor, gradient)
+
+    def _aggregate(self, op: Operation, summands: list[Any]) -> Any:
+        if len(summands) < 2:
+            return summands[0] if summands else None
+        if any(s is _MISSING for s in summands):
+            return _MISSING
+        if all(isinstance(s, Tensor) for s in summands):
+            if self.aggregation not in _TREES:
+                return self.g.add_n_by_device(summands)
+            with self.g.name_scope(op.name + "_gradient_sum"):
+                total = summands[0]
+                for summand in summands[1:]:
+                    total = self.g.AddN([total, summand])
+                return total
+        if any(isinstance(s, Tensor) for s in summands):
+            return self.g.AddN(summands)
+        return self._join_slices(summands)
+
+    def _join_slices(self, summands: list[IndexedSlices]) -> IndexedSlices:
+        g, indices = self.g, [s.indices for s in summands]
+        if len({t.dtype for t in indices}) > 1:
+            indices = [g.widen_index(t) for t in indices]
+        values = g.concat([s.values for s in summands], axis=0)
+        return IndexedSlices(values, g.concat(indices, axis=0), summands[0].dense_shape)
+
+    def _ask_rule(self, op: Operation, received: list[Any]) -> Sequence[Any] | None:
+        rule = self._rule(op)
+        if rule is None:
+            return None
+        if rule is registry.UNKNOWN:
+            self.missing.append(op)
+        if self.missing:
+            return [_MISSING if t.dtype is None or t.dtype.is_trainable else None for t in op.inputs]
+        g = self.g
+        output_gradients = list(received)
+        for i, dz in enumerate(output_gradients):
+            if dz is None and (dtype := op.outputs[i].dtype) is not None and dtype.is_trainable:
+                output_gradients[i] = g.zeros_for(op.outputs[i])
+        outer = g.scope
+        g.scope = g.graph.name_authority.unique(f"{outer}{op.name}_grad") + "/"
+        try:
+            gradients = rule(g, op, *output_gradients)
+            if not isinstance(gradients, (list, tuple)):
+                gradients = [gradients]
+            if len(gradients) != len(op.inputs):
+                raise AssertionError(f"the rule of {op.type} gave {len(gradients)} gradients for {len(op.inputs)} inputs")
+            if self.gate and sum(x is not None for x in gradients) > 1:
+                with g.anywhere():
+                    gradients = g.tuple(gradients)
+        finally:
+            g.scope = outer
+        return gradients
+
+    def _rule(self, op: Operation) -> Any:
+        op_type = op.get("_gradient_op_type")
+        if op_type is not None:
+            rule = registry.gradient_rule(op_type)
+            if rule is not registry.UNKNOWN or not self.through:
+                return rule
+        return registry.gradient_rule(op.type)
+
+    def _release(self, op: Operation, ready: deque[Operation]) -> None:
+        awaits = self.awaits
+        for tensor in op.inputs:
+            producer = tensor.op
+            if producer in awaits:
+                awaits[producer] -= 1
+                if not awaits[producer]:
+                    ready.append(producer)
+
+    def _missing_error(self) -> MissingGradientError:
+        missing, lines = [], []
+        for op in self.missing:
+            path = self.frontier.path_through(op)
+            custom = op.get("_gradient_op_type")
+            missing.append({"op": op.type, "node": op.name, "path": [p.name for p in path], "custom_gradient": custom})
+            way = f"on the way from {path[0].name + ':0'!r} to {path[-1].name + ':0'!r}"
+            if custom is not None:
+                lines.append(
+                    f"the custom gradient {custom!r} of {op.type} node {op.name!r} {way} was Python code that the file does "
+                    "not hold (--custom-gradients through differentiates what the graph computes)"
+                )
+            else:
+                lines.append(f"no gradient for op type {op.type!r} (node {op.name!r}) {way}")
+        return MissingGradientError("; ".join(lines), missing)

@@ -1,0 +1,243 @@
+"""The builder: `g.OpType(inputs..., attr=value)` makes the node of any of TensorFlow's public ops.
+
+It infers type attributes and list lengths, fills in defaults, turns Python values into constants and names the node
+in the current scope, all from the op's signature; there is no wrapper per op. `GraphBuilder` adds TensorFlow's
+Python functions in lower case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from graphgrad import constants, dtypes, opdefs
+from graphgrad.dtypes import DType
+from graphgrad.errors import ArgumentError, DtypeError
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+
+
+class _Controller:
+    """One `control_dependencies` block: what new nodes wait for, and the nodes that already do."""
+
+    def __init__(self, waits_for: list[Operation]):
+        self.waits_for = waits_for
+        self.seen: set[Operation] = set()
+
+
+class OpBuilder:
+    """Appends operations to a graph inside the current scope, device, colocation and control dependencies."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.scope = ""
+        self._controllers: list[_Controller] = []
+        self._classes: tuple[str, ...] = ()
+        self._device = ""
+
+    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+        signature = opdefs.signature(op_type) if op_type[:1].isupper() else None
+        if signature is None:
+            raise AttributeError(f"TensorFlow has no op {op_type!r}")
+
+        def build(*inputs: Any, name: str | None = None, **attrs: Any) -> Any:
+            return self._results(signature, self._add(signature, inputs, attrs, name))
+
+        build.__name__ = op_type
+        setattr(self, op_type, build)
+        return build
+
+    def op(self, op_type: str, *inputs: Any, name: str | None = None, **attrs: Any) -> Operation:
+        """Like `g.OpType(...)`, and gives back the operation instead of its outputs."""
+        signature = opdefs.signature(op_type)
+        if signature is None:
+            raise ArgumentError(f"TensorFlow has no op {op_type!r}")
+        return self._add(signature, inputs, attrs, name)
+
+    # ------------------------------------------------------------------ scopes
+    @contextmanager
+    def name_scope(self, name: str) -> Iterator[str]:
+        """Opens a scope below the current one, made unique; yields it with its closing slash."""
+        outer = self.scope
+        self.scope = self.graph.name_authority.unique(outer + name) + "/"
+        try:
+            yield self.scope
+        finally:
+            self.scope = outer
+
+    @contextmanager
+    def in_scope(self, scope: str) -> Iterator[None]:
+        """Goes (back) into exactly this scope."""
+        outer, self.scope = self.scope, scope
+        try:
+            yield
+        finally:
+            self.scope = outer
+
+    @contextmanager
+    def control_dependencies(self, ops: Iterable[Operation | Tensor]) -> Iterator[None]:
+        """New nodes wait for these, unless an input of theirs already does."""
+        waits_for = [item.op if isinstance(item, Tensor) else item for item in ops]
+        self._controllers.append(_Controller(list(dict.fromkeys(waits_for))))
+        try:
+            yield
+        finally:
+            self._controllers.pop()
+
+    @contextmanager
+    def colocate_with(self, op: Operation, ignore_existing: bool = False) -> Iterator[None]:
+        """New nodes carry the `_class` of `op` (or name it), and its device."""
+        outer = self._classes, self._device
+        existing = () if ignore_existing else self._classes
+        self._classes = tuple(sorted({*existing, *colocation_classes(op)}))
+        self._device = op.device or self._device
+        try:
+            yield
+        finally:
+            self._classes, self._device = outer
+
+    @contextmanager
+    def anywhere(self, device: str = "") -> Iterator[None]:
+        """New nodes carry no colocation, and this device or none."""
+        outer, self._classes, self._device = (self._classes, self._device), (), device
+        try:
+            yield
+        finally:
+            self._classes, self._device = outer
+
+    # ------------------------------------------------------------------ nodes
+    def _add(self, signature: opdefs.Signature, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None) -> Operation:
+        if len(inputs) != len(signature.inputs):
+            raise ArgumentError(f"{signature.name} takes {len(signature.inputs)} inputs, got {len(inputs)}")
+        op = Operation(self.graph, self._node_name(name or signature.name), signature.name, self._device, None)
+        flat: list[Tensor] = []
+        for arg, value in zip(signature.inputs, inputs, strict=True):
+            if arg.number_attr or arg.type_list_attr:
+                flat.extend(self._list_input(signature, op.name, arg, value, attrs))
+            else:
+                flat.append(self._input(signature, op.name, arg, value, attrs))
+        op._inputs, op._controls = flat, self._controls_for(flat) if self._controllers else []
+        op._attrs = self._complete(signature, attrs, op.name)
+        if self._classes:
+            op._attrs["_class"] = self._classes
+        self.graph.append(op)
+        for controller in self._controllers:
+            controller.seen.add(op)
+        return op
+
+    def _node_name(self, name: str) -> str:
+        """A scope with its closing slash is taken as the node's name, which it reserved; else a unique name is made."""
+        return name[:-1] if name[-1] == "/" else self.graph.name_authority.unique(self.scope + name)
+
+    def _input(self, signature: opdefs.Signature, name: str, arg: opdefs.Arg, value: Any, attrs: dict[str, Any]) -> Tensor:
+        wanted = arg.dtype or attrs.get(arg.type_attr)
+        if not isinstance(value, Tensor):
+            if value is None:
+                raise ArgumentError(f"input {arg.name!r} of {signature.name} node {name!r} is None")
+            dtype = wanted
+            if dtype is None and (default := signature.attrs[arg.type_attr].default) is not opdefs.REQUIRED:
+                dtype = default
+            with self.in_scope(name + "/"):
+                value = self.convert(value, dtype, arg.name)
+        if arg.type_attr and wanted is None:
+            attrs[arg.type_attr] = value.dtype
+        elif wanted is not value.dtype and value.dtype is not None:
+            raise DtypeError(
+                f"input {arg.name!r} of {signature.name} node {name!r} must be {wanted}, and {value.name} is {value.dtype}"
+            )
+        return value
+
+    def _list_input(self, signature: opdefs.Signature, name: str, arg: opdefs.Arg, values: Any, attrs: dict[str, Any]) -> list[Tensor]:
+        values = list(values)
+        if arg.type_list_attr:
+            attrs[arg.type_list_attr] = tuple(v.dtype for v in values)
+            return values
+        attrs[arg.number_attr] = len(values)
+        known = next((v.dtype for v in values if isinstance(v, Tensor)), None)
+        if arg.type_attr and arg.type_attr not in attrs and known is not None:
+            attrs[arg.type_attr] = known
+        tensors = []
+        for i, value in enumerate(values):
+            if not isinstance(value, Tensor):
+                with self.in_scope(name + "/"):
+                    value = self.convert(value, arg.dtype or attrs.get(arg.type_attr), f"{arg.name}_{i}")
+            tensors.append(self._input(signature, name, arg, value, attrs))
+        return tensors
+
+    def _complete(self, signature: opdefs.Signature, attrs: dict[str, Any], name: str) -> dict[str, Any]:
+        complete = {}
+        for key, definition in signature.attrs.items():
+            value = attrs.pop(key, definition.default)
+            if value is opdefs.REQUIRED:
+                raise ArgumentError(f"{signature.name} node {name!r} needs attribute {key!r}")
+            complete[key] = tuple(value) if isinstance(value, list) else value
+        if attrs:
+            raise ArgumentError(f"{signature.name} has no attribute {next(iter(attrs))!r}")
+        return complete
+
+    def _controls_for(self, inputs: list[Tensor]) -> list[Operation]:
+        producers = {t.op for t in inputs}
+        waits_for: dict[Operation, None] = {}
+        for controller in self._controllers:
+            if not producers & controller.seen:
+                waits_for.update((op, None) for op in controller.waits_for if op not in producers)
+        for op in waits_for:
+            if op.is_built:
+                op._attrs["_has_manual_control_dependencies"] = True
+        return list(waits_for)
+
+    def _results(self, signature: opdefs.Signature, op: Operation) -> Any:
+        """The outputs shaped as the signature says: a tensor, a list, a tuple of these, or the op without any."""
+        if not signature.outputs:
+            return op
+        outputs = iter(op.outputs)
+        results = [
+            [next(outputs) for _ in arg.dtypes(op)] if arg.is_list else next(outputs) for arg in signature.outputs
+        ]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def convert(self, value: Any, dtype: DType | None, name: str) -> Tensor:
+        """A Python value as a tensor: a Const, or a Pack where a list holds tensors."""
+        if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
+            return self.packed(value, name)
+        if isinstance(value, IndexedSlices):
+            return self.dense(value, name)
+        return self.constant(value, dtype, name=name)
+
+    def dense(self, slices: IndexedSlices, name: str | None = None) -> Tensor:
+        """The tensor an IndexedSlices stands for: its values summed into their rows."""
+        if slices.dense_shape is None:
+            raise ArgumentError(f"the sparse gradient {slices.name!r} has no dense shape, so it cannot be made dense")
+        return self.UnsortedSegmentSum(slices.values, slices.indices, slices.dense_shape[0], name=name)
+
+    def packed(self, values: Sequence[Any], name: str) -> Tensor:
+        """Packs scalars along a new first axis; numbers among them become constants of the tensors' dtype."""
+        dtype = next(v.dtype for v in values if isinstance(v, Tensor))
+        with self.name_scope(name) as scope:
+            tensors = [v if isinstance(v, Tensor) else self.constant(v, dtype, name=str(i)) for i, v in enumerate(values)]
+            return self.Pack(tensors, name=scope)
+
+    def constant(self, value: Any, dtype: DType | None = None, shape: tuple[int, ...] | None = None, name: str = "Const") -> Tensor:
+        """A Const of a number or nested lists of numbers. One number with a `shape` is repeated over it."""
+        flat, natural = constants.flatten(value)
+        if dtype is None:
+            dtype = _dtype_of(flat)
+        proto = constants.encode(flat, natural if shape is None else shape, dtype)
+        return self.op("Const", value=proto, dtype=dtype, name=name).outputs[0]
+
+
+def colocation_classes(op: Operation) -> tuple[str, ...]:
+    """The `loc:@` classes of an operation; its own name where it has none."""
+    classes = tuple(c for c in op.get("_class") or () if c.startswith("loc:@"))
+    return classes or (f"loc:@{op.name}",)
+
+
+def _dtype_of(flat: list[Any]) -> DType:
+    kinds = {type(v) for v in flat}
+    if kinds <= {bool} and kinds:
+        return dtypes.bool_
+    if kinds <= {int} and kinds:
+        return dtypes.int32 if all(-(2**31) <= v < 2**31 for v in flat) else dtypes.int64
+    if kinds <= {str, bytes} and kinds:
+        return dtypes.string
+    return dtypes.complex128 if complex in kinds else dtypes.float32

@@ -1,0 +1,75 @@
+"""One tree of errors. Each is also the builtin exception TensorFlow's documentation promises, and carries its exit code.
+
+    GraphGradError
+    ├── ArgumentError       (ValueError)    2   an option or argument that cannot be right
+    │   └── DtypeError      (TypeError)     2   a tensor of the wrong dtype
+    ├── NotAGraphTensorError(RuntimeError)  2   called on arrays instead of graph tensors
+    ├── ModelError          (ValueError)    3   a file that cannot be read, or a malformed graph
+    ├── MissingGradientError(LookupError)   4   operations on the path without a registered gradient
+    └── EvaluationError     (RuntimeError)  5   the interpreter cannot run, or failed while running
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ExitCode:
+    """What the process says to the shell; the contract fixes the numbers."""
+
+    DONE = 0
+    DIFFERENT = 1
+    USAGE = 2
+    MODEL = 3
+    NO_GRADIENT = 4
+    EVALUATION = 5
+    DEFECT = 70
+    INTERRUPTED = 130
+
+
+class GraphGradError(Exception):
+    """Base of every error a user can cause."""
+
+    exit_code = ExitCode.USAGE
+    details: dict[str, object] = {}
+
+
+class ArgumentError(GraphGradError, ValueError):
+    """An argument or option that cannot be right."""
+
+
+class DtypeError(GraphGradError, TypeError):
+    """A tensor or value whose dtype does not fit."""
+
+
+class NotAGraphTensorError(GraphGradError, RuntimeError):
+    """Arrays were given where tensors of a graph are meant."""
+
+
+class ModelError(GraphGradError, ValueError):
+    """A file that cannot be read or a graph that is malformed."""
+
+    exit_code = ExitCode.MODEL
+
+
+class MissingGradientError(GraphGradError, LookupError):
+    """One or more operations on the path have no registered gradient; `details["missing"]` lists them all."""
+
+    exit_code = ExitCode.NO_GRADIENT
+
+    def __init__(self, message: str, missing: list[dict[str, object]] | None = None):
+        super().__init__(message)
+        self.details = {"missing": missing or []}
+
+
+class EvaluationError(GraphGradError, RuntimeError):
+    """The interpreter cannot run the graph, or a kernel failed."""
+
+    exit_code = ExitCode.EVALUATION
+
+
+def did_you_mean(name: str, known: Iterable[str], limit: int = 3) -> str:
+    """' (did you mean ...?)' with the closest of the known names, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.6)
+    return f" (did you mean {', '.join(repr(c) for c in close)}?)" if close else ""

@@ -1,0 +1,403 @@
+"""The graph in memory: operations and tensors as thin views over a GraphDef, new operations appended behind.
+
+Invariant: what was read is never changed; everything that is added stands in `Graph.operations` behind it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from graphgrad import attributes, constants, names, opdefs
+from graphgrad.attributes import Shape
+from graphgrad.dtypes import DType
+from graphgrad.errors import ArgumentError, ModelError, NotAGraphTensorError, did_you_mean
+from graphgrad.schema import graph_pb2
+
+
+class Tensor:
+    """Output `index` of an operation. `dtype` is None where the op type is unknown and says nothing."""
+
+    __slots__ = ("op", "index", "dtype", "_shape_like")
+
+    def __init__(self, op: Operation, index: int, dtype: DType | None):
+        self.op, self.index, self.dtype = op, index, dtype
+        self._shape_like: Tensor | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.op.name}:{self.index}"
+
+    @property
+    def graph(self) -> Graph:
+        return self.op.graph
+
+    @property
+    def shape(self) -> Shape:
+        """The static shape: a tuple with None for unknown dimensions, or None for an unknown rank."""
+        return self.op.graph.inference.shape(self)
+
+    @property
+    def value(self) -> Any:
+        """What is statically known of a small integer or bool tensor: a `shapes.values.Value`, or None."""
+        return self.op.graph.inference.value(self)
+
+    def shaped_like(self, other: Tensor) -> None:
+        """Notes that this tensor has the shape of `other`, which may know more of it; looked at when first asked."""
+        if self._shape_like is not None:
+            self.op.graph.inference.shape(self)
+        if other is not self:
+            self._shape_like = other
+
+    def __repr__(self) -> str:
+        return f"<Tensor {self.name!r} shape={self.shape} dtype={self.dtype}>"
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise NotAGraphTensorError(f"{self.name} is a tensor of a graph and holds no numbers: use graphgrad.evaluate")
+
+    def __bool__(self) -> bool:
+        raise NotAGraphTensorError(f"{self.name} is a tensor of a graph; it has no truth value before it is run")
+
+    # TensorFlow's Python operators, with the node names they give.
+    def __add__(self, other: Any) -> Tensor:
+        return self.graph.build.AddV2(self, other, name="add")
+
+    def __radd__(self, other: Any) -> Tensor:
+        return self.graph.build.AddV2(other, self, name="add")
+
+    def __sub__(self, other: Any) -> Tensor:
+        return self.graph.build.Sub(self, other, name="sub")
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return self.graph.build.Sub(other, self, name="sub")
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self.graph.build.Mul(self, other, name="mul")
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return self.graph.build.Mul(other, self, name="mul")
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return self.graph.build.RealDiv(self, other, name="truediv")
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return self.graph.build.RealDiv(other, self, name="truediv")
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return self.graph.build.FloorDiv(self, other, name="floordiv")
+
+    def __mod__(self, other: Any) -> Tensor:
+        return self.graph.build.FloorMod(self, other, name="mod")
+
+    def __pow__(self, other: Any) -> Tensor:
+        return self.graph.build.Pow(self, other, name="pow")
+
+    def __neg__(self) -> Tensor:
+        return self.graph.build.Neg(self)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self.graph.build.Less(self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return self.graph.build.LessEqual(self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self.graph.build.Greater(self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self.graph.build.GreaterEqual(self, other)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return self.graph.build.getitem(self, key)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class IndexedSlices:
+    """A sparse gradient: `values[i]` belongs to row `indices[i]` of a tensor of `dense_shape` (may be None)."""
+
+    values: Tensor
+    indices: Tensor
+    dense_shape: Tensor | None
+
+    @property
+    def dtype(self) -> DType | None:
+        return self.values.dtype
+
+    @property
+    def op(self) -> Operation:
+        return self.values.op
+
+    @property
+    def graph(self) -> Graph:
+        return self.values.graph
+
+    @property
+    def name(self) -> str:
+        return self.values.name
+
+    @property
+    def shape(self) -> Shape:
+        """What the values of `dense_shape` say."""
+        from graphgrad.shapes.values import as_shape
+
+        return None if self.dense_shape is None else as_shape(self.dense_shape)
+
+
+class Operation:
+    """A node. Read from a file it decodes its message as it is asked; built here it holds plain values."""
+
+    __slots__ = ("graph", "name", "type", "device", "_node", "_attrs", "_inputs", "_controls", "_outputs", "facts")
+
+    def __init__(self, graph: Graph, name: str, op_type: str, device: str, node: graph_pb2.NodeDef | None):
+        self.graph, self.name, self.type, self.device = graph, name, op_type, device
+        self._node = node
+        self._attrs: dict[str, Any] = {}
+        self._inputs: list[Tensor] | None = None
+        self._controls: list[Operation] | None = None
+        self._outputs: list[Tensor] | None = None
+        self.facts: Any = None  # what static inference found, see shapes.inference
+
+    @property
+    def signature(self) -> opdefs.Signature | None:
+        return opdefs.signature(self.type)
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The data inputs, in order. Raises ModelError where one does not exist."""
+        if self._inputs is None:
+            self._resolve_inputs()
+        return self._inputs  # type: ignore[return-value]
+
+    @property
+    def control_inputs(self) -> list[Operation]:
+        """The operations that must have run before."""
+        if self._controls is None:
+            self._resolve_inputs()
+        return self._controls  # type: ignore[return-value]
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """The output tensors; those of an op type without signature appear as they are consumed."""
+        if self._outputs is None:
+            self._outputs = [Tensor(self, i, dtype) for i, dtype in enumerate(self._output_dtypes())]
+        return self._outputs
+
+    def output(self, index: int) -> Tensor:
+        """Output `index`. Raises ModelError where the op has fewer."""
+        outputs = self.outputs
+        if index >= len(outputs):
+            if self.signature is not None or self.type in self.graph.functions:
+                plural = "output" if len(outputs) == 1 else "outputs"
+                raise ModelError(f"'{self.name}:{index}' does not exist: {self.type} node {self.name!r} has {len(outputs)} {plural}")
+            outputs.extend(Tensor(self, i, None) for i in range(len(outputs), index + 1))
+        return outputs[index]
+
+    def _output_dtypes(self) -> list[DType]:
+        signature = self.signature
+        if signature is None:
+            function = self.graph.functions.get(self.type)
+            return [opdefs.Arg(a).dtypes(self)[0] for a in function.signature.output_arg] if function else []
+        try:
+            return signature.output_dtypes(self)
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"node {self.name!r} ({self.type}) lacks attribute {error}, which its outputs need") from None
+
+    def _resolve_inputs(self) -> None:
+        inputs, controls = [], []
+        find = self.graph._by_name.get
+        for text in self._node.input:  # type: ignore[union-attr]
+            if text[0] == "^":
+                producer, index = find(text[1:]), -1
+            elif (producer := find(text)) is not None:
+                index = 0
+            else:
+                name, _, number = text.rpartition(":")
+                producer, index = find(name), int(number) if number.isdigit() else 0
+            if producer is None:
+                raise ModelError(f"node {self.name!r} ({self.type}) has input {text!r}, and no such node is in the graph")
+            if index < 0:
+                controls.append(producer)
+            else:
+                inputs.append(producer.output(index))
+        self._inputs, self._controls = inputs, controls
+
+    def __getitem__(self, attr: str) -> Any:
+        """The attribute's value, its default where the file leaves it out. Raises KeyError for one the op lacks."""
+        try:
+            return self._attrs[attr]
+        except KeyError:
+            pass
+        node = self._node
+        if node is not None and attr in node.attr:
+            value = attributes.decode(node.attr[attr])
+        else:
+            signature = self.signature
+            definition = signature.attrs.get(attr) if signature else None
+            if definition is None or definition.default is opdefs.REQUIRED:
+                raise KeyError(attr)
+            value = definition.default
+        self._attrs[attr] = value
+        return value
+
+    def get(self, attr: str, default: Any = None) -> Any:
+        """The attribute's value, or `default` where neither the node nor the op's signature has one."""
+        try:
+            return self[attr]
+        except KeyError:
+            return default
+
+    def attr_names(self) -> list[str]:
+        """The names of the attributes the node carries itself, sorted."""
+        return sorted(self._node.attr if self._node is not None else self._attrs)
+
+    def attr_message(self, attr: str) -> graph_pb2.AttrValue:
+        """An attribute the node carries, as its message."""
+        if self._node is not None:
+            return self._node.attr[attr]
+        return attributes.encode(self._attr_kind(attr), self._attrs[attr])
+
+    def _attr_kind(self, attr: str) -> str:
+        signature = self.signature
+        if signature is not None and attr in signature.attrs:
+            return signature.attrs[attr].type
+        return _PRIVATE_ATTRS[attr]
+
+    def node_def(self) -> graph_pb2.NodeDef:
+        """The node as a message: the one that was read, or a new one for a node that was built."""
+        if self._node is not None:
+            return self._node
+        node = graph_pb2.NodeDef()
+        node.CopyFrom(_prototype(self.type, self.device, tuple((k, v, self._attr_kind(k)) for k, v in self._attrs.items() if k != "value")))
+        if "value" in self._attrs:
+            node.attr["value"].CopyFrom(self.attr_message("value"))
+        node.name = self.name
+        node.input.extend([t.op.name if t.index == 0 else f"{t.op.name}:{t.index}" for t in self.inputs])
+        node.input.extend([f"^{op.name}" for op in self.control_inputs])
+        return node
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the node was added here rather than read."""
+        return self._node is None
+
+    def __repr__(self) -> str:
+        return f"<Operation {self.name!r} type={self.type}>"
+
+
+# Attributes outside the ops' signatures that are written here, with their kinds.
+_PRIVATE_ATTRS = {
+    "_class": "list(string)",
+    "_gradient_op_type": "string",
+    "_has_manual_control_dependencies": "bool",
+    "_output_shapes": "list(shape)",
+}
+
+
+@functools.lru_cache(maxsize=4096)
+def _prototype(op_type: str, device: str, attrs: tuple[tuple[str, Any, str], ...]) -> graph_pb2.NodeDef:
+    node = graph_pb2.NodeDef(op=op_type, device=device)
+    for name, value, kind in attrs:
+        node.attr[name].CopyFrom(attributes.encode(kind, value))
+    return node
+
+
+class Graph:
+    """A graph that can be looked up, walked and added to."""
+
+    def __init__(self, graph_def: graph_pb2.GraphDef | None = None):
+        self.message = graph_def if graph_def is not None else graph_pb2.GraphDef()
+        self.source: Any = None  # formats.graphdef.Source of a graph that was read
+        self.operations: list[Operation] = []
+        self._by_name: dict[str, Operation] = {}
+        for node in self.message.node:
+            self._adopt(Operation(self, node.name, node.op, node.device, node))
+        self.read_count = len(self.operations)
+
+    def _adopt(self, op: Operation) -> None:
+        if self._by_name.setdefault(op.name, op) is not op:
+            raise ModelError(f"two nodes are named {op.name!r}")
+        if not op.name:
+            raise ModelError(f"a node of type {op.type!r} has no name")
+        self.operations.append(op)
+
+    def append(self, op: Operation) -> None:
+        """Adds a node that was built here."""
+        self._by_name[op.name] = op
+        self.operations.append(op)
+
+    @functools.cached_property
+    def name_authority(self) -> names.NameAuthority:
+        return names.NameAuthority(self._by_name)
+
+    @functools.cached_property
+    def build(self) -> Any:
+        """The builder that appends nodes to this graph."""
+        from graphgrad.functions import GraphBuilder
+
+        return GraphBuilder(self)
+
+    @functools.cached_property
+    def inference(self) -> Any:
+        """Static shapes and values of this graph's tensors."""
+        from graphgrad.shapes.inference import Inference
+
+        return Inference()
+
+    @functools.cached_property
+    def functions(self) -> Mapping[str, graph_pb2.FunctionDef]:
+        """The function library by name."""
+        return {function.signature.name: function for function in self.message.library.function}
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    def __iter__(self) -> Iterator[Operation]:
+        return iter(self.operations)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def added(self) -> list[Operation]:
+        """The operations that were built here, in order."""
+        return self.operations[self.read_count :]
+
+    def operation(self, name: str) -> Operation:
+        """The operation of that name. Raises ArgumentError, with what may have been meant."""
+        op = self._by_name.get(name)
+        if op is None:
+            raise ArgumentError(f"no node {name!r} in the graph{did_you_mean(name, self._some_names(name))}")
+        return op
+
+    def _some_names(self, name: str) -> list[str]:
+        # Comparing with every name of a million would take minutes; names of like ending or beginning will do.
+        if len(self._by_name) <= 20_000:
+            return list(self._by_name)
+        leaf, start = name.rpartition("/")[2][:4].lower(), name[:8].lower()
+        alike = (n for n in self._by_name if n.lower().startswith(start) or leaf in n.lower())
+        return list(itertools.islice(alike, 20_000))
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor 'node' or 'node:k'. Raises ArgumentError where there is none."""
+        node, index = names.split_tensor_name(name)
+        op = self.operation(node)
+        if index >= len(op.outputs) and (op.signature is not None or not op.outputs):
+            outputs = ", ".join(repr(t.name) for t in op.outputs) or "no outputs"
+            raise ArgumentError(f"no tensor {name!r}: {op.type} node {node!r} has {outputs}")
+        return op.output(index)
+
+    def validate(self) -> None:
+        """Checks every edge and attribute of what was read, and that it has no cycles. Raises ModelError."""
+        from graphgrad.validation import validate
+
+        validate(self)
+
+
+def small_constant(op: Operation) -> list[Any] | None:
+    """The elements of a Const of numbers with at most 4096 of them, flat; None for larger ones."""
+    proto = op["value"]
+    if constants.count(proto) > 4096:
+        return None
+    return constants.decode(proto)

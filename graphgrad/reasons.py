@@ -1,0 +1,97 @@
+"""Why an x has no gradient: the place where the path from x to ys breaks, for people and for programs.
+
+The answer is read off a finished reverse pass; it never changes what the pass did.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+
+from graphgrad import registry
+from graphgrad.backprop import ReversePass
+from graphgrad.graph import Operation, Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Reason:
+    """`why` is 'not-connected', 'integer', 'stopped' or 'not-differentiable'; `node` is where the path breaks."""
+
+    why: str
+    node: str
+    text: str
+
+
+def explain(x: Tensor, reverse: ReversePass) -> Reason:
+    """The reason why nothing arrived at x."""
+    frontier = reverse.frontier
+    if x.dtype is not None and not x.dtype.is_trainable:
+        return Reason("integer", x.op.name, f"integer: {x.name!r} is {x.dtype}, and only floating and complex tensors have gradients")
+    if not _leads_to_ys(x, reverse):
+        return _not_connected(x, reverse)
+    stops = frontier.stops(reverse.awaits) - ({x.op} - set(frontier.stop_ops))
+    queue, seen = deque([x]), {x}
+    while queue:
+        tensor = queue.popleft()
+        for edge, consumer in frontier.consumers.get(tensor.op, ()):
+            if edge is not tensor and tensor.op is x.op:
+                continue
+            if edge.dtype is not None and not edge.dtype.is_trainable:
+                return Reason("integer", edge.op.name, f"integer: the path from {x.name!r} passes {edge.name!r}, which is {edge.dtype}")
+            if consumer in stops:
+                return Reason("stopped", consumer.name, f"stopped: {consumer.name!r} is among stop_gradients")
+            arrived = reverse.received.get(consumer)
+            if arrived is not None and any(dz is not None and dz != [] for dz in arrived):
+                return _broken_by_rule(x, consumer)
+            for output in consumer.outputs:
+                if output not in seen:
+                    seen.add(output)
+                    queue.append(output)
+    return _not_connected(x, reverse)
+
+
+def _broken_by_rule(x: Tensor, op: Operation) -> Reason:
+    if op.type in ("StopGradient", "PreventGradient"):
+        return Reason("stopped", op.name, f"stopped: {op.type} node {op.name!r} lies between {x.name!r} and ys")
+    on_purpose = registry.gradient_rule(op.type) is None
+    how = "has no gradient on purpose" if on_purpose else "hands no gradient on to this input"
+    return Reason("not-differentiable", op.name, f"not differentiable: {op.type} node {op.name!r} {how}")
+
+
+def _leads_to_ys(x: Tensor, reverse: ReversePass) -> bool:
+    edges = reverse.frontier.consumers.get(x.op)
+    return edges is not None and (x in reverse.frontier.ys or any(edge is x for edge, _ in edges))
+
+
+def _not_connected(x: Tensor, reverse: ReversePass) -> Reason:
+    frontier = reverse.frontier
+    forth, back = _last_reached_from(x), _last_reached_from_ys(frontier.y_ops)
+    ys = ", ".join(y.op.name for y in frontier.ys[:3])
+    text = f"not connected: the last node reached from {x.op.name} is {forth.name!r}, from {ys} {back.name!r}"
+    return Reason("not-connected", forth.name, text)
+
+
+def _last_reached_from(x: Tensor) -> Operation:
+    consumers: dict[Tensor, list[Operation]] = {}
+    for op in x.graph:
+        for tensor in op.inputs:
+            consumers.setdefault(tensor, []).append(op)
+    last, queue, seen = x.op, deque([x]), {x.op}
+    while queue:
+        for consumer in consumers.get(queue.popleft(), ()):
+            if consumer not in seen:
+                seen.add(consumer)
+                last = consumer
+                queue.extend(consumer.outputs)
+    return last
+
+
+def _last_reached_from_ys(y_ops: list[Operation]) -> Operation:
+    queue, seen, last = deque(y_ops), set(y_ops), y_ops[-1]
+    while queue:
+        last = queue.popleft()
+        for tensor in last.inputs:
+            if tensor.op not in seen:
+                seen.add(tensor.op)
+                queue.append(tensor.op)
+    return last

@@ -1,0 +1,128 @@
+"""Where rules are registered and looked up: shape rules, gradient rules and kernels, each by op type.
+
+A look-up loads the one family module that `families.py` names for the op; nothing is found by import side effect.
+
+A *gradient rule* `rule(g, op, dz, ...)` gets the builder, the operation and one gradient per output, and returns
+one gradient (tensor, IndexedSlices or None) per input. A *shape rule* `rule(op)` reads `op.inputs[i].shape`,
+`op.inputs[i].value` and `op["attr"]`, and returns one shape per output (a lone shape for a lone output).
+A *kernel* is a plain function of numpy arrays and keyword-only attributes that returns one array per output.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from graphgrad.families import FAMILY_OF
+
+Rule = Callable[..., Any]
+F = TypeVar("F", bound=Rule)
+
+_SHAPES: dict[str, Rule] = {}
+_GRADIENTS: dict[str, Rule | None] = {}
+_KERNELS: dict[str, Rule] = {}
+_loaded: set[str] = set()
+
+
+def _add(table: dict[str, Any], op_types: Iterable[str], rule: Rule | None) -> None:
+    for op_type in op_types:
+        if op_type in table:
+            raise ValueError(f"{op_type} is registered twice")
+        table[op_type] = rule
+
+
+def gradient(*op_types: str) -> Callable[[F], F]:
+    """Registers the function below as the gradient rule of these op types."""
+
+    def register(rule: F) -> F:
+        _add(_GRADIENTS, op_types, rule)
+        return rule
+
+    return register
+
+
+def gradients(table: dict[str, Rule]) -> None:
+    """Registers a table of gradient rules, op type -> rule."""
+    for op_type, rule in table.items():
+        _add(_GRADIENTS, [op_type], rule)
+
+
+def no_gradient(*op_types: str) -> None:
+    """These ops stop gradients on purpose, as in TensorFlow: nothing flows to their inputs, and it is no error."""
+    _add(_GRADIENTS, op_types, None)
+
+
+def shape(*op_types: str) -> Callable[[F], F]:
+    """Registers the function below as the static shape rule of these op types."""
+
+    def register(rule: F) -> F:
+        _add(_SHAPES, op_types, rule)
+        return rule
+
+    return register
+
+
+def shapes(rule: Rule, *op_types: str) -> None:
+    """Registers one shape rule for many op types."""
+    _add(_SHAPES, op_types, rule)
+
+
+def kernel(*op_types: str) -> Callable[[F], F]:
+    """Registers the function below as the numpy kernel of these op types.
+
+    It gets one positional array per input (a list of arrays for a list input; 0-d arrays for scalars; object
+    arrays of `bytes` for strings) and, by keyword, those attributes its signature names after `*`: numpy dtypes
+    for types, tuples (None where unknown) for shapes, `str` for strings, tuples for lists. The name `state` asks
+    for the evaluation's variables and random generators, `node_name` for the node's name. It never writes into
+    its inputs and may return one of them; it returns one array (tuple of arrays for several outputs, a list for
+    a list output).
+    """
+
+    def register(rule: F) -> F:
+        _add(_KERNELS, op_types, rule)
+        return rule
+
+    return register
+
+
+def kernels(table: dict[str, Rule]) -> None:
+    """Registers a table of kernels, op type -> function."""
+    for op_type, rule in table.items():
+        _add(_KERNELS, [op_type], rule)
+
+
+def _load(room: str, op_type: str) -> None:
+    family = FAMILY_OF.get(op_type)
+    if family is None or (module := f"graphgrad.{room}.{family}") in _loaded:
+        return
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+    _loaded.add(module)
+
+
+def shape_rule(op_type: str) -> Rule | None:
+    """The shape rule of an op type, or None."""
+    if op_type not in _SHAPES:
+        _load("shapes", op_type)
+    return _SHAPES.get(op_type)
+
+
+def kernel_of(op_type: str) -> Rule | None:
+    """The kernel of an op type, or None."""
+    if op_type not in _KERNELS:
+        _load("kernels", op_type)
+    return _KERNELS.get(op_type)
+
+
+UNKNOWN = object()
+
+
+def gradient_rule(op_type: str) -> Rule | None | object:
+    """The gradient rule; None where the op stops gradients on purpose; UNKNOWN where none is registered."""
+    if op_type not in _GRADIENTS:
+        _load("gradients", op_type)
+    return _GRADIENTS.get(op_type, UNKNOWN)

@@ -1,0 +1,104 @@
+"""From an operation and its kernel to one plain call: attributes decoded once, lists grouped, references read.
+
+What can be settled before a run is settled here; the step that runs has no names to look up.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphgrad.dtypes import DType
+from graphgrad.errors import EvaluationError
+from graphgrad.formats import arrays
+from graphgrad.graph import Operation
+from graphgrad.runtime.state import State
+from graphgrad.schema import graph_pb2
+
+Kernel = Callable[..., Any]
+
+
+def bind(kernel: Kernel, op: Operation, state: State) -> Kernel:
+    """The kernel with the attributes it names filled in from the operation."""
+    code = getattr(kernel, "__code__", None)
+    if code is None or not code.co_kwonlyargcount:
+        return kernel
+    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    given: dict[str, Any] = {"state": state, "node_name": op.name}
+    try:
+        settled = {name: given[name] if name in given else for_kernel(op[name]) for name in names}
+    except KeyError as error:
+        raise EvaluationError(f"node {op.name!r} ({op.type}) lacks attribute {error}") from None
+    return functools.partial(kernel, **settled)
+
+
+def for_kernel(value: Any) -> Any:
+    """An attribute as kernels take it: numpy dtypes for types, arrays for tensors."""
+    if isinstance(value, DType):
+        return arrays.numpy_dtype(value)
+    if isinstance(value, tuple):
+        return tuple(map(for_kernel, value))
+    if isinstance(value, graph_pb2.TensorProto):
+        return arrays.from_proto(value)
+    return value
+
+
+def grouping(op: Operation) -> list[int] | None:
+    """How many inputs each argument takes (0 for an empty list), or None where each takes exactly one."""
+    signature = op.signature
+    if signature is None or not any(arg.is_list for arg in signature.inputs):
+        return None
+    return [len(arg.dtypes(op)) if arg.is_list else -1 for arg in signature.inputs]
+
+
+def grouped(kernel: Kernel, sizes: list[int]) -> Kernel:
+    """A kernel of arguments, some of them lists, as one of flat inputs. A size of -1 is a lone tensor."""
+    if len(sizes) == 1:
+        return lambda *inputs: kernel(list(inputs))
+
+    def call(*inputs: Any) -> Any:
+        arguments, at = [], 0
+        for size in sizes:
+            if size < 0:
+                arguments.append(inputs[at])
+                at += 1
+            else:
+                arguments.append(list(inputs[at : at + size]))
+                at += size
+        return kernel(*arguments)
+
+    return call
+
+
+def outputs_flat(op: Operation) -> bool:
+    """Whether the kernel's result nests lists inside a tuple, for ops with several outputs of which some are lists."""
+    signature = op.signature
+    return signature is not None and len(signature.outputs) > 1 and any(arg.is_list for arg in signature.outputs)
+
+
+def flatten(result: Any) -> list[Any]:
+    """A tuple of arrays and lists of arrays as one flat list."""
+    return [x for part in result for x in (part if isinstance(part, list) else [part])]
+
+
+def references_read(op: Operation) -> list[int]:
+    """Inputs that arrive as references (a VariableV2's output) where the op asks for the value."""
+    reading = []
+    for i, tensor in enumerate(op.inputs):
+        signature = tensor.op.signature
+        if signature is None or not any(arg.is_ref for arg in signature.outputs):
+            continue
+        gives_ref = [arg for arg in signature.outputs for _ in arg.dtypes(tensor.op)][tensor.index].is_ref
+        own = op.signature
+        takes_ref = own is not None and own.input_arg_of(op)[i].is_ref
+        if gives_ref and not takes_ref:
+            reading.append(i)
+    return reading
+
+
+def as_array(value: Any) -> Any:
+    """Numpy scalars as 0-d arrays; handles as they are."""
+    return np.asarray(value) if isinstance(value, (np.generic, int, float, bool, complex, bytes)) else value

@@ -1,0 +1,383 @@
+"""Static values of small tensors: shape arithmetic followed through the graph, element by element.
+
+A value is known, known in part (None for an unknown element) or unknown altogether. `by_python` marks what
+TensorFlow's Python layer sees without running anything; its shape functions, and ours, see all of it.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from graphgrad import dtypes
+from graphgrad.graph import Operation, Tensor, small_constant
+
+LIMIT = 4096  # elements; shapes, axes and permutations are far smaller
+
+
+class Value(NamedTuple):
+    """Elements in row-major order (None where unknown) of a tensor of the given shape."""
+
+    shape: tuple[int, ...]
+    flat: tuple[Any, ...]
+    by_python: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        return None not in self.flat
+
+    @property
+    def scalar(self) -> Any:
+        """The only element."""
+        return self.flat[0]
+
+
+Found = Value | list[Value | None] | None
+_RULES: dict[str, Callable[[Operation], Found]] = {}
+_KINDS = frozenset({dtypes.int32, dtypes.int64, dtypes.bool_, dtypes.float32, dtypes.float64, dtypes.int16, dtypes.int8, dtypes.uint8})
+
+
+def _value(*op_types: str) -> Callable[[Callable[[Operation], Found]], Callable[[Operation], Found]]:
+    def register(rule: Callable[[Operation], Found]) -> Callable[[Operation], Found]:
+        for op_type in op_types:
+            _RULES[op_type] = rule
+        return rule
+
+    return register
+
+
+def of(op: Operation) -> list[Value | None] | None:
+    """The values of an operation's outputs, or None where nothing is known of any. Its inputs are inferred already."""
+    rule = _RULES.get(op.type)
+    if rule is None or not op.outputs or op.outputs[0].dtype not in _KINDS:
+        return None
+    found = rule(op)
+    if found is None:
+        return None
+    found = found if isinstance(found, list) else [found]
+    return [None if v is None or len(v.flat) > LIMIT else v for v in found]
+
+
+def complete(tensor: Tensor) -> tuple[Any, ...] | None:
+    """The elements of a tensor of which every one is known, or None."""
+    value = tensor.value
+    return value.flat if value is not None and value.is_complete else None
+
+
+def scalar(tensor: Tensor) -> Any:
+    """The only element of a tensor, or None where it is unknown."""
+    value = tensor.value
+    return value.flat[0] if value is not None and len(value.flat) == 1 else None
+
+
+def as_shape(tensor: Tensor) -> tuple[int | None, ...] | None:
+    """The shape that a tensor holding a shape stands for: -1 and unknown elements are unknown dimensions."""
+    value = tensor.value
+    if value is None:
+        length = tensor.shape
+        return None if length is None or len(length) != 1 or length[0] is None else (None,) * length[0]
+    return tuple(None if d is None or d < 0 else d for d in value.flat)
+
+
+def python_value(tensor: Tensor) -> Value | None:
+    """The complete value where TensorFlow's Python layer would see it, else None."""
+    value = tensor.value
+    return value if value is not None and value.by_python and value.is_complete else None
+
+
+def _by_python(*inputs: Value) -> bool:
+    return all(v.by_python for v in inputs)
+
+
+@_value("Const")
+def _const(op: Operation) -> Found:
+    flat = small_constant(op)
+    if flat is None:
+        return None
+    return Value(tuple(d.size for d in op["value"].tensor_shape.dim), tuple(flat), True)
+
+
+@_value("Shape", "ShapeN")
+def _shape(op: Operation) -> Found:
+    return [None if (s := t.shape) is None else Value((len(s),), s, op.type == "Shape" and None not in s) for t in op.inputs]
+
+
+@_value("VariableShape")
+def _variable_shape(op: Operation) -> Found:
+    shape = op.inputs[0].op.get("shape")
+    return None if shape is None else Value((len(shape),), shape)
+
+
+@_value("Size")
+def _size(op: Operation) -> Found:
+    shape = op.inputs[0].shape
+    if shape is None or None in shape:
+        return None
+    return Value((), (math.prod(shape),), True)  # type: ignore[arg-type]
+
+
+@_value("Rank")
+def _rank(op: Operation) -> Found:
+    shape = op.inputs[0].shape
+    return None if shape is None else Value((), (len(shape),), True)
+
+
+@_value("Identity", "StopGradient", "Snapshot", "PreventGradient", "EnsureShape")
+def _identity(op: Operation) -> Found:
+    value = op.inputs[0].value
+    return value and value._replace(by_python=False)
+
+
+@_value("Cast")
+def _cast(op: Operation) -> Found:
+    value, dtype = op.inputs[0].value, op["DstT"]
+    if value is None or dtype.is_complex:
+        return None
+    convert = bool if dtype is dtypes.bool_ else float if dtype.is_floating else int
+    try:
+        return value._replace(flat=tuple(None if v is None else convert(v) for v in value.flat))
+    except (ValueError, OverflowError):
+        return None
+
+
+@_value("Reshape")
+def _reshape(op: Operation) -> Found:
+    value, shape = op.inputs[0].value, op.outputs[0].shape
+    return None if value is None or shape is None or None in shape else Value(shape, value.flat)  # type: ignore[arg-type]
+
+
+@_value("ExpandDims", "Squeeze")
+def _expand_dims(op: Operation) -> Found:
+    return _reshape(op)
+
+
+@_value("Pack")
+def _pack(op: Operation) -> Found:
+    parts = [t.value for t in op.inputs]
+    inner = next((p.shape for p in parts if p is not None), ())
+    if op["axis"] != 0 or any(t.shape != inner for t in op.inputs):
+        return None
+    count = math.prod(inner)
+    flat = tuple(x for p in parts for x in (p.flat if p is not None else (None,) * count))
+    return Value((len(parts), *inner), flat, all(p is not None and p.by_python for p in parts))
+
+
+@_value("Unpack")
+def _unpack(op: Operation) -> Found:
+    value = op.inputs[0].value
+    if value is None or op["axis"] != 0 or not value.shape:
+        return None
+    step = math.prod(value.shape[1:])
+    return [Value(value.shape[1:], value.flat[i * step : (i + 1) * step], value.by_python) for i in range(value.shape[0])]
+
+
+@_value("ConcatV2", "Concat")
+def _concat(op: Operation) -> Found:
+    inputs = op.inputs[:-1] if op.type == "ConcatV2" else op.inputs[1:]
+    axis = scalar(op.inputs[-1 if op.type == "ConcatV2" else 0])
+    parts = []
+    for tensor in inputs:
+        value, shape = tensor.value, tensor.shape
+        if shape is None or len(shape) != 1 or shape[0] is None or axis not in (0, -1):
+            return None
+        parts.append(value or Value(shape, (None,) * shape[0]))  # type: ignore[arg-type]
+    flat = tuple(x for p in parts for x in p.flat)
+    return Value((len(flat),), flat, _by_python(*parts))
+
+
+@_value("Split")
+def _split(op: Operation) -> Found:
+    axis, value, count = scalar(op.inputs[0]), op.inputs[1].value, op["num_split"]
+    if value is None or axis not in (0, -1) or len(value.shape) != 1 or value.shape[0] % count:
+        return None
+    step = value.shape[0] // count
+    return [Value((step,), value.flat[i * step : (i + 1) * step], value.by_python) for i in range(count)]
+
+
+@_value("Slice")
+def _slice(op: Operation) -> Found:
+    value, begin, length = op.inputs[0].value, scalar(op.inputs[1]), scalar(op.inputs[2])
+    if value is None or len(value.shape) != 1 or begin is None or length is None:
+        return None
+    end = len(value.flat) if length == -1 else begin + length
+    flat = value.flat[begin:end]
+    return Value((len(flat),), flat)
+
+
+@_value("StridedSlice")
+def _strided_slice(op: Operation) -> Found:
+    value, bounds = op.inputs[0].value, [complete(t) for t in op.inputs[1:]]
+    if value is None or len(value.shape) != 1 or any(b is None or len(b) != 1 for b in bounds):
+        return None
+    if op["ellipsis_mask"] or op["new_axis_mask"]:
+        return None
+    (begin,), (end,), (step,) = bounds  # type: ignore[misc]
+    if op["shrink_axis_mask"]:
+        return Value((), (value.flat[begin],)) if -len(value.flat) <= begin < len(value.flat) else None
+    flat = value.flat[slice(None if op["begin_mask"] else begin, None if op["end_mask"] else end, step)]
+    return Value((len(flat),), flat)
+
+
+@_value("GatherV2", "Gather")
+def _gather(op: Operation) -> Found:
+    value, indices = op.inputs[0].value, op.inputs[1].value
+    if value is None or indices is None or len(value.shape) != 1 or op.get("batch_dims", 0):
+        return None
+    if any(i is not None and not 0 <= i < len(value.flat) for i in indices.flat):
+        return None
+    return Value(indices.shape, tuple(None if i is None else value.flat[i] for i in indices.flat))
+
+
+@_value("Range")
+def _range(op: Operation) -> Found:
+    values = [t.value for t in op.inputs]
+    if any(v is None or not v.is_complete for v in values):
+        return None
+    start, limit, step = (v.scalar for v in values)  # type: ignore[union-attr]
+    if not all(isinstance(v, int) for v in (start, limit, step)) or step == 0 or abs(limit - start) > LIMIT * abs(step):
+        return None
+    flat = tuple(range(start, limit, step))
+    return Value((len(flat),), flat, _by_python(*values))  # type: ignore[arg-type]
+
+
+@_value("Fill")
+def _fill(op: Operation) -> Found:
+    shape, value = op.outputs[0].shape, op.inputs[1].value
+    if shape is None or None in shape or value is None or math.prod(shape) > LIMIT:  # type: ignore[arg-type]
+        return None
+    return Value(shape, value.flat * math.prod(shape), value.by_python)  # type: ignore[arg-type]
+
+
+@_value("ZerosLike", "OnesLike")
+def _like(op: Operation) -> Found:
+    shape = op.outputs[0].shape
+    if shape is None or None in shape or math.prod(shape) > LIMIT:  # type: ignore[arg-type]
+        return None
+    return Value(shape, (int(op.type == "OnesLike"),) * math.prod(shape))  # type: ignore[arg-type]
+
+
+@_value("InvertPermutation")
+def _invert_permutation(op: Operation) -> Found:
+    flat = complete(op.inputs[0])
+    if flat is None or sorted(flat) != list(range(len(flat))):
+        return None
+    return Value((len(flat),), tuple(flat.index(i) for i in range(len(flat))))
+
+
+def _divide(a: int, b: int) -> int | None:
+    return None if b == 0 else a // b
+
+
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "Add": operator.add,
+    "AddV2": operator.add,
+    "Sub": operator.sub,
+    "Mul": operator.mul,
+    "FloorDiv": lambda a, b: None if b == 0 else a // b,
+    "Div": lambda a, b: None if b == 0 or isinstance(a, float) else _divide(a, b),
+    "FloorMod": lambda a, b: None if b == 0 else a % b,
+    "Maximum": max,
+    "Minimum": min,
+    "Equal": operator.eq,
+    "NotEqual": operator.ne,
+    "Less": operator.lt,
+    "LessEqual": operator.le,
+    "Greater": operator.gt,
+    "GreaterEqual": operator.ge,
+    "LogicalAnd": lambda a, b: a and b,
+    "LogicalOr": lambda a, b: a or b,
+}
+
+
+@_value(*_ARITHMETIC)
+def _arithmetic(op: Operation) -> Found:
+    a, b = (t.value for t in op.inputs)
+    if a is None or b is None:
+        return None
+    if a.shape != b.shape and len(a.flat) != 1 and len(b.flat) != 1:
+        return None
+    shape = max(a.shape, b.shape, key=lambda s: (math.prod(s), len(s)))
+    count = math.prod(shape)
+    apply = _ARITHMETIC[op.type]
+    pairs = zip(a.flat * (count if len(a.flat) == 1 else 1), b.flat * (count if len(b.flat) == 1 else 1), strict=True)
+    flat = tuple(None if x is None or y is None else apply(x, y) for x, y in pairs)
+    return Value(shape, flat, op.type in ("Equal", "NotEqual") and _by_python(a, b))
+
+
+@_value("Neg")
+def _neg(op: Operation) -> Found:
+    value = op.inputs[0].value
+    return value and Value(value.shape, tuple(None if v is None else -v for v in value.flat))
+
+
+@_value("Select", "SelectV2")
+def _select(op: Operation) -> Found:
+    condition, x, y = (t.value for t in op.inputs)
+    if condition is None or x is None or y is None or not condition.shape == x.shape == y.shape:
+        return None
+    choose = zip(condition.flat, x.flat, y.flat, strict=True)
+    return Value(x.shape, tuple(None if c is None else a if c else b for c, a, b in choose))
+
+
+_REDUCTIONS: dict[str, Callable[[Any], Any]] = {"Prod": math.prod, "Sum": sum, "Max": max, "Min": min, "All": all, "Any": any}
+
+
+@_value(*_REDUCTIONS)
+def _reduce(op: Operation) -> Found:
+    value, axes, shape = op.inputs[0].value, complete(op.inputs[1]), op.outputs[0].shape
+    if value is None or axes is None or not value.is_complete or shape is None or len(value.shape) > 1:
+        return None
+    if value.shape and not axes:
+        return value._replace(by_python=False)
+    if not value.flat and op.type in ("Max", "Min"):
+        return None
+    return Value(shape, (_REDUCTIONS[op.type](value.flat),))  # type: ignore[arg-type]
+
+
+@_value("BroadcastArgs")
+def _broadcast_args(op: Operation) -> Found:
+    from graphgrad.shapes import dims
+
+    a, b = (t.value for t in op.inputs)
+    if a is None or b is None:
+        return None
+    shape = dims.broadcast(a.flat, b.flat)
+    return None if shape is None else Value((len(shape),), shape)
+
+
+@_value("DynamicStitch", "ParallelDynamicStitch")
+def _dynamic_stitch(op: Operation) -> Found:
+    half = len(op.inputs) // 2
+    merged: dict[int, Any] = {}
+    for indices, data in zip(op.inputs[:half], op.inputs[half:], strict=True):
+        places, found = complete(indices), data.value
+        if places is None or indices.shape is None or data.shape != indices.shape:
+            return None
+        merged.update(zip(places, found.flat if found is not None else (None,) * len(places), strict=True))
+    if sorted(merged) != list(range(len(merged))):
+        return None
+    return Value((len(merged),), tuple(merged[i] for i in range(len(merged))))
+
+
+@_value("ListDiff", "SetDiff1D")
+def _list_diff(op: Operation) -> Found:
+    x, y = complete(op.inputs[0]), complete(op.inputs[1])
+    if x is None or y is None:
+        return None
+    kept = [(v, i) for i, v in enumerate(x) if v not in y]
+    return [Value((len(kept),), tuple(v for v, _ in kept)), Value((len(kept),), tuple(i for _, i in kept))]
+
+
+@_value("ConcatOffset")
+def _concat_offset(op: Operation) -> Found:
+    axis, shapes = scalar(op.inputs[0]), [complete(t) for t in op.inputs[1:]]
+    if axis is None or any(s is None for s in shapes):
+        return None
+    offset, found = 0, []
+    for shape in shapes:
+        axis = axis % len(shape)  # type: ignore[arg-type]
+        found.append(Value((len(shape),), tuple(offset if i == axis else 0 for i in range(len(shape)))))  # type: ignore[arg-type]
+        offset += shape[axis]  # type: ignore[index]
+    return found  # type: ignore[return-value]

@@ -1,0 +1,68 @@
+"""Is this graph well formed? Every edge, count and dtype of what was read is checked once, before it is used.
+
+Unknown op types may exist: what they compute is asked only when they must be differentiated or run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from graphgrad.errors import ModelError
+from graphgrad.graph import Graph, Operation
+
+
+def validate(graph: Graph) -> None:
+    """Raises ModelError at the first input that is missing, input count or dtype that is wrong, or cycle."""
+    for op in graph:
+        _check_inputs(op)
+    _check_cycles(graph)
+
+
+def _check_inputs(op: Operation) -> None:
+    inputs = op.inputs
+    signature = op.signature
+    if signature is None:
+        return
+    try:
+        wanted = signature.input_dtypes(op)
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"node {op.name!r} ({op.type}) lacks attribute {error}, which its inputs need") from None
+    if len(wanted) != len(inputs):
+        raise ModelError(f"node {op.name!r} ({op.type}) has {len(inputs)} inputs and takes {len(wanted)}")
+    for i, (tensor, dtype) in enumerate(zip(inputs, wanted, strict=True)):
+        if tensor.dtype is not None and tensor.dtype is not dtype:
+            raise ModelError(f"input {i} of node {op.name!r} ({op.type}) must be {dtype}, and {tensor.name!r} is {tensor.dtype}")
+
+
+def _check_cycles(graph: Graph) -> None:
+    """Kahn's order over data and control edges; the back edges of loops, from NextIteration, do not count."""
+    waits: dict[Operation, int] = {}
+    consumers: dict[Operation, list[Operation]] = {}
+    for op in graph:
+        producers = [t.op for t in op.inputs] + op.control_inputs
+        producers = [p for p in producers if p.type not in ("NextIteration", "RefNextIteration")]
+        waits[op] = len(producers)
+        for producer in producers:
+            consumers.setdefault(producer, []).append(op)
+    ready = deque(op for op, count in waits.items() if not count)
+    done = 0
+    while ready:
+        done += 1
+        for consumer in consumers.get(ready.popleft(), ()):
+            waits[consumer] -= 1
+            if not waits[consumer]:
+                ready.append(consumer)
+    if done < len(waits):
+        node = next(op for op, count in waits.items() if count)
+        cycle = _some_cycle(node, waits)
+        raise ModelError(f"nodes form a cycle without NextIteration: {' -> '.join(op.name for op in cycle)}")
+
+
+def _some_cycle(start: Operation, waits: dict[Operation, int]) -> list[Operation]:
+    path, places, op = [start], {start: 0}, start
+    while True:
+        op = next(p for p in [t.op for t in op.inputs] + op.control_inputs if waits[p] and p.type != "NextIteration")
+        if op in places:
+            return [*path[places[op] :], op][::-1]
+        places[op] = len(path)
+        path.append(op)
