@@ -1,0 +1,1 @@
+"""The command line of graphgrad, installed as the package `graphgrad_cli`."""

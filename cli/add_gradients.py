@@ -1,0 +1,113 @@
+"""`graphgrad add-gradients`: the main job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from graphgrad_cli import arguments
+
+
+@click.command("add-gradients")
+@arguments.MODEL
+@arguments.tensors_option("--ys", "Tensors to differentiate; their sum is meant.", required=True)
+@arguments.tensors_option("--xs", "Tensors to differentiate with respect to.", required=True)
+@click.option("--grad-ys", multiple=True, metavar="G[,..]", help="The gradient each y receives; an empty item means ones.")
+@click.option("--name", default="gradients", show_default=True, help="Scope of the new nodes.")
+@arguments.tensors_option("--stop-gradients", "Tensors taken as constants.")
+@click.option("--unconnected-gradients", type=click.Choice(["none", "zero"]), default="none", show_default=True, help="What an x gets that ys do not depend on.")
+@click.option("--gate-gradients/--no-gate-gradients", default=False, help="Hand on an op's gradients only when all are computed.")
+@click.option(
+    "--aggregation-method",
+    type=click.Choice(["default", "add-n", "experimental-tree", "experimental-accumulate-n"]),
+    default="default",
+    show_default=True,
+    help="How several gradients of one tensor are summed.",
+)
+@click.option("--colocate-gradients-with-ops", is_flag=True, help="Give new nodes the colocation class of the op they differentiate.")
+@click.option(
+    "--custom-gradients",
+    type=click.Choice(["error", "through"]),
+    default="error",
+    show_default=True,
+    help="An op marked with a Python gradient the file does not hold: refuse, or differentiate what the graph computes.",
+)
+@click.option("--densify", is_flag=True, help="Turn sparse gradients (IndexedSlices) into dense tensors.")
+@click.option("--alias", metavar="PATTERN", help="Add an Identity of this name per gradient, e.g. 'grad/{x}'.")
+@click.option("-o", "--output", metavar="OUT", help="Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]")
+@arguments.JSON
+def command(model: str, output: str | None, as_json: bool, **options: Any) -> None:
+    """Append the gradients of ys with respect to xs to a graph file.
+
+    Adds the nodes that tf.gradients (TensorFlow 2.21) adds, under the scope --name, behind the nodes of MODEL, none of
+    which is changed.
+
+    \b
+    Example:
+      graphgrad add-gradients samples/01_mlp/graph.pb --ys loss --xs W1,b1 -o with_grads.pb
+    """
+    from graphgrad.errors import GraphGradError
+    from graphgrad.formats import files, graphdef
+    from graphgrad_cli.failure import JsonFailure, emit_json
+
+    target = output if output is not None else graphdef.default_output(model)
+    to_stderr = target == files.STREAM
+    try:
+        document = _run(model, target, options)
+    except GraphGradError as error:
+        if as_json:
+            raise JsonFailure(error, to_stderr) from error
+        raise
+    if as_json:
+        emit_json(document, to_stderr)
+    else:
+        _tell(document)
+
+
+def _run(model: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
+    from graphgrad import differentiate
+    from graphgrad.formats import graphdef
+
+    graph = graphdef.load(model)
+    grad_ys = [item or None for item in arguments.split(options["grad_ys"])] if options["grad_ys"] else None
+    found = differentiate(
+        arguments.names(graph, options["ys"], "--ys"),
+        arguments.names(graph, options["xs"], "--xs"),
+        grad_ys,
+        name=options["name"],
+        colocate_gradients_with_ops=options["colocate_gradients_with_ops"],
+        gate_gradients=options["gate_gradients"],
+        aggregation_method=options["aggregation_method"],
+        stop_gradients=arguments.names(graph, options["stop_gradients"], "--stop-gradients"),
+        unconnected_gradients=options["unconnected_gradients"],
+        custom_gradients=options["custom_gradients"],
+        graph=graph,
+    )
+    results = found.densified() if options["densify"] else found
+    if options["alias"]:
+        results = results.aliased(options["alias"])
+    graphdef.save(graph, target)
+    return {
+        "schema": 1,
+        "output": target,
+        "nodes_added": len(graph.added()),
+        "rewritten": results.rewritten,
+        "gradients": results.as_json(),
+    }
+
+
+def _tell(document: dict[str, Any]) -> None:
+    """What was done, for people: on standard error, since standard output may be the graph."""
+    for entry in document["gradients"]:
+        if entry["kind"] == "none":
+            click.echo(f"{entry['x']}  none: {entry['reason']}", err=True)
+        elif entry["kind"] == "tensor":
+            click.echo(f"{entry['x']}  {entry['tensor']}  {entry['dtype']} {_shape(entry['shape'])}", err=True)
+        else:
+            click.echo(f"{entry['x']}  sparse: values {entry['values']}, indices {entry['indices']}", err=True)
+    click.echo(f"{document['nodes_added']} nodes added: {document['output']}", err=True)
+
+
+def _shape(shape: list[int | None] | None) -> str:
+    return "of unknown shape" if shape is None else "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"

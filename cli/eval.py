@@ -1,0 +1,142 @@
+"""`graphgrad eval`: compute tensors of a graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from graphgrad_cli import arguments
+
+if TYPE_CHECKING:
+    from graphgrad.graph import Graph
+
+
+@click.command("eval")
+@arguments.MODEL
+@arguments.tensors_option("--fetch", "Tensors to compute.", required=True)
+@click.option("--feed", multiple=True, metavar="NAME=VALUE", help="Feed a tensor: a JSON literal, or @file.npy.")
+@click.option("--feeds", multiple=True, metavar="FEEDS.npz", help="Feed tensors from an archive whose keys are tensor names.")
+@click.option("--variables", metavar="VARS.npz", help="Values of variables, by variable name.")
+@click.option("--run-first", multiple=True, metavar="OP[,..]", help="Operations to run before, in order (initialisers, assignments).")
+@click.option("-o", "--output", metavar="OUT.npz", help="Write the results to an archive, each under its name as fetched.")
+@arguments.JSON
+def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: bool, **options: Any) -> None:
+    """Compute tensors of a graph with the NumPy interpreter.
+
+    Results are printed, and written to -o as an archive of arrays.
+
+    \b
+    Example:
+      graphgrad eval samples/01_mlp/graph.pb --fetch loss --feeds samples/01_mlp/feeds.npz
+    """
+    from graphgrad.errors import GraphGradError
+    from graphgrad_cli.failure import JsonFailure
+
+    try:
+        names, results = _run(model, fetch, options)
+        if output is not None:
+            from graphgrad.formats import arrays
+
+            arrays.write_npz(output, dict(zip(names, results, strict=True)))
+    except GraphGradError as error:
+        if as_json:
+            raise JsonFailure(error, to_stderr=False) from error
+        raise
+    if as_json:
+        _emit(names, results, output)
+    elif output is None or output != "-":
+        _print(names, results)
+
+
+def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    from graphgrad.formats import arrays, graphdef
+    from graphgrad.runtime import plan
+
+    graph = graphdef.load(model)
+    names = [spelled for item in arguments.split(fetch) for spelled in _fetched(graph, item)]
+    feeds = _feeds(graph, options["feed"], options["feeds"])
+    path = options["variables"]
+    variables = arrays.read_npz(path, "--variables") if path else None
+    first = arguments.split(options["run_first"]) if options["run_first"] else []
+    return names, plan.evaluate(graph, names, feeds, variables, [_operation(graph, name) for name in first])
+
+
+def _fetched(graph: Graph, item: str) -> list[str]:
+    """A fetch as it was spelled; a glob as the names it stands for."""
+    found = arguments.names(graph, [item], "--fetch")
+    return [item] if len(found) == 1 and found[0] == item else found
+
+
+def _operation(graph: Graph, name: str) -> Any:
+    from graphgrad.errors import ArgumentError
+
+    try:
+        return graph.operation(name.removeprefix("^"))
+    except ArgumentError as error:
+        raise ArgumentError(f"--run-first: {error}") from None
+
+
+def _feeds(graph: Graph, literals: tuple[str, ...], archives: tuple[str, ...]) -> dict[Any, Any]:
+    from graphgrad.errors import ArgumentError
+    from graphgrad.formats import arrays
+
+    feeds: dict[Any, Any] = {}
+    for path in archives:
+        for key, array in arrays.read_npz(path, "--feeds").items():
+            feeds[_tensor(graph, key, f"--feeds {path}")] = array
+    for item in literals:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise ArgumentError(f"--feed {item!r} is not of the form NAME=VALUE")
+        tensor = _tensor(graph, name, "--feed")
+        if text.startswith("@"):
+            feeds[tensor] = arrays.read_npy(text[1:], f"--feed {name}")
+        else:
+            feeds[tensor] = arrays.from_literal(text, tensor.dtype, f"--feed {name}")
+    return feeds
+
+
+def _tensor(graph: Graph, name: str, option: str) -> Any:
+    from graphgrad.errors import ArgumentError
+
+    try:
+        return graph.tensor(name)
+    except ArgumentError as error:
+        raise ArgumentError(f"{option}: {error}") from None
+
+
+def _emit(names: list[str], results: list[Any], output: str | None) -> None:
+    from graphgrad_cli.failure import emit_json
+
+    fetches = []
+    for name, array in zip(names, results, strict=True):
+        entry: dict[str, Any] = {"fetch": name, "dtype": str(array.dtype), "shape": list(array.shape)}
+        if output is None:
+            entry["value"] = _plain(array)
+        fetches.append(entry)
+    emit_json({"schema": 1, "output": output, "fetches": fetches})
+
+
+def _plain(array: Any) -> Any:
+    """Numbers JSON can hold: complex ones as [re, im], strings decoded, NaN and infinities as strings."""
+    import numpy as np
+
+    if array.dtype == object:
+        return np.vectorize(lambda v: v.decode("utf-8", "replace"), otypes=[object])(array).tolist() if array.size else []
+    if array.dtype.kind == "c":
+        return _plain(np.stack([array.real, array.imag], -1))
+    if array.dtype.kind not in "fiub":
+        array = array.astype(np.float32)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return np.where(np.isfinite(array), array.astype(object), array.astype(str)).tolist()
+    return array.tolist()
+
+
+def _print(names: list[str], results: list[Any]) -> None:
+    import numpy as np
+
+    for name, array in zip(names, results, strict=True):
+        text = np.array2string(array, threshold=100, separator=" ")
+        head = f"{name}  {'string' if array.dtype == object else array.dtype} {list(array.shape)}"
+        click.echo(f"{head}  {text}" if array.ndim == 0 else f"{head}\n{text}")

@@ -1,0 +1,45 @@
+"""What a failed command says: one line on standard error, a JSON document where one was asked for, an exit code."""
+
+from __future__ import annotations
+
+import json
+import traceback as tracebacks
+from typing import Any
+
+import click
+
+from graphgrad.errors import ExitCode, GraphGradError
+
+
+class JsonFailure(Exception):
+    """Carries an error to the top together with where its JSON document belongs."""
+
+    def __init__(self, error: GraphGradError, to_stderr: bool):
+        super().__init__(str(error))
+        self.error, self.to_stderr = error, to_stderr
+
+
+def report(error: Exception, traceback: bool = False) -> int:
+    """Says what went wrong and gives the exit code."""
+    if traceback:
+        click.echo("".join(tracebacks.format_exception(error)), err=True, nl=False)
+    if isinstance(error, JsonFailure):
+        document = {"schema": 1, "error": str(error.error), "exit_code": error.error.exit_code, **error.error.details}
+        click.echo(json.dumps(document), err=error.to_stderr)
+        error = error.error
+    if isinstance(error, GraphGradError):
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        raise error
+    if isinstance(error, MemoryError):
+        click.echo("error: out of memory", err=True)
+        return ExitCode.EVALUATION
+    what = f"{type(error).__name__}: {error}"
+    click.echo(f"error: this is a defect of graphgrad ({' '.join(what.split())}); --traceback before the command shows where", err=True)
+    return ExitCode.DEFECT
+
+
+def emit_json(document: dict[str, Any], to_stderr: bool = False) -> None:
+    """Prints a result document."""
+    click.echo(json.dumps(document, indent=1), err=to_stderr)
