@@ -141,7 +141,7 @@ class ReversePass:
         return gradients
 
     def _rule(self, op: Operation) -> Any:
-        op_type = op.get("_gradient_op_type")
+        op_type = op.annotation("_gradient_op_type")
         if op_type is not None:
             rule = registry.gradient_rule(op_type)
             if rule is not registry.UNKNOWN or not self.through:
@@ -161,7 +161,7 @@ class ReversePass:
         missing, lines = [], []
         for op in self.missing:
             path = self.frontier.path_through(op)
-            custom = op.get("_gradient_op_type")
+            custom = op.annotation("_gradient_op_type")
             missing.append({"op": op.type, "node": op.name, "path": [p.name for p in path], "custom_gradient": custom})
             way = f"on the way from {path[0].name + ':0'!r} to {path[-1].name + ':0'!r}"
             if custom is not None:

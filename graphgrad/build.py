@@ -118,6 +118,7 @@ class OpBuilder:
                 flat.append(self._input(signature, op.name, arg, value, attrs))
         op._inputs, op._controls = flat, self._controls_for(flat) if self._controllers else []
         op._attrs = self._complete(signature, attrs, op.name)
+        op._outputs = [Tensor(op, i, dtype) for i, dtype in enumerate(signature.output_dtypes(op._attrs))]
         if self._classes:
             op._attrs["_class"] = self._classes
         self.graph.append(op)
@@ -165,14 +166,16 @@ class OpBuilder:
         return tensors
 
     def _complete(self, signature: opdefs.Signature, attrs: dict[str, Any], name: str) -> dict[str, Any]:
-        complete = {}
-        for key, definition in signature.attrs.items():
-            value = attrs.pop(key, definition.default)
-            if value is opdefs.REQUIRED:
-                raise ArgumentError(f"{signature.name} node {name!r} needs attribute {key!r}")
-            complete[key] = tuple(value) if isinstance(value, list) else value
-        if attrs:
-            raise ArgumentError(f"{signature.name} has no attribute {next(iter(attrs))!r}")
+        complete = {**signature.defaults, **attrs}
+        if len(complete) != len(signature.attrs):
+            for key in signature.attrs:
+                if key not in complete:
+                    raise ArgumentError(f"{signature.name} node {name!r} needs attribute {key!r}")
+            unknown = next(key for key in attrs if key not in signature.attrs)
+            raise ArgumentError(f"{signature.name} has no attribute {unknown!r}")
+        for key, value in attrs.items():
+            if isinstance(value, list):
+                complete[key] = tuple(value)
         return complete
 
     def _controls_for(self, inputs: list[Tensor]) -> list[Operation]:
@@ -190,6 +193,8 @@ class OpBuilder:
         """The outputs shaped as the signature says: a tensor, a list, a tuple of these, or the op without any."""
         if not signature.outputs:
             return op
+        if len(signature.outputs) == 1 and not signature.outputs[0].is_list:
+            return op.outputs[0]
         outputs = iter(op.outputs)
         results = [
             [next(outputs) for _ in arg.dtypes(op)] if arg.is_list else next(outputs) for arg in signature.outputs
@@ -222,13 +227,13 @@ class OpBuilder:
         flat, natural = constants.flatten(value)
         if dtype is None:
             dtype = _dtype_of(flat)
-        proto = constants.encode(flat, natural if shape is None else shape, dtype)
+        proto = constants.encode(tuple(flat), natural if shape is None else shape, dtype)
         return self.op("Const", value=proto, dtype=dtype, name=name).outputs[0]
 
 
 def colocation_classes(op: Operation) -> tuple[str, ...]:
     """The `loc:@` classes of an operation; its own name where it has none."""
-    classes = tuple(c for c in op.get("_class") or () if c.startswith("loc:@"))
+    classes = tuple(c for c in op.annotation("_class") or () if c.startswith("loc:@"))
     return classes or (f"loc:@{op.name}",)
 
 

@@ -5,7 +5,9 @@ Values are flat lists in row-major order beside a shape; big arrays are the busi
 
 from __future__ import annotations
 
+import functools
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from graphgrad import dtypes
@@ -54,7 +56,7 @@ def _lone_value(dtype: DType, value: Any) -> list[Any]:
     return [value]
 
 
-def _content(dtype: DType, flat: list[Any]) -> bytes:
+def _content(dtype: DType, flat: Sequence[Any]) -> bytes:
     if dtype is dtypes.bfloat16:
         flat = [_bfloat16_bits(v) for v in flat]
     elif dtype.is_complex:
@@ -62,8 +64,16 @@ def _content(dtype: DType, flat: list[Any]) -> bytes:
     return struct.pack(f"<{len(flat)}{_LAYOUT[dtype][0][0]}", *flat)
 
 
-def encode(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> graph_pb2.TensorProto:
-    """A TensorProto as TensorFlow's Python writes it: lone values in their field, more as `tensor_content`."""
+def encode(flat: tuple[Any, ...], shape: tuple[int, ...], dtype: DType) -> graph_pb2.TensorProto:
+    """A TensorProto as TensorFlow's Python writes it: lone values in their field, more as `tensor_content`.
+
+    Integers give one shared message for the same arguments; nobody may change it.
+    """
+    # Floats are not shared: -0.0 and 0.0 are the same key.
+    return _encode_shared(flat, shape, dtype) if dtype.is_integer else _encode(flat, shape, dtype)
+
+
+def _encode(flat: tuple[Any, ...], shape: tuple[int, ...], dtype: DType) -> graph_pb2.TensorProto:
     if dtype not in _LAYOUT:
         raise ArgumentError(f"constants of dtype {dtype} cannot be written")
     tensor = graph_pb2.TensorProto(dtype=dtype.enum)
@@ -77,6 +87,9 @@ def encode(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> graph_pb2.T
         for value in flat:
             field.extend(_lone_value(dtype, value))
     return tensor
+
+
+_encode_shared = functools.lru_cache(maxsize=4096)(_encode)
 
 
 def flatten(value: Any) -> tuple[list[Any], tuple[int, ...]]:

@@ -11,12 +11,24 @@ _FAMILIES = {
         Unpack UnravelIndex UpperBound Where ZerosLike
     """,
     "conv": """
-        Conv2D Conv2DBackpropFilter Conv2DBackpropFilterV2 Conv2DBackpropInput Conv2DBackpropInputV2 Conv3D
-        Conv3DBackpropFilter Conv3DBackpropFilterV2 Conv3DBackpropInput Conv3DBackpropInputV2
+        Conv Conv2D Conv2DBackpropFilter Conv2DBackpropFilterV2 Conv2DBackpropInput Conv2DBackpropInputV2
+        Conv3D Conv3DBackpropFilter Conv3DBackpropFilterV2 Conv3DBackpropInput Conv3DBackpropInputV2
         DepthwiseConv2dNative DepthwiseConv2dNativeBackpropFilter DepthwiseConv2dNativeBackpropInput
+        Dilation2D Dilation2DBackpropFilter Dilation2DBackpropInput
+    """,
+    "einsum": """
+        Einsum XlaEinsum
+    """,
+    "image": """
+        CropAndResize CropAndResizeGradBoxes CropAndResizeGradImage ExtractImagePatches ExtractVolumePatches
+        ResizeArea ResizeBicubic ResizeBicubicGrad ResizeBilinear ResizeBilinearGrad ResizeNearestNeighbor
+        ResizeNearestNeighborGrad
     """,
     "linalg": """
-        BatchMatMul BatchMatMulV2 BatchMatMulV3 MatMul SparseMatMul
+        BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchMatrixBandPart BatchMatrixDiag BatchMatrixDiagPart
+        BatchMatrixSetDiag Cross Diag DiagPart MatMul MatrixBandPart MatrixDiag MatrixDiagPart
+        MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixSetDiag MatrixSetDiagV2
+        MatrixSetDiagV3 SparseMatMul
     """,
     "math": """
         Abs AccumulateNV2 Acos Acosh Add AddN AddV2 Angle ApproximateEqual Asin Asinh Atan Atan2 Atanh
@@ -31,15 +43,29 @@ _FAMILIES = {
     "nn": """
         BiasAdd BiasAddGrad BiasAddV1 Elu EluGrad InTopK InTopKV2 L2Loss LeakyRelu LeakyReluGrad LogSoftmax
         Relu Relu6 Relu6Grad ReluGrad Selu SeluGrad Softmax SoftmaxCrossEntropyWithLogits Softplus
-        SoftplusGrad Softsign SoftsignGrad SparseSoftmaxCrossEntropyWithLogits TopK TopKV2
+        SoftplusGrad Softsign SoftsignGrad SparseSoftmaxCrossEntropyWithLogits
+    """,
+    "normalization": """
+        BatchNormWithGlobalNormalization BatchNormWithGlobalNormalizationGrad FusedBatchNorm
+        FusedBatchNormGrad FusedBatchNormGradV2 FusedBatchNormGradV3 FusedBatchNormV2 FusedBatchNormV3 LRN
+        LRNGrad
     """,
     "pooling": """
         AvgPool AvgPool3D AvgPool3DGrad AvgPoolGrad MaxPool MaxPool3D MaxPool3DGrad MaxPool3DGradGrad
         MaxPoolGrad MaxPoolGradGrad MaxPoolGradGradV2 MaxPoolGradGradWithArgmax MaxPoolGradV2
         MaxPoolGradWithArgmax MaxPoolV2 MaxPoolWithArgmax
     """,
+    "random": """
+        Multinomial RandomGamma RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt
+        StatelessMultinomial StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomGetAlg
+        StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg StatelessRandomNormal
+        StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt
+        StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
+        StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
+    """,
     "reduction": """
-        All Any ArgMax ArgMin Cumprod Cumsum CumulativeLogsumexp EuclideanNorm Max Mean Min Prod Sum
+        All Any ApproxTopK ArgMax ArgMin Bincount Cumprod Cumsum CumulativeLogsumexp DenseBincount
+        EuclideanNorm HistogramFixedWidth Max Mean Min NthElement Prod Sum TopK TopKV2
     """,
     "segment": """
         SegmentMax SegmentMaxV2 SegmentMean SegmentMin SegmentMinV2 SegmentProd SegmentProdV2 SegmentSum

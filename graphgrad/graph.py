@@ -249,6 +249,13 @@ class Operation:
         except KeyError:
             return default
 
+    def annotation(self, attr: str) -> Any:
+        """An attribute that stands outside the op's signature (`_class`, `_output_shapes`, ...), or None."""
+        if attr in self._attrs:
+            return self._attrs[attr]
+        node = self._node
+        return attributes.decode(node.attr[attr]) if node is not None and attr in node.attr else None
+
     def attr_names(self) -> list[str]:
         """The names of the attributes the node carries itself, sorted."""
         return sorted(self._node.attr if self._node is not None else self._attrs)

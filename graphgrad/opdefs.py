@@ -58,13 +58,14 @@ class Attr:
 class Signature:
     """One op type: its inputs, outputs and attributes in their order."""
 
-    __slots__ = ("name", "inputs", "outputs", "attrs", "is_stateful", "simple")
+    __slots__ = ("name", "inputs", "outputs", "attrs", "defaults", "is_stateful")
 
     def __init__(self, definition: graph_pb2.OpDef):
         self.name = definition.name
         self.inputs = [Arg(a) for a in definition.input_arg]
         self.outputs = [Arg(a) for a in definition.output_arg]
         self.attrs = {a.name: Attr(a) for a in definition.attr}
+        self.defaults = {name: a.default for name, a in self.attrs.items() if a.default is not REQUIRED}
         self.is_stateful = definition.is_stateful
 
     def output_dtypes(self, attrs: Any) -> list[DType]:
@@ -109,3 +110,12 @@ def signature(op_type: str) -> Signature | None:
 def op_types() -> list[str]:
     """Every op type that has a signature, sorted."""
     return list(_definitions())
+
+
+def default(op_type: str, attr: str) -> graph_pb2.AttrValue | None:
+    """The message of an attribute's default, or None where there is none."""
+    definition = _definitions().get(op_type)
+    for candidate in definition.attr if definition is not None else ():
+        if candidate.name == attr and candidate.HasField("default_value"):
+            return candidate.default_value
+    return None

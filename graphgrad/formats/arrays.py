@@ -202,3 +202,23 @@ def _checked_cast(array: np.ndarray[Any, Any], target: np.dtype[Any]) -> np.ndar
     if target.kind in "iub" and array.size and not np.array_equal(cast.astype(array.dtype), array):
         raise ValueError(f"the numbers do not fit {target}")
     return cast
+
+
+def largest_difference(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
+    """The largest absolute difference of two arrays of one shape and dtype; NaN equals NaN; 1.0 for unequal strings."""
+    if a.size == 0:
+        return 0.0
+    if a.dtype == object or a.dtype.kind == "b":
+        return float(np.any(a != b))
+    wide = np.complex128 if a.dtype.kind == "c" else np.float64
+    x, y = a.astype(wide), b.astype(wide)
+    with np.errstate(invalid="ignore"):
+        distance = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
+    return float(np.max(np.where(np.isnan(distance), np.inf, distance)))
+
+
+def preview(array: np.ndarray[Any, Any]) -> str:
+    """The first elements on one line."""
+    flat = array.ravel()
+    shown = " ".join(str(v) for v in flat[:4].tolist())
+    return f"[{shown}{' ...' if flat.size > 4 else ''}]"

@@ -80,7 +80,7 @@ def _work_out(op: Operation) -> Facts:
     else:
         found = rule(op)
         shapes = list(found) if isinstance(found, list) else [found]
-    declared = op.get("_output_shapes")
+    declared = op.annotation("_output_shapes")
     if declared:
         shapes = [dims.merge(a, b) for a, b in zip(shapes, declared, strict=False)]
     facts = Facts(shapes, None)

@@ -1,0 +1,14 @@
+"""Matrix products and decompositions."""
+
+from tests.cases import bf16, c64, case, f16, f32, f64
+
+CASES = [
+    case("MatMul", f32(2, 3), f32(3, 4)),
+    case("MatMul", f32(3, 2), f32(3, 4), transpose_a=True),
+    case("MatMul", f32(2, 3), f32(4, 3), transpose_b=True),
+    case("MatMul", f32(3, 2), f32(4, 3), transpose_a=True, transpose_b=True),
+    case("MatMul", c64(2, 3), c64(3, 2)),
+    case("MatMul", f64(0, 3), f64(3, 2)),
+    case("MatMul", f16(2, 3), f16(3, 4)),
+    case("MatMul", bf16(2, 3), bf16(3, 4)),
+]

@@ -1,0 +1,42 @@
+"""Are two arrays the same within what their dtype can tell? One scale of tolerances for all tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# dtype -> (relative, absolute against the largest element)
+TOLERANCE = {
+    "float64": (1e-7, 1e-9),
+    "complex128": (1e-7, 1e-9),
+    "float32": (2e-4, 2e-5),
+    "complex64": (2e-4, 2e-5),
+    "float16": (1e-2, 2e-3),
+    "bfloat16": (3e-2, 1e-2),
+}
+
+
+def why_not_close(expected: Any, found: Any, factor: float = 1.0) -> str:
+    """Why two arrays differ, or nothing where they agree."""
+    expected, found = np.asarray(expected), np.asarray(found)
+    if expected.shape != found.shape:
+        return f"shape {found.shape}, expected {expected.shape}"
+    if expected.dtype.kind in "SO" or found.dtype.kind in "SO":
+        return "" if expected.astype("S").tolist() == found.astype("S").tolist() else "strings differ"
+    name = found.dtype.name
+    if name != expected.dtype.name and not (name == "bfloat16" and expected.dtype == np.float32):
+        return f"dtype {name}, expected {expected.dtype.name}"
+    if name not in TOLERANCE:
+        return "" if np.array_equal(expected, found) else f"{found.tolist()}, expected {expected.tolist()}"
+    relative, absolute = (factor * t for t in TOLERANCE[name])
+    wide = np.complex128 if expected.dtype.kind == "c" else np.float64
+    a, b = expected.astype(wide), found.astype(wide)
+    finite = np.isfinite(a)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.isfinite(b[finite]).all():
+        return f"non-finite values differ: {found.tolist()}, expected {expected.tolist()}"
+    if not finite.any():
+        return ""
+    off = np.abs(a[finite] - b[finite])
+    allowed = relative * np.abs(a[finite]) + absolute * max(1.0, np.abs(a[finite]).max())
+    return "" if (off <= allowed).all() else f"off by {off.max():.3g} (largest element {np.abs(a[finite]).max():.3g})"

@@ -1,0 +1,39 @@
+"""Laws of the rules: the index is current, every gradient has a test row, what a gradient emits can be run."""
+
+from __future__ import annotations
+
+import graphgrad.families
+from graphgrad import opdefs, registry
+from graphgrad.coverage import BUILT_IN
+from tests import cases, golden_store
+from tests.laws import write_families
+
+UNTESTED_ROWS: set[str] = set()
+
+
+def test_the_index_of_families_is_current() -> None:
+    written = open(graphgrad.families.__file__).read()
+    assert written == write_families.source(), "run python -m tests.laws.write_families"
+
+
+def test_every_rule_is_of_an_op_that_exists() -> None:
+    for op_type in graphgrad.families.FAMILY_OF:
+        assert opdefs.signature(op_type) is not None, f"{op_type} has rules, and TensorFlow has no such op"
+
+
+def test_every_gradient_has_a_row() -> None:
+    rows = {row.op for family in cases.families() for row in cases.cases_of(family)}
+    with_rule = {op for op in graphgrad.families.FAMILY_OF if registry.gradient_rule(op) not in (None, registry.UNKNOWN)}
+    assert with_rule - rows == UNTESTED_ROWS, "gradient rules without a row in tests/cases"
+
+
+def test_what_gradients_emit_can_be_run_and_has_a_shape() -> None:
+    emitted = {
+        line.split("(")[0]
+        for family in cases.families()
+        for record in golden_store.read(family).values()
+        for listing in record["nodes"].values()
+        for line in listing.values()
+    }
+    assert {op for op in emitted if op not in BUILT_IN and registry.kernel_of(op) is None} == set(), "no kernel"
+    assert {op for op in emitted if op != "NoOp" and registry.shape_rule(op) is None} == set(), "no shape rule"
