@@ -209,8 +209,10 @@ class OpBuilder:
             return self.dense(value, name)
         return self.constant(value, dtype, name=name)
 
-    def dense(self, slices: IndexedSlices, name: str | None = None) -> Tensor:
-        """The tensor an IndexedSlices stands for: its values summed into their rows."""
+    def dense(self, slices: IndexedSlices | Tensor, name: str | None = None) -> Tensor:
+        """The tensor an IndexedSlices stands for, its values summed into their rows; a tensor stands for itself."""
+        if isinstance(slices, Tensor):
+            return slices
         if slices.dense_shape is None:
             raise ArgumentError(f"the sparse gradient {slices.name!r} has no dense shape, so it cannot be made dense")
         return self.UnsortedSegmentSum(slices.values, slices.indices, slices.dense_shape[0], name=name)

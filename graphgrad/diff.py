@@ -111,7 +111,7 @@ def _change(a: Operation, b: Operation, ignore: Collection[str]) -> NodeChange |
             if before_attr == after_attr:
                 continue
             if _holds_tensor(before_attr) and _holds_tensor(after_attr):
-                compared = _compare_constants(before_attr.tensor, after_attr.tensor)  # type: ignore[union-attr]
+                compared = _compare_constants(a, b, name)
                 if compared is None or "constants" in ignore:
                     continue
                 fields[name], largest = compared
@@ -143,11 +143,11 @@ def _holds_tensor(attr: graph_pb2.AttrValue | None) -> bool:
     return attr is not None and attr.WhichOneof("value") == "tensor"
 
 
-def _compare_constants(a: graph_pb2.TensorProto, b: graph_pb2.TensorProto) -> tuple[tuple[str, str], float | None] | None:
+def _compare_constants(a: Operation, b: Operation, attr: str) -> tuple[tuple[str, str], float | None] | None:
     """None for the same values; else what each is, and the largest difference where shapes agree."""
     from graphgrad.formats import arrays
 
-    before, after = arrays.from_proto(a), arrays.from_proto(b)
+    before, after = (arrays.from_proto(op[attr], op.graph.payloads.get(op.name)) for op in (a, b))
     shown = f"{before.dtype} {list(before.shape)}", f"{after.dtype} {list(after.shape)}"
     if shown[0] != shown[1]:
         return shown, None

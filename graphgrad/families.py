@@ -6,9 +6,9 @@ _FAMILIES = {
         CopyHost DebugGradientIdentity DebugGradientRefIdentity DebugIdentity DebugIdentityV2 DebugIdentityV3
         DeepCopy Empty EnsureShape ExpandDims Fill GuaranteeConst Identity IdentityN InvertPermutation
         LinSpace ListDiff LowerBound OneHot OnesLike Pack ParallelConcat Placeholder PlaceholderV2
-        PlaceholderWithDefault PreventGradient Range Rank RefIdentity Reshape Shape ShapeN Size Snapshot
-        Split SplitV Squeeze StopGradient Tile Transpose Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2
-        Unpack UnravelIndex UpperBound Where ZerosLike
+        PlaceholderWithDefault PreventGradient Print Range Rank RefIdentity Reshape Shape ShapeN Size
+        Snapshot Split SplitV Squeeze StopGradient Tile Transpose Unique UniqueV2 UniqueWithCounts
+        UniqueWithCountsV2 Unpack UnravelIndex UpperBound Where ZerosLike
     """,
     "conv": """
         Conv Conv2D Conv2DBackpropFilter Conv2DBackpropFilterV2 Conv2DBackpropInput Conv2DBackpropInputV2
@@ -16,19 +16,23 @@ _FAMILIES = {
         DepthwiseConv2dNative DepthwiseConv2dNativeBackpropFilter DepthwiseConv2dNativeBackpropInput
         Dilation2D Dilation2DBackpropFilter Dilation2DBackpropInput
     """,
-    "einsum": """
-        Einsum XlaEinsum
-    """,
     "image": """
-        CropAndResize CropAndResizeGradBoxes CropAndResizeGradImage ExtractImagePatches ExtractVolumePatches
-        ResizeArea ResizeBicubic ResizeBicubicGrad ResizeBilinear ResizeBilinearGrad ResizeNearestNeighbor
-        ResizeNearestNeighborGrad
+        AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
+        CropAndResizeGradImage ExtractImagePatches ExtractVolumePatches HSVToRGB ImageProjectiveTransformV2
+        ImageProjectiveTransformV3 RGBToHSV ResizeArea ResizeBicubic ResizeBicubicGrad ResizeBilinear
+        ResizeBilinearGrad ResizeNearestNeighbor ResizeNearestNeighborGrad ScaleAndTranslate
+        ScaleAndTranslateGrad
     """,
     "linalg": """
-        BatchMatMul BatchMatMulV2 BatchMatMulV3 BatchMatrixBandPart BatchMatrixDiag BatchMatrixDiagPart
-        BatchMatrixSetDiag Cross Diag DiagPart MatMul MatrixBandPart MatrixDiag MatrixDiagPart
-        MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixSetDiag MatrixSetDiagV2
-        MatrixSetDiagV3 SparseMatMul
+        BandedTriangularSolve BatchCholesky BatchCholeskyGrad BatchMatMul BatchMatMulV2 BatchMatMulV3
+        BatchMatrixBandPart BatchMatrixDeterminant BatchMatrixDiag BatchMatrixDiagPart BatchMatrixInverse
+        BatchMatrixSetDiag BatchMatrixSolve BatchMatrixSolveLs BatchMatrixTriangularSolve
+        BatchSelfAdjointEigV2 BatchSvd Cholesky CholeskyGrad Cross Diag DiagPart Eig Einsum
+        LogMatrixDeterminant Lu MatMul MatrixBandPart MatrixDeterminant MatrixDiag MatrixDiagPart
+        MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixInverse MatrixLogarithm
+        MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 MatrixSolve MatrixSolveLs MatrixSquareRoot
+        MatrixTriangularSolve Qr SelfAdjointEigV2 SparseMatMul Svd TridiagonalMatMul TridiagonalSolve
+        XlaEinsum
     """,
     "math": """
         Abs AccumulateNV2 Acos Acosh Add AddN AddV2 Angle ApproximateEqual Asin Asinh Atan Atan2 Atanh
@@ -51,17 +55,20 @@ _FAMILIES = {
         LRNGrad
     """,
     "pooling": """
-        AvgPool AvgPool3D AvgPool3DGrad AvgPoolGrad MaxPool MaxPool3D MaxPool3DGrad MaxPool3DGradGrad
-        MaxPoolGrad MaxPoolGradGrad MaxPoolGradGradV2 MaxPoolGradGradWithArgmax MaxPoolGradV2
-        MaxPoolGradWithArgmax MaxPoolV2 MaxPoolWithArgmax
+        AvgPool AvgPool3D AvgPool3DGrad AvgPoolGrad FractionalAvgPool FractionalAvgPoolGrad FractionalMaxPool
+        FractionalMaxPoolGrad MaxPool MaxPool3D MaxPool3DGrad MaxPool3DGradGrad MaxPoolGrad MaxPoolGradGrad
+        MaxPoolGradGradV2 MaxPoolGradGradWithArgmax MaxPoolGradV2 MaxPoolGradWithArgmax MaxPoolV2
+        MaxPoolWithArgmax
     """,
     "random": """
-        Multinomial RandomGamma RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt
-        StatelessMultinomial StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomGetAlg
-        StatelessRandomGetKeyCounter StatelessRandomGetKeyCounterAlg StatelessRandomNormal
-        StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt
-        StatelessRandomUniformFullIntV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
-        StatelessRandomUniformV2 StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
+        AllCandidateSampler LogUniformCandidateSampler Multinomial ParameterizedTruncatedNormal RandomGamma
+        RandomPoissonV2 RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt
+        StatelessMultinomial StatelessParameterizedTruncatedNormal StatelessRandomGammaV2
+        StatelessRandomGammaV3 StatelessRandomGetAlg StatelessRandomGetKeyCounter
+        StatelessRandomGetKeyCounterAlg StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomPoisson
+        StatelessRandomUniform StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2
+        StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2
+        StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal UniformCandidateSampler
     """,
     "reduction": """
         All Any ApproxTopK ArgMax ArgMin Bincount Cumprod Cumsum CumulativeLogsumexp DenseBincount

@@ -16,7 +16,7 @@ from graphgrad.attributes import Shape
 from graphgrad.build import OpBuilder
 from graphgrad.dtypes import DType
 from graphgrad.graph import IndexedSlices, Operation, Tensor
-from graphgrad.shapes import dims, values
+from graphgrad.shapes import common, dims, values
 
 SMALL = 1000  # elements; TensorFlow writes zeros and ones of fewer as constants
 
@@ -62,7 +62,7 @@ class GraphBuilder(OpBuilder):
                 shape = self.constant(list(shape), dtypes.int32, name="shape_as_tensor")
             elif not isinstance(shape, Tensor):
                 shape = self.packed(shape, name="packed")
-            elif shape.shape == ():
+            elif not shape.shape:
                 shape = self.Reshape(shape, [-1])
             return self._fill(shape, value, dtype, scope)
 
@@ -154,8 +154,10 @@ class GraphBuilder(OpBuilder):
         return None if value is None else value.flat
 
     # ------------------------------------------------------------------ rearranging
-    def stack(self, tensors: Sequence[Any], name: str = "stack") -> Tensor:
-        """Packs scalars or tensors along a new first axis; numbers alone make a constant."""
+    def stack(self, tensors: Sequence[Any], axis: int = 0, name: str = "stack") -> Tensor:
+        """Packs scalars or tensors along a new axis, the first by default; numbers alone make a constant."""
+        if axis != 0:
+            return self.Pack(tensors, axis=axis, name=name)
         if not any(isinstance(t, Tensor) for t in tensors):
             return self.constant(list(tensors), name=name)
         return self.packed(tensors, name)
@@ -168,6 +170,17 @@ class GraphBuilder(OpBuilder):
                     self.constant(axis, dtypes.int32, name="concat_dim")
                 return self.Identity(tensors[0], name=scope)
         return self.ConcatV2(tensors, axis, name=name)
+
+    def identity(self, x: Any) -> Any:
+        """An Identity; one for each part of an IndexedSlices."""
+        if isinstance(x, Tensor):
+            return self.Identity(x)
+        shape = x.dense_shape
+        return IndexedSlices(
+            values=self.Identity(x.values),
+            indices=self.Identity(x.indices),
+            dense_shape=None if shape is None else self.Identity(shape),
+        )
 
     def transpose(self, x: Tensor, perm: Any = None, conjugate: bool = False, name: str = "transpose") -> Tensor:
         """Permutes axes, conjugating complex tensors on demand; reverses them where no permutation is given."""
@@ -239,6 +252,13 @@ class GraphBuilder(OpBuilder):
         if x.dtype is dtypes.resource:
             return self.zeros(self.VariableShape(x), self.variable_dtype(x))
         return self.zeros_like(x)
+
+    def variable_shape(self, handle: Tensor) -> Tensor:
+        """The shape of the variable behind a resource handle; a constant where it is static."""
+        static = common.variable_shape(handle)
+        if static is not None and None not in static:
+            return self.constant(list(static), dtypes.int32)
+        return self.VariableShape(handle)
 
     def variable_dtype(self, handle: Tensor) -> DType:
         """The dtype of the variable behind a resource handle, float32 where the graph does not say."""

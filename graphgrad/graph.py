@@ -314,8 +314,10 @@ def _prototype(op_type: str, device: str, attrs: tuple[tuple[str, Any, str], ...
 class Graph:
     """A graph that can be looked up, walked and added to."""
 
-    def __init__(self, graph_def: graph_pb2.GraphDef | None = None):
+    def __init__(self, graph_def: graph_pb2.GraphDef | None = None, payloads: Mapping[str, memoryview] | None = None):
+        """`payloads` holds, by node name, the contents of constants that the message was stripped of."""
         self.message = graph_def if graph_def is not None else graph_pb2.GraphDef()
+        self.payloads = dict(payloads or {})
         self.source: Any = None  # formats.graphdef.Source of a graph that was read
         self.operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}

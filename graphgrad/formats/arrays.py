@@ -20,6 +20,7 @@ from graphgrad import attributes, dtypes
 from graphgrad.dtypes import DType
 from graphgrad.errors import ArgumentError, ModelError
 from graphgrad.formats import files
+from graphgrad.graph import Operation
 from graphgrad.schema import graph_pb2
 
 _EXTENDED = {
@@ -76,19 +77,24 @@ def dtype_of(array: np.ndarray[Any, Any]) -> DType:
         raise ArgumentError(f"arrays of dtype {array.dtype} have no counterpart in TensorFlow") from None
 
 
-def from_proto(proto: graph_pb2.TensorProto) -> np.ndarray[Any, Any]:
-    """The array a TensorProto holds, in either of its encodings. Raises ModelError where sizes disagree."""
+def of_constant(op: Operation) -> np.ndarray[Any, Any]:
+    """The array of a Const; its content may lie in the file's bytes. Raises ModelError where sizes disagree."""
+    return from_proto(op["value"], op.graph.payloads.get(op.name))
+
+
+def from_proto(proto: graph_pb2.TensorProto, content: memoryview | None = None) -> np.ndarray[Any, Any]:
+    """The array a TensorProto holds in either of its encodings, or beside it in `content`. Raises ModelError where sizes disagree."""
     dtype = dtypes.by_enum(proto.dtype)
     target = numpy_dtype(dtype)
     shape = attributes.decode_shape(proto.tensor_shape)
     if shape is None or None in shape:
         raise ModelError("a constant has no full shape")
     count = int(np.prod(shape, dtype=np.int64))
-    if proto.tensor_content and target != object:
-        content = np.frombuffer(proto.tensor_content, target)
-        if content.size != count:
-            raise ModelError(f"a constant of shape {list(shape)} holds {content.size} elements instead of {count}")
-        return content.reshape(shape)
+    raw = content if content is not None else proto.tensor_content
+    if raw and target != object:
+        if len(raw) != count * target.itemsize:
+            raise ModelError(f"a constant of shape {list(shape)} holds {len(raw)} bytes instead of {count * target.itemsize}")
+        return np.frombuffer(raw, target).reshape(shape)
     return _repeat_last(_given(proto, dtype, target), count).reshape(shape)
 
 

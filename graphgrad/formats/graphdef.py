@@ -11,11 +11,12 @@ import os
 from google.protobuf import json_format, message, text_format
 
 from graphgrad.errors import ModelError
-from graphgrad.formats import files
+from graphgrad.formats import files, payloads
 from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2
 
 BINARY, TEXT, JSON = "binary", "text", "json"
+Parsed = tuple[graph_pb2.GraphDef, dict[str, memoryview]]
 _BY_SUFFIX = {".pb": BINARY, ".pbtxt": TEXT, ".prototxt": TEXT, ".json": JSON}
 
 
@@ -36,7 +37,7 @@ def load(path: str | os.PathLike[str]) -> Graph:
     name = "standard input" if path == files.STREAM else path
     encoding = recognise(data, name)
     try:
-        graph = Graph(_PARSERS[encoding](data, name))
+        graph = Graph(*_PARSERS[encoding](data))
         graph.validate()
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from None
@@ -75,23 +76,23 @@ def recognise(data: bytes, name: str) -> str:
     return TEXT if printable else BINARY
 
 
-def _parse_binary(data: bytes, name: str) -> graph_pb2.GraphDef:
+def _parse_binary(data: bytes) -> Parsed:
     try:
-        return graph_pb2.GraphDef.FromString(data)
+        return payloads.parse(data)
     except message.DecodeError:
         raise ModelError("it is no GraphDef: its bytes are truncated or of another kind") from None
 
 
-def _parse_text(data: bytes, name: str) -> graph_pb2.GraphDef:
+def _parse_text(data: bytes) -> Parsed:
     try:
-        return text_format.Parse(data.decode(), graph_pb2.GraphDef())
+        return text_format.Parse(data.decode(), graph_pb2.GraphDef()), {}
     except (text_format.ParseError, UnicodeDecodeError, ValueError) as error:
         raise ModelError(f"it looks like text and is no GraphDef: {_first_line(error)}") from None
 
 
-def _parse_json(data: bytes, name: str) -> graph_pb2.GraphDef:
+def _parse_json(data: bytes) -> Parsed:
     try:
-        return json_format.Parse(data, graph_pb2.GraphDef())
+        return json_format.Parse(data, graph_pb2.GraphDef()), {}
     except (json_format.ParseError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ModelError(f"it looks like JSON and is no GraphDef: {_first_line(error)}") from None
 
@@ -118,8 +119,7 @@ def _parts(graph: Graph, source: Source | None, encoding: str) -> list[bytes]:
             return [source.data, tail.SerializeToString(deterministic=True)]
         separator = b"" if source.data.endswith(b"\n") else b"\n"
         return [source.data, separator, text_format.MessageToString(tail, as_utf8=True).encode()]
-    whole = graph_pb2.GraphDef()
-    whole.CopyFrom(graph.message)
+    whole = payloads.restored(graph.message, graph.payloads)
     whole.MergeFrom(tail)
     if encoding == BINARY:
         return [whole.SerializeToString(deterministic=True)]

@@ -175,7 +175,7 @@ class _Compiler:
         if op.type == "NoOp":
             return []
         if op.type == "Const":
-            self.initial[self._slot(op.outputs[0])] = arrays.from_proto(op["value"])
+            self.initial[self._slot(op.outputs[0])] = arrays.of_constant(op)
             return []
         kernel = registry.kernel_of(op.type)
         assert kernel is not None

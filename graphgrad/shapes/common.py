@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation
+from graphgrad.graph import Operation, Tensor
 from graphgrad.shapes import dims
 
 
@@ -27,3 +27,17 @@ def merge_all(op: Operation) -> Shape:
 def scalar(op: Operation) -> Shape:
     """No dimensions."""
     return ()
+
+
+def variable(handle: Tensor) -> Operation | None:
+    """The op that made the variable behind a resource handle, where the way to it is plain."""
+    op = handle.op
+    while op.type in ("Identity", "Enter", "Switch", "RefSwitch"):
+        op = op.inputs[0].op
+    return op if op.type == "VarHandleOp" else None
+
+
+def variable_shape(handle: Tensor) -> Shape:
+    """The static shape of the variable behind a resource handle."""
+    op = variable(handle)
+    return None if op is None else op["shape"]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from graphgrad import dtypes
 from graphgrad.graph import Operation, Tensor, small_constant
+from graphgrad.shapes.common import variable_shape
 
 LIMIT = 4096  # elements; shapes, axes and permutations are far smaller
 
@@ -106,7 +107,7 @@ def _shape(op: Operation) -> Found:
 
 @_value("VariableShape")
 def _variable_shape(op: Operation) -> Found:
-    shape = op.inputs[0].op.get("shape")
+    shape = variable_shape(op.inputs[0])
     return None if shape is None else Value((len(shape),), shape)
 
 
@@ -124,8 +125,13 @@ def _rank(op: Operation) -> Found:
     return None if shape is None else Value((), (len(shape),), True)
 
 
-@_value("Identity", "StopGradient", "Snapshot", "PreventGradient", "EnsureShape")
+@_value("Identity", "StopGradient", "CheckNumericsV2", "DebugIdentityV2")
 def _identity(op: Operation) -> Found:
+    return op.inputs[0].value
+
+
+@_value("Snapshot", "PreventGradient", "EnsureShape")
+def _unseen_identity(op: Operation) -> Found:
     value = op.inputs[0].value
     return value and value._replace(by_python=False)
 

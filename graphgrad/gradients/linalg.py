@@ -1,0 +1,23 @@
+"""Gradients of matrix products and decompositions. Operands are conjugated where they are complex."""
+
+from __future__ import annotations
+
+from graphgrad.registry import gradient
+
+# (transpose_a, transpose_b) -> for each operand's gradient its two factors and their flags, z = op(x) op(y)
+MATMUL_GRADIENTS = {
+    (False, False): (("dz", "y", False, True), ("x", "dz", True, False)),
+    (False, True): (("dz", "y", False, False), ("dz", "x", True, False)),
+    (True, False): (("y", "dz", False, True), ("x", "dz", False, False)),
+    (True, True): (("y", "dz", True, True), ("dz", "x", True, True)),
+}
+
+
+@gradient("MatMul")
+def matmul(g, op, dz):
+    """z = x y, either side possibly transposed: dx = dz yᵀ, dy = xᵀ dz."""
+    factors = {"x": g.conj(op.inputs[0]), "y": g.conj(op.inputs[1]), "dz": dz}
+    (a, b, *flags_x), (c, d, *flags_y) = MATMUL_GRADIENTS[op["transpose_a"], op["transpose_b"]]
+    dx = g.MatMul(factors[a], factors[b], transpose_a=flags_x[0], transpose_b=flags_x[1], grad_a=True)
+    dy = g.MatMul(factors[c], factors[d], transpose_a=flags_y[0], transpose_b=flags_y[1], grad_b=True)
+    return dx, dy

@@ -1,0 +1,32 @@
+"""How kernels of several steps treat float16 and bfloat16: they are computed in float32 and rounded once.
+
+The result has the dtype of the first array given, whatever was used in between.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import ml_dtypes
+import numpy as np
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+FLOAT16 = np.dtype(np.float16)
+HALVES = (FLOAT16, BFLOAT16)
+
+
+def halves_in_float32(kernel: Callable) -> Callable:
+    """The kernel, with float16 and bfloat16 arrays widened on the way in and the result narrowed."""
+
+    @functools.wraps(kernel)
+    def widened(*arrays: np.ndarray, **attributes: object) -> np.ndarray:
+        dtype = arrays[0].dtype
+        if dtype not in HALVES:
+            return kernel(*arrays, **attributes)
+        wide = [array.astype(np.float32) if array.dtype == dtype else array for array in arrays]
+        return kernel(*wide, **attributes).astype(dtype)
+
+    if isinstance(kernel, np.ufunc):  # whose keywords (out, where, ...) are no attributes
+        del widened.__wrapped__
+    return widened

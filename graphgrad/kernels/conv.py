@@ -1,0 +1,478 @@
+"""Convolutions of any spatial rank, grouped and depthwise ones, grey-scale dilation, and their gradients.
+
+All are written once over N-D windows with channels last; the work is left to a few large matrix products,
+whose columns are copied block by block into one buffer small enough for the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from graphgrad.kernels._accumulate import lowest, wide
+from graphgrad.kernels.windows import (
+    Index,
+    Sizes,
+    Windows,
+    channels_back,
+    channels_last,
+    explicit_pairs,
+    interior,
+    is_channels_first,
+    pad,
+    padded_sizes,
+    patches,
+    span,
+    spatial,
+    tap_number,
+    taps,
+    windows,
+    winners,
+)
+from graphgrad.registry import kernel
+
+COLUMN_BYTES = 1 << 20
+COLUMN_ROWS = 256
+TILE_BYTES = 1 << 17
+FEW_CHANNELS = 16
+SHORT_RUN = 8
+
+
+def _geometry(
+    input_shape: Sizes,
+    kernel_sizes: Sizes,
+    strides: Sizes,
+    padding: str,
+    explicit_paddings: Sizes,
+    data_format: str,
+    dilations: Sizes,
+) -> Windows:
+    """The windows over a channels-last shape; the attributes are in the data format's order."""
+    rank = len(input_shape)
+    for name, values in (("strides", strides), ("dilations", dilations)):
+        if len(values) != rank:
+            raise ValueError(f"{name} must have {rank} entries, not {len(values)}")
+        if values[0] != 1 or values[1 if is_channels_first(data_format) else -1] != 1:
+            raise ValueError(f"{name} over the batch or channel axis are not supported: {tuple(values)}")
+    explicit = explicit_pairs(explicit_paddings, data_format) if padding == "EXPLICIT" else ()
+    return windows(
+        tuple(input_shape[1:-1]),
+        tuple(kernel_sizes),
+        spatial(strides, data_format),
+        spatial(dilations, data_format),
+        padding,
+        explicit,
+    )
+
+
+def _groups(channels: int, filter_shape: Sizes) -> int:
+    depth, outputs = filter_shape[-2:]
+    if depth == 0 or channels % depth or (outputs % (channels // depth) if channels else 0):
+        raise ValueError(f"{channels} input channels do not fit a filter of shape {tuple(filter_shape)}")
+    return channels // depth
+
+
+def _column_blocks(x: np.ndarray, w: Windows, groups: int) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """The windows of a block of images, or of rows of one image, as matrices (groups, windows, taps * depth).
+
+    Yields the images, the rows of the first spatial axis and the matrices, whose buffer is used again.
+    """
+    batch, channels = x.shape[0], x.shape[-1]
+    row_windows, width = prod(w.outputs[1:]), prod(w.kernel) * channels
+    rows = max(COLUMN_ROWS, COLUMN_BYTES // max(1, width * x.itemsize)) // max(1, row_windows)
+    images = min(batch, max(1, rows // max(1, w.outputs[0])))
+    rows = max(1, min(rows, w.outputs[0]))
+    padded = np.zeros((images, *padded_sizes(w), channels), x.dtype) if w.is_padded else x
+    source = patches(padded, w)
+    source = source.reshape(*source.shape[:-1], groups, channels // groups)
+    source = np.moveaxis(source, -2, 0)
+    buffer, rank = np.empty(images * rows * row_windows * width, x.dtype), len(w.kernel)
+    short_runs = w.kernel[-1] * channels // groups < SHORT_RUN
+    for image in range(0, batch, images):
+        block = slice(image, min(image + images, batch))
+        count = block.stop - block.start
+        if w.is_padded:
+            padded[:count][interior(w)] = x[block]
+        here = source[:, :count] if w.is_padded else source[:, block]
+        for row in range(0, w.outputs[0], rows):
+            lines = slice(row, min(row + rows, w.outputs[0]))
+            part = here[:, :, lines]
+            if short_runs:  # a column, not a row, is what lies together
+                part = np.moveaxis(part, range(1, rank + 2), range(-rank - 1, 0))
+            columns = buffer[: part.size].reshape(part.shape)
+            np.copyto(columns, part)
+            if short_runs:
+                yield block, lines, columns.reshape(groups, width // groups, -1).swapaxes(1, 2)
+            else:
+                yield block, lines, columns.reshape(groups, -1, width // groups)
+
+
+def _by_group(y: np.ndarray, groups: int) -> np.ndarray:
+    """(..., channels) as (groups, rows, channels of a group), a view of a contiguous array."""
+    return y.reshape(-1, groups, y.shape[-1] // groups).swapaxes(0, 1)
+
+
+def _filter_matrices(filters: np.ndarray, groups: int) -> np.ndarray:
+    """(*kernel, depth, outputs) as (groups, taps * depth, outputs of a group)."""
+    return _by_group(filters.reshape(-1, filters.shape[-1]), groups)
+
+
+def correlate(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
+    """(batch, *inputs, channels) convolved with (*kernel, depth, filters): (batch, *outputs, filters)."""
+    groups = _groups(x.shape[-1], filters.shape)
+    y_shape = (x.shape[0], *w.outputs, filters.shape[-1])
+    if not prod(y_shape) or not filters.size:
+        return np.zeros(y_shape, x.dtype)
+    if groups == 1 and w.is_pointwise:
+        pixels = x[_strided(w)].reshape(-1, x.shape[-1])
+        return (pixels @ filters.reshape(filters.shape[-2:])).reshape(y_shape)
+    if groups > 1 and filters.shape[-2] == 1:
+        return _depthwise(x, filters.reshape(*w.kernel, groups, -1), w)
+    matrices = _filter_matrices(filters, groups)
+    y = np.empty(y_shape, x.dtype)
+    for images, rows, columns in _column_blocks(x, w, groups):
+        np.matmul(columns, matrices, out=_by_group(y[images, rows], groups))
+    return y
+
+
+def _strided(w: Windows) -> tuple[slice, ...]:
+    return (slice(None), *(slice(None, None, stride) for stride in w.strides))
+
+
+def correlate_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows, channels: int) -> np.ndarray:
+    """What `correlate` hands back to its input."""
+    groups = _groups(channels, filters.shape)
+    x_shape = (dy.shape[0], *w.inputs, channels)
+    if not dy.size or not filters.size:
+        return np.zeros(x_shape, dy.dtype)
+    if groups > 1 and filters.shape[-2] == 1:
+        return _depthwise_input_gradient(dy, filters.reshape(*w.kernel, groups, -1), w)
+    turned = _turned(w)
+    pixels, features = dy.size // dy.shape[-1], dy.shape[-1]
+    copied = pixels * features + 2 * channels * features  # per tap: columns, and filters to transpose
+    if turned is not None and copied < 2 * pixels * channels:
+        return correlate(dy, _transposed(filters, groups), turned)
+    if groups == 1 and channels < FEW_CHANNELS:
+        return _spread_planes(dy, filters, w)
+    dx = np.zeros(x_shape, dy.dtype)
+    images = max(1, COLUMN_BYTES // (prod(w.outputs) * channels * dy.itemsize))
+    for image in range(0, len(dx), images):
+        block = slice(image, image + images)
+        rows, dx_block = _by_group(dy[block], groups), dx[block]
+        part = np.empty((len(dx_block), *w.outputs, channels), dy.dtype)
+        for tap, outputs, inputs in taps(w):
+            np.matmul(rows, _by_group(filters[tap], groups).swapaxes(1, 2), out=_by_group(part, groups))
+            dx_tap = dx_block[inputs]
+            dx_tap += part[outputs]
+    return dx
+
+
+def _spread_planes(dy: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
+    """The input gradient where channels are few: one product for all taps, added up plane by plane."""
+    channels = filters.shape[-2]
+    dx = np.zeros((channels, dy.shape[0], *w.inputs), dy.dtype)
+    planes = filters.reshape(-1, filters.shape[-1]) @ dy.reshape(-1, dy.shape[-1]).T
+    planes = planes.reshape(*w.kernel, channels, dy.shape[0], *w.outputs)
+    for tap, outputs, inputs in taps(w):
+        dx_tap = dx[(slice(None), *inputs)]
+        dx_tap += planes[tap][(slice(None), *outputs)]
+    return np.ascontiguousarray(np.moveaxis(dx, 0, -1))
+
+
+def _turned(w: Windows) -> Windows | None:
+    """The windows over dy of which dx is a plain convolution; None where strides leave gaps."""
+    spans = tuple(map(span, w.kernel, w.dilations))
+    before = tuple(s - 1 - b for s, b in zip(spans, w.before, strict=True))
+    after = tuple(
+        size + s - 1 - outputs - b
+        for size, s, outputs, b in zip(w.inputs, spans, w.outputs, before, strict=True)
+    )
+    if set(w.strides) != {1} or min(before) < 0 or min(after) < 0:
+        return None
+    return Windows(w.outputs, w.kernel, w.strides, w.dilations, before, after, w.inputs)
+
+
+def _transposed(filters: np.ndarray, groups: int) -> np.ndarray:
+    """The filters turned around in space, with inputs and outputs exchanged inside each group."""
+    kernel_sizes, (depth, outputs) = filters.shape[:-2], filters.shape[-2:]
+    turned = np.flip(filters, tuple(range(len(kernel_sizes)))).reshape(-1, depth, groups, outputs // groups)
+    return turned.transpose(0, 3, 2, 1).reshape(*kernel_sizes, outputs // groups, groups * depth)
+
+
+def correlate_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows, depth: int) -> np.ndarray:
+    """What `correlate` hands back to its filters."""
+    filter_shape = (*w.kernel, depth, dy.shape[-1])
+    groups = _groups(x.shape[-1], filter_shape)
+    if not x.size or not dy.size:
+        return np.zeros(filter_shape, x.dtype)
+    dy = np.ascontiguousarray(dy)
+    if groups == 1 and w.is_pointwise:
+        pixels = x[_strided(w)].reshape(-1, x.shape[-1])
+        return (pixels.T @ dy.reshape(-1, dy.shape[-1])).reshape(filter_shape)
+    if groups > 1 and depth == 1:
+        return _depthwise_filter_gradient(x, dy, w).reshape(filter_shape)
+    total = np.zeros((groups, prod(w.kernel) * depth, dy.shape[-1] // groups), x.dtype)
+    part = np.empty_like(total)
+    for images, rows, columns in _column_blocks(x, w, groups):
+        total += np.matmul(columns.swapaxes(1, 2), _by_group(dy[images, rows], groups), out=part)
+    return total.swapaxes(0, 1).reshape(filter_shape)
+
+
+def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
+    """Every channel with its own filters, (*kernel, channels, multiplier); its outputs stay together."""
+    multiplier = filters.shape[-1]
+    if multiplier > 1:
+        x = np.repeat(x, multiplier, axis=-1)
+    filters = filters.reshape(*w.kernel, -1)
+    y_shape = (x.shape[0], *w.outputs, x.shape[-1])
+    source, rank = patches(pad(np.ascontiguousarray(x), w), w), len(w.kernel)
+    if w.strides[-1] == 1:  # a row of windows is one contiguous run of (outputs, channels)
+        run = w.outputs[-1] * x.shape[-1]
+        strides = source.strides[:rank] + source.strides[rank + 1 :]
+        source = as_strided(source, (*source.shape[:rank], *w.kernel, run), strides, writeable=False)
+        filters = np.tile(filters, w.outputs[-1])
+    along, channel = range(1, rank + 1), rank + 1
+    outer = range(channel + 1, channel + 1 + source.ndim - rank - 1)
+    y = np.einsum(source, [*outer, *along, channel], filters, [*along, channel], [*outer, channel])
+    return y.reshape(y_shape)
+
+
+def _image_blocks(y: np.ndarray) -> Iterator[slice]:
+    images = max(1, TILE_BYTES // max(1, y[:1].nbytes))
+    for image in range(0, len(y), images):
+        yield slice(image, image + images)
+
+
+def _depthwise_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
+    multiplier = filters.shape[-1]
+    filters = filters.reshape(*w.kernel, -1)
+    turned = _turned(w)
+    if turned is not None:
+        flipped = np.flip(filters, tuple(range(len(w.kernel))))
+        dx = _depthwise(dy, flipped[..., None], turned)
+    else:
+        dx = np.zeros((dy.shape[0], *w.inputs, dy.shape[-1]), dy.dtype)
+        for images in _image_blocks(dx):
+            for tap, outputs, inputs in taps(w):
+                dx_tap = dx[images][inputs]
+                dx_tap += dy[images][outputs] * filters[tap]
+    return dx.reshape(*dx.shape[:-1], -1, multiplier).sum(-1) if multiplier > 1 else dx
+
+
+def _depthwise_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows) -> np.ndarray:
+    multiplier = dy.shape[-1] // x.shape[-1]
+    if multiplier > 1:
+        x = np.repeat(x, multiplier, axis=-1)
+    dfilters, axes = np.zeros((*w.kernel, x.shape[-1]), x.dtype), list(range(x.ndim))
+    for images in _image_blocks(dy):
+        for tap, outputs, inputs in taps(w):
+            dfilters[tap] += np.einsum(x[images][inputs], axes, dy[images][outputs], axes, axes[-1:])
+    return dfilters.reshape(*w.kernel, -1, multiplier)
+
+
+def _check_gradient(dy: np.ndarray, x_shape: Sizes, outputs: int, w: Windows) -> None:
+    expected = (x_shape[0], *w.outputs, outputs)
+    if dy.shape != expected:
+        raise ValueError(f"out_backprop has shape {dy.shape} in channels-last order, expected {expected}")
+
+
+def convolve(
+    x: np.ndarray,
+    filters: np.ndarray,
+    strides: Sizes,
+    padding: str,
+    data_format: str,
+    dilations: Sizes,
+    explicit_paddings: Sizes = (),
+) -> np.ndarray:
+    dtype, x = x.dtype, channels_last(x, data_format)
+    w = _geometry(x.shape, filters.shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
+    return channels_back(correlate(wide(x), wide(filters), w).astype(dtype, copy=False), data_format)
+
+
+def input_gradient(
+    x_shape: Sizes,
+    filters: np.ndarray,
+    dy: np.ndarray,
+    strides: Sizes,
+    padding: str,
+    data_format: str,
+    dilations: Sizes,
+    explicit_paddings: Sizes = (),
+) -> np.ndarray:
+    """`x_shape` in the order of the data format, or its spatial sizes alone."""
+    dtype, dy = dy.dtype, channels_last(dy, data_format)
+    if len(x_shape) == dy.ndim - 2:
+        x_shape = (dy.shape[0], *x_shape, filters.shape[-2])
+    elif is_channels_first(data_format):
+        x_shape = (x_shape[0], *x_shape[2:], x_shape[1])
+    w = _geometry(x_shape, filters.shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
+    _check_gradient(dy, x_shape, filters.shape[-1], w)
+    dx = correlate_input_gradient(wide(dy), wide(filters), w, x_shape[-1])
+    return channels_back(dx.astype(dtype, copy=False), data_format)
+
+
+def filter_gradient(
+    x: np.ndarray,
+    filter_shape: Sizes,
+    dy: np.ndarray,
+    strides: Sizes,
+    padding: str,
+    data_format: str,
+    dilations: Sizes,
+    explicit_paddings: Sizes = (),
+) -> np.ndarray:
+    x, dy = channels_last(x, data_format), channels_last(dy, data_format)
+    w = _geometry(x.shape, filter_shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
+    _check_gradient(dy, x.shape, filter_shape[-1], w)
+    return correlate_filter_gradient(wide(x), wide(dy), w, filter_shape[-2]).astype(x.dtype, copy=False)
+
+
+def _sizes(vector: np.ndarray) -> Sizes:
+    return tuple(vector.tolist())
+
+
+@kernel("Conv2D")
+def conv2d(x, filters, *, strides, padding, explicit_paddings, data_format, dilations):
+    return convolve(x, filters, strides, padding, data_format, dilations, explicit_paddings)
+
+
+@kernel("Conv2DBackpropInput")
+def conv2d_backprop_input(sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+    place = (strides, padding, data_format, dilations, explicit_paddings)
+    return input_gradient(_sizes(sizes), filters, dy, *place)
+
+
+@kernel("Conv2DBackpropInputV2")
+def conv2d_backprop_input_v2(x, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+    return input_gradient(x.shape, filters, dy, strides, padding, data_format, dilations, explicit_paddings)
+
+
+@kernel("Conv2DBackpropFilter")
+def conv2d_backprop_filter(x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations, explicit_paddings)
+
+
+@kernel("Conv2DBackpropFilterV2")
+def conv2d_backprop_filter_v2(x, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+    place = (strides, padding, data_format, dilations, explicit_paddings)
+    return filter_gradient(x, filters.shape, dy, *place)
+
+
+@kernel("Conv")
+def conv(x, filters, *, strides, padding, explicit_paddings, data_format, dilations, batch_dims, groups):
+    """A convolution over the axes behind `batch_dims` leading ones, which count as one."""
+    if (
+        groups != 1
+        and groups * filters.shape[-2] != x.shape[batch_dims if data_format == "CHANNELS_FIRST" else -1]
+    ):
+        raise ValueError(f"filters of shape {filters.shape} do not divide the channels into {groups} groups")
+    batch, rest = x.shape[:batch_dims], x.shape[batch_dims:]
+    dilations = dilations or (1,) * (len(rest) + 1)
+    place = (strides, padding, data_format, dilations, explicit_paddings)
+    y = convolve(x.reshape(prod(batch), *rest), filters, *place)
+    return y.reshape(*batch, *y.shape[1:])
+
+
+@kernel("Conv3D")
+def conv3d(x, filters, *, strides, padding, data_format, dilations):
+    return convolve(x, filters, strides, padding, data_format, dilations)
+
+
+@kernel("Conv3DBackpropInputV2")
+def conv3d_backprop_input(sizes, filters, dy, *, strides, padding, data_format, dilations):
+    return input_gradient(_sizes(sizes), filters, dy, strides, padding, data_format, dilations)
+
+
+@kernel("Conv3DBackpropInput")
+def conv3d_backprop_input_v1(x, filters, dy, *, strides, padding, dilations):
+    return input_gradient(x.shape, filters, dy, strides, padding, "NDHWC", dilations)
+
+
+@kernel("Conv3DBackpropFilterV2")
+def conv3d_backprop_filter(x, sizes, dy, *, strides, padding, data_format, dilations):
+    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations)
+
+
+@kernel("Conv3DBackpropFilter")
+def conv3d_backprop_filter_v1(x, filters, dy, *, strides, padding, dilations):
+    return filter_gradient(x, filters.shape, dy, strides, padding, "NDHWC", dilations)
+
+
+def _grouped(filter_shape: Sizes) -> Sizes:
+    """A depthwise filter's shape, (*kernel, channels, multiplier), as that of one group per channel."""
+    *kernel_sizes, channels, multiplier = filter_shape
+    return (*kernel_sizes, 1, channels * multiplier)
+
+
+@kernel("DepthwiseConv2dNative")
+def depthwise_conv2d(x, filters, *, strides, padding, explicit_paddings, data_format, dilations):
+    grouped = filters.reshape(_grouped(filters.shape))
+    return convolve(x, grouped, strides, padding, data_format, dilations, explicit_paddings)
+
+
+@kernel("DepthwiseConv2dNativeBackpropInput")
+def depthwise_conv2d_backprop_input(
+    sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations
+):
+    grouped = filters.reshape(_grouped(filters.shape))
+    place = (strides, padding, data_format, dilations, explicit_paddings)
+    return input_gradient(_sizes(sizes), grouped, dy, *place)
+
+
+@kernel("DepthwiseConv2dNativeBackpropFilter")
+def depthwise_conv2d_backprop_filter(
+    x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations
+):
+    place = (strides, padding, data_format, dilations, explicit_paddings)
+    return filter_gradient(x, _grouped(_sizes(sizes)), dy, *place).reshape(_sizes(sizes))
+
+
+def _dilation_windows(
+    x: np.ndarray, filters: np.ndarray, strides: Sizes, rates: Sizes, padding: str
+) -> Windows:
+    if filters.ndim != x.ndim - 1 or filters.shape[-1] != x.shape[-1]:
+        raise ValueError(f"a filter of shape {filters.shape} does not fit an input of shape {x.shape}")
+    return _geometry(x.shape, filters.shape[:-1], strides, padding, (), "NHWC", rates)
+
+
+@kernel("Dilation2D")
+def dilation2d(x, filters, *, strides, rates, padding):
+    """Per window the largest sum of an element and the filter's there."""
+    w = _dilation_windows(x, filters, strides, rates, padding)
+    y = np.full((x.shape[0], *w.outputs, x.shape[-1]), lowest(x.dtype), x.dtype)
+    for tap, outputs, inputs in taps(w):
+        np.fmax(y[outputs], x[inputs] + filters[tap], out=y[outputs])
+    return y
+
+
+def _dilation_shares(
+    x: np.ndarray, filters: np.ndarray, dy: np.ndarray, w: Windows
+) -> Iterator[tuple[Sizes, Index, np.ndarray]]:
+    """Per tap: its position, the inputs it reads, and dy where its sum was its window's largest (else 0)."""
+    _check_gradient(dy, x.shape, x.shape[-1], w)
+    winner, dy = winners(x, w, filters)[1], wide(dy)
+    for tap, outputs, inputs in taps(w):
+        yield tap, inputs, np.where(winner[outputs] == tap_number(tap, w), dy[outputs], dy.dtype.type(0))
+
+
+@kernel("Dilation2DBackpropInput")
+def dilation2d_backprop_input(x, filters, dy, *, strides, rates, padding):
+    w = _dilation_windows(x, filters, strides, rates, padding)
+    dx = np.zeros(x.shape, wide(dy).dtype)
+    for _, inputs, share in _dilation_shares(x, filters, dy, w):
+        dx_tap = dx[inputs]
+        dx_tap += share
+    return dx.astype(x.dtype, copy=False)
+
+
+@kernel("Dilation2DBackpropFilter")
+def dilation2d_backprop_filter(x, filters, dy, *, strides, rates, padding):
+    w = _dilation_windows(x, filters, strides, rates, padding)
+    dfilters = np.zeros(filters.shape, wide(dy).dtype)
+    for tap, _, share in _dilation_shares(x, filters, dy, w):
+        dfilters[tap] = share.reshape(-1, share.shape[-1]).sum(0, dtype=share.dtype)
+    return dfilters.astype(x.dtype, copy=False)

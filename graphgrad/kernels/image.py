@@ -1,0 +1,373 @@
+"""Resizing, cropping, warping and patches of images, colour spaces, and the gradients of these.
+
+Every resize is separable and linear, a table of taps per axis; its gradient is the table read the other way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from graphgrad.kernels import _warp  # noqa: F401  (registers the warps)
+from graphgrad.kernels._accumulate import wide
+from graphgrad.kernels._resampling import F, Taps, gather, scatter
+from graphgrad.kernels.windows import Sizes, pad, patches, windows
+from graphgrad.registry import kernel
+
+
+def _resize(x: np.ndarray, size: np.ndarray, taps_of: Callable[[int, int], Taps]) -> np.ndarray:
+    """(batch, height, width, channels) to the new height and width, in float32."""
+    height, width = _target(x, size)
+    x = x.astype(F, copy=False)
+    return gather(gather(x, 2, taps_of(x.shape[2], width)), 1, taps_of(x.shape[1], height))
+
+
+def _resize_grad(dy: np.ndarray, x: np.ndarray, taps_of: Callable[[int, int], Taps]) -> np.ndarray:
+    """What `_resize` hands back to x, in x's dtype."""
+    _, height, width, _ = x.shape
+    wide_type = F if x.dtype.itemsize < 8 else x.dtype
+    rows = scatter(dy.astype(wide_type, copy=False), 1, taps_of(height, dy.shape[1]), height)
+    return scatter(rows, 2, taps_of(width, dy.shape[2]), width).astype(x.dtype, copy=False)
+
+
+def _target(x: np.ndarray, size: np.ndarray) -> Sizes:
+    if x.ndim != 4 or size.shape != (2,):
+        raise ValueError(f"images {x.shape} must have rank 4 and size {size.shape} two elements")
+    height, width = size.tolist()
+    if min(height, width) <= 0 or 0 in x.shape[1:3]:
+        raise ValueError(f"cannot resize images of {x.shape[1]} x {x.shape[2]} to {height} x {width}")
+    return height, width
+
+
+def _scale(inputs: int, outputs: int, align_corners: bool) -> np.float32:
+    if align_corners and outputs > 1:
+        return F(inputs - 1) / F(outputs - 1)
+    return F(inputs) / F(outputs)
+
+
+def _check_centers(align_corners: bool, half_pixel_centers: bool) -> None:
+    if align_corners and half_pixel_centers:
+        raise ValueError("half_pixel_centers must be false where align_corners is true")
+
+
+def _sources(inputs: int, outputs: int, align_corners: bool, half_pixel_centers: bool) -> np.ndarray:
+    """Where each output lies among the inputs."""
+    _check_centers(align_corners, half_pixel_centers)
+    positions, scale = np.arange(outputs, dtype=F), _scale(inputs, outputs, align_corners)
+    return (positions + F(0.5)) * scale - F(0.5) if half_pixel_centers else positions * scale
+
+
+def _bilinear(inputs: int, outputs: int, align_corners: bool, half_pixel_centers: bool) -> Taps:
+    source = _sources(inputs, outputs, align_corners, half_pixel_centers)
+    floor = np.floor(source)
+    lower, upper = np.maximum(floor, 0), np.minimum(np.ceil(source), inputs - 1)
+    fraction = source - floor
+    return Taps(np.stack([lower, upper]).astype(np.int64), np.stack([1 - fraction, fraction]))
+
+
+def _cubic_table(a: float) -> np.ndarray:
+    """The cubic convolution kernel at distances x and x + 1, for 1025 values of x from 0 to 1."""
+    x = np.arange(1025, dtype=F) / F(1024)
+    near = ((F(a + 2) * x - F(a + 3)) * x) * x + F(1)
+    x = x + F(1)
+    return np.stack([near, ((F(a) * x - F(5 * a)) * x + F(8 * a)) * x - F(4 * a)])
+
+
+def _bicubic(inputs: int, outputs: int, align_corners: bool, half_pixel_centers: bool) -> Taps:
+    source = _sources(inputs, outputs, align_corners, half_pixel_centers)
+    floor = np.floor(source)
+    step = np.rint((source - floor) * F(1024)).astype(np.int64)
+    near, far = _cubic_table(-0.5 if half_pixel_centers else -0.75)
+    weights = np.stack([far[step], near[step], near[1024 - step], far[1024 - step]])
+    indices = floor.astype(np.int64) + np.arange(-1, 3)[:, None]
+    inside = np.clip(indices, 0, inputs - 1)
+    if half_pixel_centers:  # taps beyond the border have no weight, the others share it
+        weights = np.where(indices == inside, weights, F(0))
+        total = weights.sum(0)
+        weights = np.where(np.abs(total) >= 1000 * np.finfo(F).tiny, weights / total, weights)
+    return Taps(inside, weights)
+
+
+def _area(inputs: int, outputs: int, align_corners: bool) -> Taps:
+    scale = np.maximum(_scale(inputs, outputs, align_corners), F(1e-6))
+    positions = np.arange(outputs, dtype=F)
+    start, stop = positions * scale, (positions + F(1)) * scale
+    first = np.floor(start).astype(np.int64)
+    indices = first + np.arange(max(1, int((np.ceil(stop) - first).max())))[:, None]
+    covered = np.minimum(indices + F(1), stop) - np.maximum(indices, start)
+    weights = np.maximum(covered, 0).astype(F) / scale
+    return Taps(np.clip(indices, 0, inputs - 1), weights)
+
+
+def _interpolation(
+    taps_of: Callable[..., Taps], align_corners: bool, half_pixel_centers: bool
+) -> Callable[[int, int], Taps]:
+    def along(inputs: int, outputs: int) -> Taps:
+        return taps_of(inputs, outputs, align_corners, half_pixel_centers)
+
+    return along
+
+
+@kernel("ResizeBilinear")
+def resize_bilinear(images, size, *, align_corners, half_pixel_centers):
+    return _resize(images, size, _interpolation(_bilinear, align_corners, half_pixel_centers))
+
+
+@kernel("ResizeBilinearGrad")
+def resize_bilinear_grad(dy, images, *, align_corners, half_pixel_centers):
+    return _resize_grad(dy, images, _interpolation(_bilinear, align_corners, half_pixel_centers))
+
+
+@kernel("ResizeBicubic")
+def resize_bicubic(images, size, *, align_corners, half_pixel_centers):
+    return _resize(images, size, _interpolation(_bicubic, align_corners, half_pixel_centers))
+
+
+@kernel("ResizeBicubicGrad")
+def resize_bicubic_grad(dy, images, *, align_corners, half_pixel_centers):
+    return _resize_grad(dy, images, _interpolation(_bicubic, align_corners, half_pixel_centers))
+
+
+@kernel("ResizeArea")
+def resize_area(images, size, *, align_corners):
+    return _resize(images, size, lambda inputs, outputs: _area(inputs, outputs, align_corners))
+
+
+def _nearest(inputs: int, outputs: int, align_corners: bool, half_pixel_centers: bool) -> np.ndarray:
+    positions, scale = np.arange(outputs, dtype=F), _scale(inputs, outputs, align_corners)
+    source = (positions + F(0.5) if half_pixel_centers else positions) * scale
+    nearest = np.floor(source + F(0.5) if align_corners else source)
+    return np.clip(nearest.astype(np.int64), 0, inputs - 1)
+
+
+@kernel("ResizeNearestNeighbor")
+def resize_nearest_neighbor(images, size, *, align_corners, half_pixel_centers):
+    height, width = _target(images, size)
+    _check_centers(align_corners, half_pixel_centers)
+    rows = _nearest(images.shape[1], height, align_corners, half_pixel_centers)
+    columns = _nearest(images.shape[2], width, align_corners, half_pixel_centers)
+    return np.take(np.take(images, rows, 1), columns, 2)
+
+
+@kernel("ResizeNearestNeighborGrad")
+def resize_nearest_neighbor_grad(dy, size, *, align_corners, half_pixel_centers):
+    height, width = _target(dy, size)
+    total = wide(dy)
+    for axis, inputs in ((1, height), (2, width)):
+        index = _nearest(inputs, dy.shape[axis], align_corners, half_pixel_centers)
+        total = scatter(total, axis, Taps(index[None], np.ones((1, len(index)))), inputs)
+    return total.astype(dy.dtype, copy=False)
+
+
+@kernel("ExtractImagePatches")
+def extract_image_patches(images, *, ksizes, strides, rates, padding):
+    return _patches(images, ksizes, strides, rates, padding)
+
+
+@kernel("ExtractVolumePatches")
+def extract_volume_patches(volumes, *, ksizes, strides, padding):
+    return _patches(volumes, ksizes, strides, (1,) * volumes.ndim, padding)
+
+
+def _patches(x: np.ndarray, ksizes: Sizes, strides: Sizes, rates: Sizes, padding: str) -> np.ndarray:
+    """Every window as one run of channels, (batch, *outputs, taps * channels)."""
+    for name, sizes in (("ksizes", ksizes), ("strides", strides), ("rates", rates)):
+        if len(sizes) != x.ndim or sizes[0] != 1 or sizes[-1] != 1:
+            raise ValueError(
+                f"{name} must have {x.ndim} entries, 1 for the batch and the channels, not {sizes}"
+            )
+    w = windows(x.shape[1:-1], tuple(ksizes[1:-1]), tuple(strides[1:-1]), tuple(rates[1:-1]), padding)
+    taken = patches(pad(x, w), w)
+    return taken.reshape(x.shape[0], *w.outputs, prod(w.kernel) * x.shape[-1])
+
+
+class _Crops(NamedTuple):
+    """Where the points of every box lie, (boxes, rows, columns), and which of them are inside the image."""
+
+    image: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    inside: np.ndarray
+
+
+def _crop_positions(low: np.ndarray, high: np.ndarray, size: int, points: int) -> np.ndarray:
+    """Where the points of boxes from `low` to `high` (as parts of the axis) lie on an axis of that size."""
+    last = F(size - 1)
+    if points == 1:
+        return (F(0.5) * (low + high) * last)[:, None]
+    step = (high - low) * last / F(points - 1)
+    return (low * last)[:, None] + np.arange(points, dtype=F) * step[:, None]
+
+
+def _crops(image_shape: Sizes, boxes: np.ndarray, box_index: np.ndarray, points: Sizes) -> _Crops:
+    batch, height, width = image_shape[:3]
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or box_index.shape != boxes.shape[:1]:
+        raise ValueError(f"boxes {boxes.shape} and box_index {box_index.shape} do not describe boxes")
+    if box_index.size and not 0 <= box_index.min() <= box_index.max() < batch:
+        raise ValueError(f"box_index has values outside [0, {batch})")
+    if not np.isfinite(boxes).all():
+        raise ValueError("boxes contain an element that is not finite")
+    y1, x1, y2, x2 = boxes.T
+    rows = _crop_positions(y1, y2, height, points[0])[:, :, None]
+    columns = _crop_positions(x1, x2, width, points[1])[:, None, :]
+    inside = (rows >= 0) & (rows <= height - 1) & (columns >= 0) & (columns <= width - 1)
+    rows, columns = (np.where(inside, position, 0) for position in (rows, columns))
+    return _Crops(box_index[:, None, None], rows, columns, inside)
+
+
+def _corners(crops: _Crops) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
+    """Top, bottom, left and right of the pixels around every point, and its distance from top and left."""
+    top, left = np.floor(crops.rows), np.floor(crops.columns)
+    edges = (top, np.ceil(crops.rows), left, np.ceil(crops.columns))
+    whole = tuple(edge.astype(np.int64) for edge in edges)
+    return whole, (crops.rows - top)[..., None], (crops.columns - left)[..., None]
+
+
+def _nearest_pixels(crops: _Crops) -> tuple[np.ndarray, np.ndarray]:
+    return np.floor(crops.rows + F(0.5)).astype(np.int64), np.floor(crops.columns + F(0.5)).astype(np.int64)
+
+
+def _crop_points(crop_size: np.ndarray) -> Sizes:
+    height, width = crop_size.tolist()
+    if min(height, width) <= 0:
+        raise ValueError(f"crop_size must be positive, not {height} x {width}")
+    return height, width
+
+
+def _check_method(method: str) -> None:
+    if method not in ("bilinear", "nearest"):
+        raise ValueError(f"method must be bilinear or nearest, not {method!r}")
+
+
+@kernel("CropAndResize")
+def crop_and_resize(image, boxes, box_index, crop_size, *, method, extrapolation_value):
+    _check_method(method)
+    crops = _crops(image.shape, boxes, box_index, _crop_points(crop_size))
+    image = image.astype(F, copy=False)
+    if method == "nearest":
+        found = image[(crops.image, *_nearest_pixels(crops))]
+    else:
+        (top, bottom, left, right), down, across = _corners(crops)
+        upper, lower = (
+            image[crops.image, row, left] * (1 - across) + image[crops.image, row, right] * across
+            for row in (top, bottom)
+        )
+        found = upper + (lower - upper) * down
+    return np.where(crops.inside[..., None], found, F(extrapolation_value))
+
+
+@kernel("CropAndResizeGradImage")
+def crop_and_resize_grad_image(dy, boxes, box_index, image_size, *, method, T):
+    _check_method(method)
+    shape = tuple(image_size.tolist())
+    if len(shape) != 4 or dy.shape[3] != shape[3]:
+        raise ValueError(f"gradients of shape {dy.shape} do not go with an image of shape {shape}")
+    crops = _crops(shape, boxes, box_index, dy.shape[1:3])
+    dimage = np.zeros(shape, F if T.itemsize < 8 else T)
+    dy = np.where(crops.inside[..., None], dy, F(0))
+    if method == "nearest":
+        shares = [(*_nearest_pixels(crops), dy)]
+    else:
+        (top, bottom, left, right), down, across = _corners(crops)
+        shares = [
+            (row, column, dy * (by_row * by_column))
+            for row, by_row in ((top, 1 - down), (bottom, down))
+            for column, by_column in ((left, 1 - across), (right, across))
+        ]
+    flat, channels = dimage.reshape(-1), np.arange(shape[3])
+    for row, column, share in shares:
+        pixel = (crops.image * shape[1] + row) * shape[2] + column
+        np.add.at(flat, (pixel[..., None] * shape[3] + channels).reshape(-1), share.reshape(-1))
+    return dimage.astype(T, copy=False)
+
+
+@kernel("CropAndResizeGradBoxes")
+def crop_and_resize_grad_boxes(dy, image, boxes, box_index, *, method):
+    if method != "bilinear":
+        raise ValueError(f"the gradient of boxes is known for the method bilinear, not {method!r}")
+    _, rows, columns = dy.shape[:3]
+    height, width = image.shape[1:3]
+    crops = _crops(image.shape, boxes, box_index, (rows, columns))
+    (top, bottom, left, right), down, across = _corners(crops)
+    image = image.astype(F, copy=False)
+    (a, b), (c, d) = (
+        (image[crops.image, row, left], image[crops.image, row, right]) for row in (top, bottom)
+    )
+    along_y = (1 - across) * (c - a) + across * (d - b)
+    along_x = (1 - down) * (b - a) + down * (d - c)
+    dy = np.where(crops.inside[..., None], dy, F(0))
+    to_y, to_x = (dy * along_y).sum((2, 3)), (dy * along_x).sum((1, 3))
+    low_y, high_y = _share_of_ends(rows, height)
+    low_x, high_x = _share_of_ends(columns, width)
+    return np.stack([to_y @ low_y, to_x @ low_x, to_y @ high_y, to_x @ high_x], 1)
+
+
+def _share_of_ends(points: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """How the positions of a box's points follow its low and its high end."""
+    part = np.full(1, 0.5, F) if points == 1 else np.arange(points, dtype=F) / F(points - 1)
+    return (1 - part) * F(size - 1), part * F(size - 1)
+
+
+@kernel("RGBToHSV")
+def rgb_to_hsv(images):
+    _check_colours(images)
+    rgb = wide(images)
+    red, green, blue = (rgb[..., channel] for channel in range(3))
+    value = rgb.max(-1)
+    spread = value - rgb.min(-1)
+    saturation = np.where(value > 0, spread / value, 0)
+    sixth = 1 / (6 * spread)
+    hue = np.where(
+        red == value,
+        sixth * (green - blue),
+        np.where(green == value, sixth * (blue - red) + 2 / 6, sixth * (red - green) + 4 / 6),
+    )
+    hue = np.where(spread > 0, hue, 0)
+    hue = np.where(hue < 0, hue + 1, hue)
+    return np.stack([hue, saturation, value], -1).astype(images.dtype, copy=False)
+
+
+@kernel("HSVToRGB")
+def hsv_to_rgb(images):
+    _check_colours(images)
+    hsv = wide(images)
+    hue, saturation, value = (hsv[..., channel] for channel in range(3))
+    turn = hue * 6
+    parts = (np.abs(turn - 3) - 1, 2 - np.abs(turn - 2), 2 - np.abs(turn - 4))
+    colours = [((1 - saturation) + saturation * np.clip(part, 0, 1)) * value for part in parts]
+    return np.stack(colours, -1).astype(images.dtype, copy=False)
+
+
+def _check_colours(images: np.ndarray) -> None:
+    if images.ndim < 1 or images.shape[-1] != 3:
+        raise ValueError(f"images must have 3 channels, their shape is {images.shape}")
+
+
+@kernel("AdjustContrastv2")
+def adjust_contrast(images, contrast_factor):
+    """Moves every pixel away from its image's mean, channel by channel."""
+    if images.ndim < 3:
+        raise ValueError(f"images must have rank 3 or more, not {images.ndim}")
+    x = wide(images)
+    if not x.size:
+        return images
+    mean = x.mean((-3, -2), keepdims=True)
+    return ((x - mean) * contrast_factor + mean).astype(images.dtype, copy=False)
+
+
+@kernel("AdjustSaturation")
+def adjust_saturation(images, scale):
+    hsv = rgb_to_hsv(images)
+    hsv[..., 1] = np.clip(hsv[..., 1] * scale, 0, 1)
+    return hsv_to_rgb(hsv)
+
+
+@kernel("AdjustHue")
+def adjust_hue(images, delta):
+    hsv = rgb_to_hsv(images)
+    hue = hsv[..., 0] + delta
+    hsv[..., 0] = hue - np.floor(hue)
+    return hsv_to_rgb(hsv)

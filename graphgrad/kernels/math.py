@@ -1,0 +1,439 @@
+"""Kernels of the element-wise operations: arithmetic, comparison, logic, bits, casts and complex numbers.
+
+Where NumPy's function has TensorFlow's meaning for every dtype, the table names it; all broadcast alike.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphgrad.kernels._erf import erf, erfc
+from graphgrad.kernels._precision import BFLOAT16, FLOAT16, halves_in_float32
+from graphgrad.registry import kernel, kernels
+
+kernels(
+    {
+        # one argument
+        "Abs": np.absolute,
+        "Acos": np.arccos,
+        "Acosh": np.arccosh,
+        "Asin": np.arcsin,
+        "Asinh": np.arcsinh,
+        "Atan": np.arctan,
+        "Atanh": np.arctanh,
+        "Ceil": np.ceil,
+        "ComplexAbs": np.absolute,
+        "Conj": np.conjugate,
+        "Cos": np.cos,
+        "Cosh": np.cosh,
+        "Exp": np.exp,
+        "Expm1": np.expm1,
+        "Floor": np.floor,
+        "Inv": np.reciprocal,
+        "Invert": np.invert,
+        "IsFinite": np.isfinite,
+        "IsInf": np.isinf,
+        "IsNan": np.isnan,
+        "Log": np.log,
+        "Log1p": np.log1p,
+        "LogicalNot": np.logical_not,
+        "Neg": np.negative,
+        "Reciprocal": np.reciprocal,
+        "Rint": np.rint,
+        "Sign": np.sign,
+        "Sin": np.sin,
+        "Sinh": np.sinh,
+        "Sqrt": np.sqrt,
+        "Square": np.square,
+        "Tan": np.tan,
+        "Tanh": np.tanh,
+        # two arguments
+        "AddV2": np.add,
+        "Atan2": np.arctan2,
+        "BitwiseAnd": np.bitwise_and,
+        "BitwiseOr": np.bitwise_or,
+        "BitwiseXor": np.bitwise_xor,
+        "Greater": np.greater,
+        "GreaterEqual": np.greater_equal,
+        "Less": np.less,
+        "LessEqual": np.less_equal,
+        "LogicalAnd": np.logical_and,
+        "LogicalOr": np.logical_or,
+        "Maximum": np.maximum,
+        "Minimum": np.minimum,
+        "Mul": np.multiply,
+        "NextAfter": np.nextafter,
+        "Sub": np.subtract,
+        # several steps
+        "Erf": halves_in_float32(erf),
+        "Erfc": halves_in_float32(erfc),
+    }
+)
+
+# ---------------------------------------------------------------------------------------------- one argument
+
+
+@kernel("Round")
+def round_half_to_even(x):
+    """An integer is its own rounding."""
+    return x if x.dtype.kind in "iu" else np.rint(x)
+
+
+@kernel("Rsqrt")
+def rsqrt(x):
+    return np.reciprocal(np.sqrt(x))
+
+
+@kernel("Sigmoid")
+@halves_in_float32
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@kernel("PopulationCount")
+def population_count(x):
+    return np.bitwise_count(x.view(f"u{x.dtype.itemsize}"))
+
+
+# ----------------------------------------- gradients of functions of one argument, in terms of their value y
+
+
+@kernel("TanhGrad")
+@halves_in_float32
+def tanh_grad(y, dy):
+    return dy * (1 - y * y)
+
+
+@kernel("SigmoidGrad")
+@halves_in_float32
+def sigmoid_grad(y, dy):
+    return dy * y * (1 - y)
+
+
+@kernel("SqrtGrad")
+@halves_in_float32
+def sqrt_grad(y, dy):
+    return dy * 0.5 / y.conj()
+
+
+@kernel("RsqrtGrad")
+@halves_in_float32
+def rsqrt_grad(y, dy):
+    y = y.conj()
+    return y * y * y * (dy * -0.5)
+
+
+@kernel("ReciprocalGrad", "InvGrad")
+@halves_in_float32
+def reciprocal_grad(y, dy):
+    y = y.conj()
+    return -dy * y * y
+
+
+# --------------------------------------------------------------------------------------------- two arguments
+
+
+@kernel("Add")
+def add(x, y):
+    """x + y; strings are joined."""
+    total = np.add(x, y)
+    return np.array(total, object) if x.dtype == object and np.ndim(total) == 0 else total
+
+
+def _refuse_zero(x, y) -> None:
+    if x.size and not np.all(y):
+        raise ValueError("integer division by zero")
+
+
+def _truncated_quotient(x, y):
+    _refuse_zero(x, y)
+    return np.floor_divide(x - np.fmod(x, y), y)
+
+
+@kernel("Div", "RealDiv")
+def divide(x, y):
+    """Of integers, the quotient rounded towards zero."""
+    return _truncated_quotient(x, y) if x.dtype.kind in "iu" else np.divide(x, y)
+
+
+@kernel("TruncateDiv")
+def truncate_div(x, y):
+    return _truncated_quotient(x, y) if x.dtype.kind in "iu" else np.trunc(np.divide(x, y))
+
+
+@kernel("FloorDiv")
+def floor_div(x, y):
+    """floor(x / y). NumPy's floor division goes by the remainder: it differs for infinities and 1 / 0.1."""
+    if x.dtype.kind in "iu":
+        _refuse_zero(x, y)
+        return np.floor_divide(x, y)
+    return np.floor(np.divide(x, y))
+
+
+@kernel("FloorMod")
+def floor_mod(x, y):
+    """The remainder with the sign of y."""
+    if x.dtype.kind in "iu":
+        _refuse_zero(x, y)
+    return np.remainder(x, y)
+
+
+@kernel("Mod", "TruncateMod")
+def truncate_mod(x, y):
+    """The remainder with the sign of x."""
+    if x.dtype.kind in "iu":
+        _refuse_zero(x, y)
+    return np.fmod(x, y)
+
+
+def _zero_where(condition, value):
+    return np.where(condition, value.dtype.type(0), value)
+
+
+@kernel("DivNoNan")
+def div_no_nan(x, y):
+    return _zero_where(y == 0, np.divide(x, y))
+
+
+@kernel("MulNoNan")
+def mul_no_nan(x, y):
+    return _zero_where(y == 0, np.multiply(x, y))
+
+
+@kernel("Xdivy")
+def xdivy(x, y):
+    return _zero_where(x == 0, np.divide(x, y))
+
+
+@kernel("Xlogy")
+def xlogy(x, y):
+    return _zero_where(x == 0, np.multiply(x, np.log(y)))
+
+
+@kernel("Xlog1py")
+def xlog1py(x, y):
+    return _zero_where(x == 0, np.multiply(x, np.log1p(y)))
+
+
+@kernel("Pow")
+def power(x, y):
+    if x.dtype.kind == "i" and np.any(y < 0):
+        raise ValueError("integers to negative integer powers are not allowed")
+    return np.power(x, y)
+
+
+@kernel("SquaredDifference")
+def squared_difference(x, y):
+    """|x - y|^2, which for complex numbers is (x - y) times its conjugate."""
+    difference = np.subtract(x, y)
+    return difference * difference.conj() if difference.dtype.kind == "c" else np.square(difference)
+
+
+def _shift_by(y):
+    """A shift by fewer than none or more than all bits is one by none, or by all but one."""
+    return np.clip(y, 0, 8 * y.dtype.itemsize - 1)
+
+
+@kernel("LeftShift")
+def left_shift(x, y):
+    return np.left_shift(x, _shift_by(y))
+
+
+@kernel("RightShift")
+def right_shift(x, y):
+    return np.right_shift(x, _shift_by(y))
+
+
+# ----------------------------------------------------------------------------------------------- comparisons
+
+
+def _do_not_broadcast(x, y) -> bool:
+    return any(m != n and m != 1 and n != 1 for m, n in zip(x.shape[::-1], y.shape[::-1], strict=False))
+
+
+@kernel("Equal")
+def equal(x, y, *, incompatible_shape_error):
+    """Shapes that do not broadcast are an error or, on request, simply not equal."""
+    if not incompatible_shape_error and _do_not_broadcast(x, y):
+        return np.False_
+    return np.equal(x, y)
+
+
+@kernel("NotEqual")
+def not_equal(x, y, *, incompatible_shape_error):
+    if not incompatible_shape_error and _do_not_broadcast(x, y):
+        return np.True_
+    return np.not_equal(x, y)
+
+
+@kernel("ApproximateEqual")
+def approximate_equal(x, y, *, tolerance):
+    if x.shape != y.shape:
+        raise ValueError(f"x and y must be of the same shape: {list(x.shape)} and {list(y.shape)}")
+    tolerance = tolerance if x.dtype.kind == "c" else x.dtype.type(tolerance)
+    distance = np.where(x > y, x - y, y - x) if x.dtype.kind == "u" else np.absolute(x - y)
+    return distance < tolerance
+
+
+# ----------------------------------------------------------------------------------- more than two arguments
+
+
+@kernel("ClipByValue")
+def clip_by_value(t, clip_value_min, clip_value_max):
+    """The upper bound first, so the lower one wins where they cross; a bound that is NaN does not bound."""
+    if t.dtype.kind == "c":
+        raise TypeError("complex numbers have no order to clip them by")
+    for bound in (clip_value_min, clip_value_max):
+        if bound.ndim and bound.shape != t.shape:
+            raise ValueError(
+                f"clip_value_min and clip_value_max must be scalars or of the shape {list(t.shape)} "
+                f"of the input, not {list(bound.shape)}"
+            )
+    if t.dtype.kind in "fV":
+        infinity = t.dtype.type(np.inf)
+        clip_value_min = np.where(np.isnan(clip_value_min), -infinity, clip_value_min)
+        clip_value_max = np.where(np.isnan(clip_value_max), infinity, clip_value_max)
+    return np.maximum(np.minimum(t, clip_value_max), clip_value_min)
+
+
+@kernel("Select")
+def select(condition, t, e):
+    """The condition is a scalar, of the same shape, or a vector that chooses whole rows."""
+    if t.shape != e.shape:
+        raise ValueError(f"t and e must be of the same shape: {list(t.shape)} and {list(e.shape)}")
+    if condition.ndim == 1 and t.ndim > 0 and condition.shape[0] == t.shape[0]:
+        condition = condition.reshape(-1, *[1] * (t.ndim - 1))
+    elif condition.ndim and condition.shape != t.shape:
+        raise ValueError(
+            f"a condition of shape {list(condition.shape)} does not choose from tensors of {list(t.shape)}"
+        )
+    return np.where(condition, t, e)
+
+
+@kernel("SelectV2")
+def select_v2(condition, t, e):
+    return np.where(condition, t, e)
+
+
+@kernel("AddN", "AccumulateNV2")
+def add_n(inputs):
+    first, *others = inputs
+    for other in others:
+        if other.shape != first.shape:
+            raise ValueError(
+                f"the inputs must all be of the same shape: {list(first.shape)} and {list(other.shape)}"
+            )
+    if not others:
+        return first
+    total = np.add(first, others[0])
+    for other in others[1:]:
+        total += other
+    return total
+
+
+# ----------------------------------------------------------------------------------------------------- casts
+
+# (from, to) -> the integers over which its bits lie, and how many low bits of the significand go;
+# TensorFlow knows truncation for no other pair.
+_TRUNCATIONS = {
+    (np.dtype(np.float64), np.dtype(np.float32)): (np.uint64, 29),
+    (np.dtype(np.float64), FLOAT16): (np.uint64, 42),
+    (np.dtype(np.float32), FLOAT16): (np.uint32, 13),
+    (np.dtype(np.float32), BFLOAT16): (np.uint32, 16),
+    (np.dtype(np.complex64), FLOAT16): (np.uint32, 13),
+    (np.dtype(np.complex128), FLOAT16): (np.uint64, 42),
+    (np.dtype(np.complex128), np.dtype(np.float32)): (np.uint64, 29),
+    (np.dtype(np.complex128), np.dtype(np.complex64)): (np.uint64, 29),
+}
+
+
+def _truncated(x, bits, low_bits):
+    """The floats, or parts of complex numbers, with the low bits of their significands cleared."""
+    mask = bits(np.iinfo(bits).max >> low_bits << low_bits)
+    return (np.array(x, ndmin=1, order="C").view(bits) & mask).view(x.dtype).reshape(x.shape)
+
+
+@kernel("Cast")
+def cast(x, *, DstT, Truncate):
+    if object in (x.dtype, DstT) or DstT.kind in "SU":
+        raise TypeError("a cast from or to strings is not supported")
+    if Truncate and (x.dtype, DstT) in _TRUNCATIONS:
+        x = _truncated(x, *_TRUNCATIONS[x.dtype, DstT])
+    if x.dtype.kind == "c" and DstT.kind != "c":
+        x = x.real
+    return x.astype(DstT, copy=False)
+
+
+@kernel("Bitcast")
+def bitcast(input, *, type):
+    """A last dimension is added where the new elements are smaller, and used up where they are larger."""
+    old, new = input.dtype.itemsize, type.itemsize
+    if old == new:
+        return input.view(type)
+    if old > new:
+        return np.ascontiguousarray(input).reshape(*input.shape, 1).view(type)
+    if input.ndim == 0 or input.shape[-1] * old != new:
+        raise ValueError(
+            f"cannot bitcast {input.dtype} of shape {list(input.shape)} to {type}: "
+            f"the last dimension must be {new // old}"
+        )
+    return np.ascontiguousarray(input).view(type).reshape(input.shape[:-1])
+
+
+# ------------------------------------------------------------------------------------------- complex numbers
+
+
+@kernel("Complex")
+def complex_of(real, imag, *, Tout):
+    out = np.empty(np.broadcast_shapes(real.shape, imag.shape), Tout)
+    out.real, out.imag = real, imag
+    return out
+
+
+@kernel("Real")
+def real_part(input):
+    return input.real.copy()
+
+
+@kernel("Imag")
+def imaginary_part(input):
+    return input.imag.copy()
+
+
+@kernel("Angle")
+def angle(input):
+    return np.arctan2(input.imag, input.real)
+
+
+# ------------------------------------------------------------------------------------- shapes that broadcast
+
+
+def _aligned(s0, s1) -> tuple[list[int], list[int]]:
+    """Both shapes, with ones in front of the shorter one."""
+    for shape in (s0, s1):
+        if shape.ndim != 1:
+            raise ValueError(f"a shape must be a vector, not of shape {list(shape.shape)}")
+    x = [1] * (s1.size - s0.size) + s0.tolist()
+    y = [1] * (s0.size - s1.size) + s1.tolist()
+    if any(m != n and m != 1 and n != 1 for m, n in zip(x, y, strict=True)):
+        raise ValueError(f"incompatible shapes: {s0.tolist()} vs. {s1.tolist()}")
+    return x, y
+
+
+def _axes_of_size_one(shape: list[int], dtype: np.dtype):
+    return np.array([axis for axis, size in enumerate(shape) if size == 1], dtype)
+
+
+@kernel("BroadcastGradientArgs")
+def broadcast_gradient_args(s0, s1):
+    """The axes to sum over to come back to each shape: those where it is 1, but none where both are equal."""
+    x, y = _aligned(s0, s1)
+    if s0.size == s1.size and x == y:
+        return np.empty(0, s0.dtype), np.empty(0, s0.dtype)
+    return _axes_of_size_one(x, s0.dtype), _axes_of_size_one(y, s0.dtype)
+
+
+@kernel("BroadcastArgs")
+def broadcast_args(s0, s1):
+    x, y = _aligned(s0, s1)
+    return np.array([n if m == 1 else m for m, n in zip(x, y, strict=True)], s0.dtype)

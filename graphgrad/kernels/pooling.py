@@ -1,0 +1,229 @@
+"""Max, average and fractional pooling of any spatial rank, with their first and second gradients.
+
+Where several elements of a window are largest, a gradient flows to the first in row-major order (in three
+dimensions to all), as in TensorFlow; padding takes part in nothing.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from math import prod
+
+import numpy as np
+
+from graphgrad.kernels import _fractional  # noqa: F401  (registers the fractional pools)
+from graphgrad.kernels._accumulate import lowest, wide
+from graphgrad.kernels.windows import (
+    Sizes,
+    Windows,
+    channels_back,
+    channels_last,
+    explicit_pairs,
+    fold,
+    is_channels_first,
+    spatial,
+    spread,
+    taps,
+    windows,
+    winners,
+    won,
+)
+from graphgrad.registry import kernel
+
+CLOSE = 1e-5  # how near its maximum an element must be to share a volume's gradient
+
+
+def _geometry(
+    x: np.ndarray, ksize: Sizes, strides: Sizes, padding: str, data_format: str, explicit_paddings: Sizes = ()
+) -> Windows:
+    """The windows over a channels-last array; sizes and paddings come in the data format's order."""
+    return _windows_of(x.shape, ksize, strides, padding, data_format, explicit_paddings)
+
+
+def _windows_of(
+    shape: Sizes, ksize: Sizes, strides: Sizes, padding: str, data_format: str, explicit_paddings: Sizes = ()
+) -> Windows:
+    if data_format == "NCHW_VECT_C":
+        raise ValueError("pooling in the data format NCHW_VECT_C is not supported")
+    if len(ksize) != len(shape) or len(strides) != len(shape):
+        raise ValueError(f"ksize and strides must have {len(shape)} entries each")
+    channel = 1 if is_channels_first(data_format) else -1
+    if {ksize[0], strides[0], ksize[channel], strides[channel]} != {1}:
+        raise ValueError("pooling over the batch or channel axis is not supported here")
+    explicit = explicit_pairs(explicit_paddings, data_format) if padding == "EXPLICIT" else ()
+    sizes, steps = spatial(ksize, data_format), spatial(strides, data_format)
+    return windows(tuple(shape[1:-1]), sizes, steps, (1,) * len(sizes), padding, explicit)
+
+
+def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=()):
+    x = channels_last(x, data_format)
+    depth = ksize[1 if is_channels_first(data_format) else -1]
+    if depth != 1:
+        return channels_back(_max_pool_channels(x, depth, ksize, strides), data_format)
+    w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
+    start = (
+        lowest(x.dtype) if x.ndim == 4 else x.dtype.type(-np.inf)
+    )  # so a plane of -inf has a finite maximum
+    return channels_back(fold(x, w, np.fmax, start), data_format)
+
+
+def _max_pool_channels(x: np.ndarray, depth: int, ksize: Sizes, strides: Sizes) -> np.ndarray:
+    """Pooling over neighbouring channels, which TensorFlow allows alone and without overlap."""
+    if prod(ksize) != depth or tuple(strides) != tuple(ksize) or x.shape[-1] % depth:
+        raise ValueError(
+            "pooling over channels needs equal windows and strides that divide the channels, and nothing else"
+        )
+    return x.reshape(*x.shape[:-1], -1, depth).max(-1)
+
+
+@kernel("MaxPool")
+def max_pool_v1(x, *, ksize, strides, padding, explicit_paddings, data_format):
+    return max_pool(x, ksize, strides, padding, data_format, explicit_paddings)
+
+
+@kernel("MaxPoolV2")
+def max_pool_v2(x, ksize, strides, *, padding, data_format):
+    return max_pool(x, tuple(ksize.tolist()), tuple(strides.tolist()), padding, data_format)
+
+
+@kernel("MaxPool3D")
+def max_pool_3d(x, *, ksize, strides, padding, data_format):
+    return max_pool(x, ksize, strides, padding, data_format)
+
+
+def _check_shape(name: str, array: np.ndarray, expected: Sizes) -> None:
+    if array.shape != expected:
+        raise ValueError(f"{name} has shape {array.shape} in channels-last order, expected {expected}")
+
+
+def _output_shape(x: np.ndarray, w: Windows) -> Sizes:
+    return (x.shape[0], *w.outputs, x.shape[-1])
+
+
+def max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddings=()):
+    x, dy = channels_last(x, data_format), channels_last(dy, data_format)
+    w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
+    _check_shape("grad", dy, _output_shape(x, w))
+    dx, nothing = np.zeros(x.shape, wide(dy).dtype), dy.dtype.type(0)
+    for outputs, inputs, wins in won(x, w):
+        dx_tap = dx[inputs]
+        dx_tap += np.where(wins, dy[outputs], nothing)
+    return channels_back(dx.astype(dy.dtype, copy=False), data_format)
+
+
+def max_pool_grad_grad(x, y, ddx, ksize, strides, padding, data_format):
+    """Reads ddx where x first equals y, its window's maximum; 0 where it never does."""
+    x, y, ddx = (channels_last(array, data_format) for array in (x, y, ddx))
+    w = _geometry(x, ksize, strides, padding, data_format)
+    _check_shape("orig_output", y, _output_shape(x, w))
+    _check_shape("grad", ddx, x.shape)
+    ddy = np.zeros(y.shape, ddx.dtype)
+    for _, outputs, inputs in reversed(taps(w)):
+        np.copyto(ddy[outputs], ddx[inputs], where=x[inputs] == y[outputs])
+    return channels_back(ddy, data_format)
+
+
+@kernel("MaxPoolGrad")
+def max_pool_grad_v1(x, y, dy, *, ksize, strides, padding, explicit_paddings, data_format):
+    return max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddings)
+
+
+@kernel("MaxPoolGradV2")
+def max_pool_grad_v2(x, y, dy, ksize, strides, *, padding, data_format):
+    return max_pool_grad(x, y, dy, tuple(ksize.tolist()), tuple(strides.tolist()), padding, data_format)
+
+
+@kernel("MaxPoolGradGrad")
+def max_pool_grad_grad_v1(x, y, ddx, *, ksize, strides, padding, data_format):
+    return max_pool_grad_grad(x, y, ddx, ksize, strides, padding, data_format)
+
+
+@kernel("MaxPoolGradGradV2")
+def max_pool_grad_grad_v2(x, y, ddx, ksize, strides, *, padding, data_format):
+    return max_pool_grad_grad(x, y, ddx, tuple(ksize.tolist()), tuple(strides.tolist()), padding, data_format)
+
+
+@kernel("MaxPool3DGrad")
+def max_pool_3d_grad(x, y, dy, *, ksize, strides, padding, data_format):
+    x, y, dy = (channels_last(array, data_format) for array in (x, y, dy))
+    w = _geometry(x, ksize, strides, padding, data_format)
+    _check_shape("grad", dy, _output_shape(x, w))
+    dx = np.zeros(x.shape, wide(dy).dtype)
+    for _, outputs, inputs in taps(w):
+        dx_tap = dx[inputs]
+        np.add(dx_tap, dy[outputs], out=dx_tap, where=np.abs(x[inputs] - y[outputs]) < CLOSE)
+    return channels_back(dx.astype(dy.dtype, copy=False), data_format)
+
+
+@kernel("MaxPool3DGradGrad")
+def max_pool_3d_grad_grad(x, y, ddx, *, ksize, strides, padding, data_format):
+    return max_pool_grad_grad(x, y, ddx, ksize, strides, padding, data_format)
+
+
+@kernel("MaxPoolWithArgmax")
+def max_pool_with_argmax(x, *, ksize, strides, padding, include_batch_in_index, Targmax):
+    w = _geometry(x, ksize, strides, padding, "NHWC")
+    best, winner = winners(x, w)
+    batch, _, width, channels = x.shape
+    positions = [
+        (np.arange(outputs) * stride - before).reshape(-1, *(1,) * (x.ndim - 2 - axis))
+        for axis, (outputs, stride, before) in enumerate(zip(w.outputs, w.strides, w.before, strict=True))
+    ]
+    tap_row, tap_column = np.divmod(winner, w.kernel[1])
+    index = ((positions[0] + tap_row) * width + positions[1] + tap_column) * channels + np.arange(channels)
+    if include_batch_in_index:
+        index += (np.arange(batch) * prod(x.shape[1:])).reshape(-1, 1, 1, 1)
+    return best, index.astype(Targmax)
+
+
+def _argmax_in_batch(x: np.ndarray, argmax: np.ndarray, include_batch_in_index: bool) -> np.ndarray:
+    """Positions in the flattened input."""
+    index = argmax.astype(np.int64, copy=False)
+    if not include_batch_in_index:
+        index = index + (np.arange(len(argmax)) * prod(x.shape[1:])).reshape(-1, *(1,) * (argmax.ndim - 1))
+    if index.size and not 0 <= index.min() <= index.max() < x.size:
+        raise ValueError(f"argmax points outside the input of {x.size} elements")
+    return index
+
+
+@kernel("MaxPoolGradWithArgmax")
+def max_pool_grad_with_argmax(x, dy, argmax, *, include_batch_in_index):
+    index = _argmax_in_batch(x, argmax, include_batch_in_index)
+    dx = np.zeros(x.size, wide(dy).dtype)
+    np.add.at(dx, index.reshape(-1), wide(dy).reshape(-1))
+    return dx.reshape(x.shape).astype(dy.dtype, copy=False)
+
+
+@kernel("MaxPoolGradGradWithArgmax")
+def max_pool_grad_grad_with_argmax(x, ddx, argmax, *, include_batch_in_index):
+    return ddx.reshape(-1)[_argmax_in_batch(x, argmax, include_batch_in_index)]
+
+
+def _counts(w: Windows, dtype: np.dtype) -> np.ndarray:
+    """How many input elements each window holds, (*outputs, 1)."""
+    along = []
+    for size, kernel_size, stride, before, outputs in zip(
+        w.inputs, w.kernel, w.strides, w.before, w.outputs, strict=True
+    ):
+        first = np.arange(outputs) * stride - before
+        along.append(np.minimum(first + kernel_size, size) - np.maximum(first, 0))
+    return reduce(np.multiply.outer, along)[..., None].astype(dtype)
+
+
+@kernel("AvgPool", "AvgPool3D")
+def avg_pool(x, *, ksize, strides, padding, data_format):
+    dtype, x = x.dtype, channels_last(x, data_format)
+    w = _geometry(x, ksize, strides, padding, data_format)
+    total = fold(wide(x), w, np.add, 0)
+    return channels_back((total / _counts(w, total.dtype)).astype(dtype, copy=False), data_format)
+
+
+@kernel("AvgPoolGrad", "AvgPool3DGrad")
+def avg_pool_grad(shape, dy, *, ksize, strides, padding, data_format):
+    dtype, dy, shape = dy.dtype, channels_last(dy, data_format), tuple(shape.tolist())
+    if is_channels_first(data_format):
+        shape = (shape[0], *shape[2:], shape[1])
+    w = _windows_of(shape, ksize, strides, padding, data_format)
+    _check_shape("grad", dy, (shape[0], *w.outputs, shape[-1]))
+    dy = wide(dy)
+    return channels_back(spread(dy / _counts(w, dy.dtype), w).astype(dtype, copy=False), data_format)

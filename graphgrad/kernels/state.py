@@ -1,0 +1,484 @@
+"""Kernels of variables: making, reading, assigning, gathering and scattering, and the optimizers' steps.
+
+A resource or reference input is the Variable itself; kernels with a reference output return the Variable.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+
+import numpy as np
+
+from graphgrad.kernels._rows import combine_rows, flat_rows, refuse_outside
+from graphgrad.registry import kernel, kernels
+from graphgrad.runtime.state import Variable
+
+
+def qualified(container: str, name: str) -> str:
+    return f"{container}/{name}" if container else name
+
+
+@kernel("VarHandleOp", "VariableV2", "Variable")
+def variable(*, shared_name, container, dtype, shape, state, node_name):
+    return state.variable(qualified(container, shared_name or node_name), dtype, shape, node_name)
+
+
+@kernel("TemporaryVariable")
+def temporary_variable(*, shape, dtype, var_name, state, node_name):
+    return state.temporary(var_name or node_name, dtype, shape)
+
+
+@kernel("DestroyTemporaryVariable")
+def destroy_temporary_variable(variable, *, var_name, state):
+    value = variable.read()
+    state.drop_temporary(var_name)
+    return value
+
+
+@kernel("DestroyResourceOp")
+def destroy_resource(resource, *, ignore_lookup_error):
+    if not ignore_lookup_error and getattr(resource, "value", resource) is None:
+        raise ValueError(f"variable '{resource.name}' does not exist")
+    resource.destroy()
+
+
+@kernel("VarIsInitializedOp", "IsVariableInitialized")
+def is_initialized(variable):
+    return np.bool_(variable.value is not None)
+
+
+@kernel("ReadVariableOp")
+def read_variable(variable, *, dtype):
+    if variable.dtype is not None and variable.dtype != dtype:
+        raise ValueError(
+            f"variable '{variable.name}' is {variable.dtype.name}, it cannot be read as {dtype.name}"
+        )
+    return variable.read()
+
+
+@kernel("_ReadVariablesOp")
+def read_variables(variables):
+    return [variable.read() for variable in variables]
+
+
+@kernel("VariableShape")
+def variable_shape(variable, *, out_type):
+    return np.array(variable.peek().shape, out_type)
+
+
+# --- assignments -----------------------------------------------------------------------------------------
+
+
+@kernel("Assign")
+def assign(variable, value, *, validate_shape):
+    if validate_shape:
+        shape = variable.shape if variable.value is None else variable.value.shape
+        if shape is not None and shape != value.shape:
+            raise ValueError(
+                f"variable '{variable.name}' has shape {list(shape)}, the value to assign {list(value.shape)}"
+            )
+    variable.assign(value)
+    return variable
+
+
+@kernel("AssignVariableOp")
+def assign_variable(variable, value):
+    variable.assign(value)
+
+
+def assign_updated(variable, update, value):
+    old = variable.peek()
+    if old.shape != value.shape:
+        raise ValueError(
+            f"variable '{variable.name}' has shape {list(old.shape)}, the update {list(value.shape)}"
+        )
+    variable.assign(np.asarray(update(old, value)), fresh=True)
+    return variable
+
+
+@kernel("AssignAdd")
+def assign_add(variable, value):
+    return assign_updated(variable, np.add, value)
+
+
+@kernel("AssignSub")
+def assign_sub(variable, value):
+    return assign_updated(variable, np.subtract, value)
+
+
+@kernel("AssignAddVariableOp")
+def assign_add_variable(variable, value):
+    assign_updated(variable, np.add, value)
+
+
+@kernel("AssignSubVariableOp")
+def assign_sub_variable(variable, value):
+    assign_updated(variable, np.subtract, value)
+
+
+@kernel("CountUpTo", "ResourceCountUpTo")
+def count_up_to(variable, *, limit):
+    count = variable.peek()
+    if count >= limit:
+        raise ValueError(f"variable '{variable.name}' has reached its limit of {limit}")
+    variable.assign(count + count.dtype.type(1))
+    return count
+
+
+# --- gathers ---------------------------------------------------------------------------------------------
+
+
+@kernel("ResourceGather")
+def resource_gather(variable, indices, *, batch_dims):
+    values = variable.peek()
+    if batch_dims < 0:
+        batch_dims += indices.ndim
+    if values.ndim <= batch_dims or values.shape[:batch_dims] != indices.shape[:batch_dims]:
+        raise ValueError(
+            f"shapes {list(values.shape)} and {list(indices.shape)} differ in {batch_dims} batch dimensions"
+        )
+    refuse_outside(indices, values.shape[batch_dims])
+    if not batch_dims:
+        return values.take(indices, axis=0)
+    batches = np.ogrid[tuple(slice(n) for n in indices.shape)][:batch_dims]
+    return values[(*batches, indices)]
+
+
+@kernel("ResourceGatherNd")
+def resource_gather_nd(variable, indices):
+    values = variable.peek()
+    rows, _ = flat_rows(indices, index_dims(indices, values), "ERROR")
+    inner = values.shape[indices.shape[-1] :]
+    return values.reshape(-1, *inner)[rows]
+
+
+def index_dims(indices, values):
+    """The leading dimensions of `values` that the rows of `indices` speak of."""
+    depth = indices.shape[-1]
+    if depth > values.ndim:
+        raise ValueError(f"indices of {depth} numbers do not fit a variable of rank {values.ndim}")
+    return values.shape[:depth]
+
+
+# --- scatters --------------------------------------------------------------------------------------------
+
+
+# Each combines rows of a matrix with other rows, one for each id, one after the other.
+
+
+def update_rows(out, ids, rows):
+    out[ids] = rows
+
+
+def add_rows(out, ids, rows):
+    combine_rows(np.add, out, ids, rows)
+
+
+def subtract_rows(out, ids, rows):
+    combine_rows(np.subtract, out, ids, rows)
+
+
+def multiply_rows(out, ids, rows):
+    combine_rows(np.multiply, out, ids, rows)
+
+
+def minimum_rows(out, ids, rows):
+    combine_rows(np.minimum, out, ids, without_nan(rows, np.inf))
+
+
+def maximum_rows(out, ids, rows):
+    combine_rows(np.maximum, out, ids, without_nan(rows, -np.inf))
+
+
+def without_nan(rows, neutral):
+    """An update that is not a number loses every comparison; a variable that is none stays so."""
+    if rows.dtype.kind in "iu":
+        return rows
+    return np.where(np.isnan(rows), rows.dtype.type(neutral), rows)
+
+
+def divide_rows(out, ids, rows):
+    if out.dtype.kind not in "iu":
+        combine_rows(np.true_divide, out, ids, rows)
+        return
+    if not rows.all():
+        raise ValueError("integer division by zero")
+    for row, divisors in zip(ids, rows, strict=True):  # one by one: rounded quotients do not commute
+        quotient = np.abs(out[row]) // np.abs(divisors)
+        out[row] = quotient * np.sign(out[row]) * np.sign(divisors)
+
+
+SCATTERS = {
+    "Update": update_rows,
+    "Add": add_rows,
+    "Sub": subtract_rows,
+    "Mul": multiply_rows,
+    "Div": divide_rows,
+    "Min": minimum_rows,
+    "Max": maximum_rows,
+}
+
+
+def scatter(variable, combine, indices, updates):
+    """Combines rows of the variable with updates, one for each index or one scalar for all."""
+    shape = variable.peek().shape
+    refuse_misfit(shape, indices, updates, indices.shape + shape[1:] if updates.ndim else ())
+    refuse_outside(indices, shape[0])
+    width = math.prod(shape[1:])
+    rows = np.broadcast_to(updates.reshape(-1, width) if updates.ndim else updates, (indices.size, width))
+    combine(variable.writable().reshape(shape[0], width), indices.reshape(-1), rows)
+    return variable
+
+
+def scatter_nd(variable, combine, indices, updates, policy):
+    """Combines slices of the variable with updates; the policy IGNORE drops those out of bounds."""
+    array = variable.writable()
+    dims = index_dims(indices, array)
+    inner = array.shape[len(dims) :]
+    refuse_misfit(array.shape, indices, updates, indices.shape[:-1] + inner)
+    rows, valid = flat_rows(indices, dims, policy)
+    rows, updates = rows.reshape(-1), updates.reshape(rows.size, math.prod(inner))
+    if valid is not None:
+        rows, updates = rows[valid.reshape(-1)], updates[valid.reshape(-1)]
+    combine(array.reshape(math.prod(dims), math.prod(inner)), rows, updates)
+    return variable
+
+
+def refuse_misfit(shape, indices, updates, expected):
+    if updates.shape != expected:
+        raise ValueError(
+            f"updates of shape {list(updates.shape)} do not fit indices {list(indices.shape)} "
+            f"into shape {list(shape)}"
+        )
+
+
+def scatter_kernels(combine):
+    """The four kernels of one way to combine: rows or slices, of a reference or a resource."""
+
+    def rows(variable, indices, updates):
+        return scatter(variable, combine, indices, updates)
+
+    def resource_rows(variable, indices, updates):
+        scatter(variable, combine, indices, updates)
+
+    def slices(variable, indices, updates, *, bad_indices_policy):
+        return scatter_nd(variable, combine, indices, updates, bad_indices_policy)
+
+    def resource_slices(variable, indices, updates, *, bad_indices_policy):
+        scatter_nd(variable, combine, indices, updates, bad_indices_policy)
+
+    return rows, resource_rows, slices, resource_slices
+
+
+for _name, _combine in SCATTERS.items():
+    _rows, _resource_rows, _slices, _resource_slices = scatter_kernels(_combine)
+    kernels({f"Scatter{_name}": _rows, f"ResourceScatter{_name}": _resource_rows})
+    if _name not in ("Mul", "Div"):
+        kernels({f"ScatterNd{_name}": _slices, f"ResourceScatterNd{_name}": _resource_slices})
+
+
+# --- optimizers ------------------------------------------------------------------------------------------
+# A formula gives the new arrays of its leading arguments, the variable's first, then its slots'. Constants
+# are integers: they leave the half types what they are.
+
+
+def gradient_descent(var, alpha, delta):
+    return (var - delta * alpha,)
+
+
+def momentum(var, accum, lr, grad, momentum, *, use_nesterov):
+    accum = accum * momentum + grad
+    return var - (grad * lr + accum * momentum * lr if use_nesterov else accum * lr), accum
+
+
+def keras_momentum(var, accum, lr, grad, momentum, *, use_nesterov):
+    accum = accum * momentum - grad * lr
+    return var + (accum * momentum - grad * lr if use_nesterov else accum), accum
+
+
+def adagrad(var, accum, lr, grad, *, update_slots):
+    accum = accum + grad * grad if update_slots else accum
+    return var - grad * lr / np.sqrt(accum), accum
+
+
+def adagrad_v2(var, accum, lr, epsilon, grad, *, update_slots):
+    accum = accum + grad * grad if update_slots else accum
+    return var - grad * lr / (np.sqrt(accum) + epsilon), accum
+
+
+def adagrad_dual_averaging(var, accum, squares, grad, lr, l1, l2, global_step):
+    step = global_step.astype(var.dtype)
+    accum, squares = accum + grad, squares + grad * grad
+    return -lr * shrink(accum, l1 * step) / (l2 * step * lr + np.sqrt(squares)), accum, squares
+
+
+def adadelta(var, accum, accum_update, lr, rho, epsilon, grad):
+    accum = accum * rho + grad * grad * (1 - rho)
+    update = np.sqrt(accum_update + epsilon) / np.sqrt(accum + epsilon) * grad
+    return var - update * lr, accum, accum_update * rho + update * update * (1 - rho)
+
+
+def adam(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, *, use_nesterov):
+    rate = lr * np.sqrt(1 - beta2_power) / (1 - beta1_power)
+    m, v = m + (grad - m) * (1 - beta1), v + (grad * grad - v) * (1 - beta2)
+    mean = grad * (1 - beta1) + m * beta1 if use_nesterov else m
+    return var - mean * rate / (np.sqrt(v) + epsilon), m, v
+
+
+def adam_amsgrad(var, m, v, vhat, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad):
+    rate = lr * np.sqrt(1 - beta2_power) / (1 - beta1_power)
+    m, v = m + (grad - m) * (1 - beta1), v + (grad * grad - v) * (1 - beta2)
+    vhat = np.maximum(vhat, v)
+    return var - m * rate / (np.sqrt(vhat) + epsilon), m, v, vhat
+
+
+def ada_max(var, m, v, beta1_power, lr, beta1, beta2, epsilon, grad):
+    m, v = m + (grad - m) * (1 - beta1), np.maximum(v * beta2, np.abs(grad))
+    return var - lr / (1 - beta1_power) * (m / (v + epsilon)), m, v
+
+
+def rms_prop(var, ms, mom, lr, rho, momentum, epsilon, grad):
+    ms = ms + (grad * grad - ms) * (1 - rho)
+    mom = mom * momentum + grad * lr / np.sqrt(ms + epsilon)
+    return var - mom, ms, mom
+
+
+def centered_rms_prop(var, mg, ms, mom, lr, rho, momentum, epsilon, grad):
+    ms, mg = ms + (grad * grad - ms) * (1 - rho), mg + (grad - mg) * (1 - rho)
+    mom = mom * momentum + grad * lr / np.sqrt(ms - mg * mg + epsilon)
+    return var - mom, mg, ms, mom
+
+
+def add_sign(var, m, lr, alpha, sign_decay, beta, grad):
+    m = m * beta + grad * (1 - beta)
+    return var - lr * (alpha + sign_decay * np.sign(grad) * np.sign(m)) * grad, m
+
+
+def power_sign(var, m, lr, logbase, sign_decay, beta, grad):
+    m = m * beta + grad * (1 - beta)
+    return var - lr * np.exp(logbase * sign_decay * np.sign(grad) * np.sign(m)) * grad, m
+
+
+def shrink(values, threshold):
+    """Every value moved towards zero by the threshold, and no further."""
+    return np.sign(values) * np.maximum(np.abs(values) - np.maximum(threshold, 0), 0)
+
+
+def proximal_gradient_descent(var, alpha, l1, l2, grad):
+    return (shrink(var - grad * alpha, alpha * l1) / (1 + l2 * alpha),)
+
+
+def proximal_adagrad(var, accum, lr, l1, l2, grad):
+    accum = accum + grad * grad
+    rate = lr / np.sqrt(accum)
+    return shrink(var - grad * rate, rate * l1) / (1 + l2 * rate), accum
+
+
+def ftrl(var, accum, linear, grad, lr, l1, l2, lr_power, *, multiply_linear_by_lr):
+    return ftrl_v2(
+        var, accum, linear, grad, lr, l1, l2, l2 - l2, lr_power, multiply_linear_by_lr=multiply_linear_by_lr
+    )
+
+
+def ftrl_v2(var, accum, linear, grad, lr, l1, l2, l2_shrinkage, lr_power, *, multiply_linear_by_lr):
+    """With `multiply_linear_by_lr` the slot `linear`, and all it is compared with, is lr times as large."""
+    unit, scale = (lr, 1) if multiply_linear_by_lr else (1, lr)
+    new_accum = accum + grad * grad
+    new_power, power = new_accum**-lr_power, accum**-lr_power
+    linear = linear + (grad + 2 * l2_shrinkage * var) * unit - (new_power - power) / scale * var
+    quadratic = new_power / scale + 2 * l2 * unit
+    return -shrink(linear, l1 * unit) / quadratic, new_accum, linear
+
+
+OPTIMIZERS = {
+    "AdaMax": ada_max,
+    "Adadelta": adadelta,
+    "Adagrad": adagrad,
+    "AdagradDA": adagrad_dual_averaging,
+    "AdagradV2": adagrad_v2,
+    "Adam": adam,
+    "AdamWithAmsgrad": adam_amsgrad,
+    "AddSign": add_sign,
+    "CenteredRMSProp": centered_rms_prop,
+    "Ftrl": ftrl,
+    "FtrlV2": ftrl_v2,
+    "GradientDescent": gradient_descent,
+    "KerasMomentum": keras_momentum,
+    "Momentum": momentum,
+    "PowerSign": power_sign,
+    "ProximalAdagrad": proximal_adagrad,
+    "ProximalGradientDescent": proximal_gradient_descent,
+    "RMSProp": rms_prop,
+}
+ONLY_RESOURCE = {"AdamWithAmsgrad", "KerasMomentum"}
+ONLY_DENSE = {"AdaMax", "Adam", "AdamWithAmsgrad", "AddSign", "GradientDescent", "PowerSign"}
+
+
+def dense_step(formula):
+    """The kernel that replaces the variable and its slots by what the formula gives."""
+
+    @functools.wraps(formula)  # whose keyword arguments are the attributes the kernel asks for
+    def step(*inputs, **attributes):
+        variables = [i for i in inputs if isinstance(i, Variable)]
+        new = formula(*(v.peek() for v in variables), *inputs[len(variables) :], **attributes)
+        for variable, array in zip(variables, new, strict=True):
+            if array.shape != variable.peek().shape:
+                raise ValueError(
+                    f"the step does not fit variable '{variable.name}' {list(variable.peek().shape)}"
+                )
+            variable.assign(np.asarray(array, variable.peek().dtype), fresh=True)
+        return variables[0]
+
+    return step
+
+
+def sparse_step(formula):
+    """The kernel that does so with the rows which the input behind `grad` names, one after the other."""
+    behind_grad = list(inspect.signature(formula).parameters).index("grad") + 1
+
+    @functools.wraps(formula)
+    def step(*inputs, **attributes):
+        variables = [i for i in inputs if isinstance(i, Variable)]
+        before, grad = inputs[len(variables) : behind_grad - 1], inputs[behind_grad - 1]
+        indices, after = inputs[behind_grad], inputs[behind_grad + 1 :]
+        arrays = [v.writable() for v in variables]
+        refuse_outside(indices, len(arrays[0]))
+        for places in without_repeats(indices):
+            rows = indices[places]
+            new = formula(*(a[rows] for a in arrays), *before, grad[places], *after, **attributes)
+            for array, values in zip(arrays, new, strict=True):
+                array[rows] = values
+        return variables[0]
+
+    return step
+
+
+def without_repeats(indices):
+    """The places of `indices` in turns, none of which has one index twice: all firsts, all seconds, ..."""
+    order = indices.argsort(kind="stable")
+    ordered = indices[order]
+    turn = np.arange(len(order)) - ordered.searchsorted(ordered)
+    return [order[turn == k] for k in range(turn.max(initial=-1) + 1)]
+
+
+def without_output(step):
+    """The same step on resources, which hands nothing on."""
+
+    @functools.wraps(step)
+    def resource_step(*inputs, **attributes):
+        step(*inputs, **attributes)
+
+    return resource_step
+
+
+for _name, _formula in OPTIMIZERS.items():
+    _dense, _sparse = dense_step(_formula), sparse_step(_formula) if _name not in ONLY_DENSE else None
+    kernels({f"ResourceApply{_name}": without_output(_dense)})
+    if _sparse:
+        kernels({f"ResourceSparseApply{_name}": without_output(_sparse)})
+    if _name not in ONLY_RESOURCE:
+        kernels({f"Apply{_name}": _dense})
+        if _sparse:
+            kernels({f"SparseApply{_name}": _sparse})

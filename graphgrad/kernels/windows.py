@@ -1,0 +1,251 @@
+"""The geometry of windows sliding over N spatial axes, shared by convolution, pooling, dilation and patches.
+
+Every array here has its channels last, (batch, *spatial, channels); a `Windows` says which input elements
+each output element reads, and nothing in this module knows what is computed from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from graphgrad.kernels._accumulate import lowest
+
+Sizes = tuple[int, ...]
+Index = tuple[slice, ...]
+
+
+class Windows(NamedTuple):
+    """One entry per spatial axis in every field; a kernel of k taps with dilation d spans (k - 1) * d + 1."""
+
+    inputs: Sizes
+    kernel: Sizes
+    strides: Sizes
+    dilations: Sizes
+    before: Sizes
+    after: Sizes
+    outputs: Sizes
+
+    @property
+    def is_padded(self) -> bool:
+        return any(self.before) or any(self.after)
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether every output element reads exactly one input element and none is padding."""
+        return prod(self.kernel) == 1 and not self.is_padded
+
+    def axis(self, number: int) -> Windows:
+        """The windows along one spatial axis alone."""
+        return Windows(*((sizes[number],) for sizes in self))
+
+
+def spatial(values: Sizes, data_format: str) -> Sizes:
+    """The spatial entries of a list with one entry per axis of the tensor."""
+    return tuple(values[2:] if is_channels_first(data_format) else values[1:-1])
+
+
+def is_channels_first(data_format: str) -> bool:
+    return data_format in ("NCHW", "NCDHW", "CHANNELS_FIRST")
+
+
+def channels_last(x: np.ndarray, data_format: str) -> np.ndarray:
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1)) if is_channels_first(data_format) else x
+
+
+def channels_back(x: np.ndarray, data_format: str) -> np.ndarray:
+    """The inverse of `channels_last`."""
+    return np.ascontiguousarray(np.moveaxis(x, -1, 1)) if is_channels_first(data_format) else x
+
+
+def explicit_pairs(explicit_paddings: Sizes, data_format: str) -> tuple[tuple[int, int], ...]:
+    """The (before, after) pairs of the spatial axes."""
+    pairs = tuple(zip(explicit_paddings[::2], explicit_paddings[1::2], strict=True))
+    outer = (pairs[0], pairs[1] if is_channels_first(data_format) else pairs[-1])
+    if any(map(any, outer)):
+        raise ValueError("explicit_paddings of the batch and channel axes must be zero")
+    return pairs[2:] if is_channels_first(data_format) else pairs[1:-1]
+
+
+@lru_cache(maxsize=1024)
+def windows(
+    inputs: Sizes,
+    kernel: Sizes,
+    strides: Sizes,
+    dilations: Sizes,
+    padding: str,
+    explicit: tuple[tuple[int, int], ...] = (),
+) -> Windows:
+    """The windows of a kernel over spatial sizes; `explicit` is read where padding is EXPLICIT."""
+    if min(strides) < 1 or min(dilations) < 1 or min(kernel) < 1:
+        raise ValueError(f"strides {strides}, dilations {dilations} and window {kernel} must be positive")
+    rank = len(inputs)
+    if padding == "SAME":
+        pairs = tuple(map(_same_padding, inputs, kernel, strides, dilations))
+    elif padding == "VALID":
+        pairs = ((0, 0),) * rank
+    elif padding == "EXPLICIT":
+        pairs = explicit
+    else:
+        raise ValueError(f"padding must be SAME, VALID or EXPLICIT, not {padding!r}")
+    if len(pairs) != rank:
+        raise ValueError(f"explicit_paddings must give a pair for each of {rank} spatial axes")
+    before, after = zip(*pairs, strict=True)
+    if min(before) < 0 or min(after) < 0:
+        raise ValueError("explicit_paddings must not be negative")
+    outputs = tuple(map(_output_size, inputs, kernel, strides, dilations, pairs))
+    if min(outputs) < 0:
+        raise ValueError(
+            f"window {kernel} with dilations {dilations} is larger than the padded input {inputs}"
+        )
+    return Windows(inputs, kernel, strides, dilations, before, after, outputs)
+
+
+def span(kernel: int, dilation: int) -> int:
+    return (kernel - 1) * dilation + 1
+
+
+def _same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    total = max((-(-size // stride) - 1) * stride + span(kernel, dilation) - size, 0)
+    return total // 2, total - total // 2
+
+
+def _output_size(size: int, kernel: int, stride: int, dilation: int, pair: tuple[int, int]) -> int:
+    reached = size + sum(pair) - span(kernel, dilation) + stride
+    return reached // stride if reached >= 0 else -(-reached // stride)  # rounded towards zero, as in C
+
+
+def _reach(size: int, stride: int, offset: int, outputs: int) -> tuple[slice, slice]:
+    """Which outputs find their tap at `output * stride + offset` inside the input, and where they find it."""
+    first = max(0, -(offset // stride))
+    stop = max(first, min(outputs, (size - 1 - offset) // stride + 1))
+    start = first * stride + offset
+    return slice(first, stop), slice(start, max(start, start + (stop - first - 1) * stride + 1), stride)
+
+
+@lru_cache(maxsize=256)
+def taps(w: Windows) -> tuple[tuple[Sizes, Index, Index], ...]:
+    """Per kernel tap, in row-major order: its position, the outputs it touches and the inputs it reads.
+
+    The two indices select arrays of equal spatial sizes; outputs whose tap falls on padding are left out, and
+    so are taps that only ever fall on padding.
+    """
+    reaches = [
+        [_reach(size, stride, tap * dilation - before, outputs) for tap in range(kernel)]
+        for size, kernel, stride, dilation, before, outputs in zip(
+            w.inputs, w.kernel, w.strides, w.dilations, w.before, w.outputs, strict=True
+        )
+    ]
+    whole = slice(None)
+    found = []
+    for tap in product(*map(range, w.kernel)):
+        pairs = [reaches[axis][position] for axis, position in enumerate(tap)]
+        if all(output.stop > output.start for output, _ in pairs):
+            found.append((tap, (whole, *(o for o, _ in pairs)), (whole, *(i for _, i in pairs))))
+    return tuple(found)
+
+
+def padded_sizes(w: Windows) -> Sizes:
+    return tuple(b + size + a for b, size, a in zip(w.before, w.inputs, w.after, strict=True))
+
+
+def interior(w: Windows) -> Index:
+    """Where the input lies inside its padded self."""
+    return slice(None), *(slice(b, b + size) for b, size in zip(w.before, w.inputs, strict=True))
+
+
+def pad(x: np.ndarray, w: Windows, value: object = 0) -> np.ndarray:
+    """x with the windows' padding around it; x itself where there is none."""
+    if not w.is_padded:
+        return x
+    padded = np.full((x.shape[0], *padded_sizes(w), x.shape[-1]), value, x.dtype)
+    padded[interior(w)] = x
+    return padded
+
+
+def patches(padded: np.ndarray, w: Windows) -> np.ndarray:
+    """The windows of a padded array as a view, (batch, *outputs, *kernel, channels)."""
+    batch, *along, channel = padded.strides
+    steps = [stride * step for stride, step in zip(along, w.strides, strict=True)]
+    hops = [stride * hop for stride, hop in zip(along, w.dilations, strict=True)]
+    shape = (padded.shape[0], *w.outputs, *w.kernel, padded.shape[-1])
+    return as_strided(padded, shape, (batch, *steps, *hops, channel), writeable=False)
+
+
+def fold(x: np.ndarray, w: Windows, combine: np.ufunc, start: object) -> np.ndarray:
+    """Combines the elements of every window, axis after axis, beginning with `start`; padding is left out."""
+    for number in range(len(w.inputs)):
+        along = w.axis(number)
+        if along.is_pointwise and along.strides == (1,):
+            continue
+        ahead = (slice(None),) * (number + 1)
+        shape = (*x.shape[: number + 1], *along.outputs, *x.shape[number + 2 :])
+        folded = np.full(shape, start, x.dtype)
+        for _, (_, outputs), (_, inputs) in taps(along):
+            part = folded[(*ahead, outputs)]
+            combine(part, x[(*ahead, inputs)], out=part)
+        x = folded
+    return x
+
+
+def spread(y: np.ndarray, w: Windows) -> np.ndarray:
+    """Adds every output element to all inputs of its window: the transpose of `fold` with np.add."""
+    for number in range(len(w.inputs)):
+        along = w.axis(number)
+        ahead = (slice(None),) * (number + 1)
+        shape = (*y.shape[: number + 1], *along.inputs, *y.shape[number + 2 :])
+        spreaded = np.zeros(shape, y.dtype)
+        for _, (_, outputs), (_, inputs) in taps(along):
+            part = spreaded[(*ahead, inputs)]
+            part += y[(*ahead, outputs)]
+        y = spreaded
+    return y
+
+
+def winners(x: np.ndarray, w: Windows, offsets: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Per window the largest element (plus the tap's offset, *kernel x channels), and the number of its tap.
+
+    The first of equals wins; a NaN wins only where it comes first, and never where offsets are added, as in
+    TensorFlow. Taps are numbered in row-major order.
+    """
+    shape = (x.shape[0], *w.outputs, x.shape[-1])
+    best = np.zeros(shape, x.dtype)
+    winner = np.full(shape, -1, np.int32)
+    for tap, outputs, inputs in taps(w):
+        candidate = x[inputs] if offsets is None else np.fmax(x[inputs] + offsets[tap], lowest(x.dtype))
+        best_here, winner_here = best[outputs], winner[outputs]
+        better = (candidate > best_here) | (winner_here < 0)
+        np.copyto(best_here, candidate, where=better)
+        np.copyto(winner_here, tap_number(tap, w), where=better)
+    return best, winner
+
+
+def won(x: np.ndarray, w: Windows) -> Iterator[tuple[Index, Index, np.ndarray]]:
+    """Per tap the outputs it touches, the inputs it reads, and which of these outputs it wins."""
+    floating = x.dtype.kind not in "iu"
+    best = fold(x, w, np.maximum, -np.inf if floating else lowest(x.dtype))
+    if floating and np.isnan(best).any():
+        winner = winners(x, w)[1]
+        for tap, outputs, inputs in taps(w):
+            yield outputs, inputs, winner[outputs] == tap_number(tap, w)
+        return
+    pending = np.ones(best.shape, np.bool_)
+    for _, outputs, inputs in taps(w):
+        wins = x[inputs] == best[outputs]
+        pending_here = pending[outputs]
+        wins &= pending_here
+        pending_here ^= wins
+        yield outputs, inputs, wins
+
+
+def tap_number(tap: Sizes, w: Windows) -> int:
+    number = 0
+    for position, size in zip(tap, w.kernel, strict=True):
+        number = number * size + position
+    return number
