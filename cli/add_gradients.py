@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-
 from graphgrad_cli import arguments
 
 
@@ -13,11 +12,21 @@ from graphgrad_cli import arguments
 @arguments.MODEL
 @arguments.tensors_option("--ys", "Tensors to differentiate; their sum is meant.", required=True)
 @arguments.tensors_option("--xs", "Tensors to differentiate with respect to.", required=True)
-@click.option("--grad-ys", multiple=True, metavar="G[,..]", help="The gradient each y receives; an empty item means ones.")
+@click.option(
+    "--grad-ys", multiple=True, metavar="G[,..]", help="The gradient each y receives; an empty item means ones."
+)
 @click.option("--name", default="gradients", show_default=True, help="Scope of the new nodes.")
 @arguments.tensors_option("--stop-gradients", "Tensors taken as constants.")
-@click.option("--unconnected-gradients", type=click.Choice(["none", "zero"]), default="none", show_default=True, help="What an x gets that ys do not depend on.")
-@click.option("--gate-gradients/--no-gate-gradients", default=False, help="Hand on an op's gradients only when all are computed.")
+@click.option(
+    "--unconnected-gradients",
+    type=click.Choice(["none", "zero"]),
+    default="none",
+    show_default=True,
+    help="What an x gets that ys do not depend on.",
+)
+@click.option(
+    "--gate-gradients/--no-gate-gradients", default=False, help="Hand on an op's gradients only when all are computed."
+)
 @click.option(
     "--aggregation-method",
     type=click.Choice(["default", "add-n", "experimental-tree", "experimental-accumulate-n"]),
@@ -25,7 +34,11 @@ from graphgrad_cli import arguments
     show_default=True,
     help="How several gradients of one tensor are summed.",
 )
-@click.option("--colocate-gradients-with-ops", is_flag=True, help="Give new nodes the colocation class of the op they differentiate.")
+@click.option(
+    "--colocate-gradients-with-ops",
+    is_flag=True,
+    help="Give new nodes the colocation class of the op they differentiate.",
+)
 @click.option(
     "--custom-gradients",
     type=click.Choice(["error", "through"]),
@@ -35,7 +48,9 @@ from graphgrad_cli import arguments
 )
 @click.option("--densify", is_flag=True, help="Turn sparse gradients (IndexedSlices) into dense tensors.")
 @click.option("--alias", metavar="PATTERN", help="Add an Identity of this name per gradient, e.g. 'grad/{x}'.")
-@click.option("-o", "--output", metavar="OUT", help="Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]")
+@click.option(
+    "-o", "--output", metavar="OUT", help="Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]"
+)
 @arguments.JSON
 def command(model: str, output: str | None, as_json: bool, **options: Any) -> None:
     """Append the gradients of ys with respect to xs to a graph file.
@@ -47,9 +62,10 @@ def command(model: str, output: str | None, as_json: bool, **options: Any) -> No
     Example:
       graphgrad add-gradients samples/01_mlp/graph.pb --ys loss --xs W1,b1 -o with_grads.pb
     """
+    from graphgrad_cli.failure import JsonFailure, emit_json
+
     from graphgrad.errors import GraphGradError
     from graphgrad.formats import files, graphdef
-    from graphgrad_cli.failure import JsonFailure, emit_json
 
     target = output if output is not None else graphdef.default_output(model)
     to_stderr = target == files.STREAM

@@ -42,13 +42,13 @@ def _is_glob(graph: Graph, item: str) -> bool:
 
 
 def _matches(graph: Graph, pattern: str, option: str) -> list[str]:
-    node, colon, index = pattern.partition(":")
+    node, _, index = pattern.partition(":")
     found = [f"{op.name}:{index or 0}" for op in graph if fnmatch.fnmatchcase(op.name, node) and op.outputs]
     if not found:
         raise ArgumentError(f"{option}: no node matches {pattern!r}")
     return found
 
 
-def tensors_option(name: str, help: str, required: bool = False) -> Callable[[Any], Any]:  # noqa: A002 - click's word
+def tensors_option(name: str, help: str, required: bool = False) -> Callable[[Any], Any]:
     """A repeatable option that takes a comma separated list of tensor names."""
     return click.option(name, multiple=True, required=required, metavar="T[,..]", help=help)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-
 from graphgrad_cli import arguments
 
 
@@ -11,10 +10,18 @@ from graphgrad_cli import arguments
 @arguments.MODEL
 @arguments.tensors_option("--ys", "Look only at what lies between ys and xs.")
 @arguments.tensors_option("--xs", "See --ys.")
-@click.option("--order", type=click.IntRange(1, 8), default=1, show_default=True, help="Order of differentiation, with --ys and --xs.")
+@click.option(
+    "--order",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Order of differentiation, with --ys and --xs.",
+)
 @arguments.JSON
 @click.pass_context
-def command(ctx: click.Context, model: str, ys: tuple[str, ...], xs: tuple[str, ...], order: int, as_json: bool) -> None:
+def command(
+    ctx: click.Context, model: str, ys: tuple[str, ...], xs: tuple[str, ...], order: int, as_json: bool
+) -> None:
     """List the operations that lack a gradient or a kernel.
 
     Exit code 0: none does; 1: some do.
@@ -23,11 +30,12 @@ def command(ctx: click.Context, model: str, ys: tuple[str, ...], xs: tuple[str, 
     Example:
       graphgrad coverage samples/01_mlp/graph.pb --ys loss --xs W1 --order 2
     """
+    from graphgrad_cli import output
+    from graphgrad_cli.failure import JsonFailure, emit_json
+
     from graphgrad.coverage import coverage
     from graphgrad.errors import ArgumentError, GraphGradError
     from graphgrad.formats import graphdef
-    from graphgrad_cli import output
-    from graphgrad_cli.failure import JsonFailure, emit_json
 
     try:
         if bool(ys) != bool(xs):
@@ -50,5 +58,7 @@ def command(ctx: click.Context, model: str, ys: tuple[str, ...], xs: tuple[str, 
         if table.row_count:
             output.show(table)
         else:
-            click.echo(f"{sum(found.ops.values())} nodes of {len(found.ops)} op types: all can be differentiated and run")
+            click.echo(
+                f"{sum(found.ops.values())} nodes of {len(found.ops)} op types: all can be differentiated and run"
+            )
     ctx.exit(0 if found else 1)

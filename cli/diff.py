@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-
 from graphgrad_cli import arguments
 
 if TYPE_CHECKING:
@@ -18,7 +17,12 @@ SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists 
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--stat", is_flag=True, help="Only the counts per name scope.")
-@click.option("--ignore", multiple=True, metavar="ASPECT[,..]", help="What does not count: op, inputs, control, device, attr, internal, constants, functions, versions.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="ASPECT[,..]",
+    help="What does not count: op, inputs, control, device, attr, internal, constants, functions, versions.",
+)
 @arguments.JSON
 @click.pass_context
 def command(ctx: click.Context, a: str, b: str, stat: bool, ignore: tuple[str, ...], as_json: bool) -> None:
@@ -30,10 +34,11 @@ def command(ctx: click.Context, a: str, b: str, stat: bool, ignore: tuple[str, .
     Example:
       graphgrad diff samples/01_mlp/graph.pb with_grads.pb
     """
+    from graphgrad_cli.failure import JsonFailure, emit_json
+
     from graphgrad.diff import diff
     from graphgrad.errors import GraphGradError
     from graphgrad.formats import graphdef
-    from graphgrad_cli.failure import JsonFailure, emit_json
 
     try:
         difference = diff(graphdef.load(a), graphdef.load(b), arguments.split(ignore) if ignore else ())
@@ -60,7 +65,9 @@ def _print(difference: Difference, stat: bool) -> None:
     output.show(table)
     if stat:
         return
-    lines = [f"- {op.name}  {op.type}" for op in difference.removed] + [f"+ {op.name}  {op.type}" for op in difference.added]
+    lines = [f"- {op.name}  {op.type}" for op in difference.removed] + [
+        f"+ {op.name}  {op.type}" for op in difference.added
+    ]
     for change in difference.changed:
         for field, (before, after) in change.fields.items():
             lines.append(f"~ {change.name}  {field}: {before} -> {after}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-
 from graphgrad_cli import arguments
 
 if TYPE_CHECKING:
@@ -16,10 +15,19 @@ if TYPE_CHECKING:
 @arguments.MODEL
 @arguments.tensors_option("--fetch", "Tensors to compute.", required=True)
 @click.option("--feed", multiple=True, metavar="NAME=VALUE", help="Feed a tensor: a JSON literal, or @file.npy.")
-@click.option("--feeds", multiple=True, metavar="FEEDS.npz", help="Feed tensors from an archive whose keys are tensor names.")
+@click.option(
+    "--feeds", multiple=True, metavar="FEEDS.npz", help="Feed tensors from an archive whose keys are tensor names."
+)
 @click.option("--variables", metavar="VARS.npz", help="Values of variables, by variable name.")
-@click.option("--run-first", multiple=True, metavar="OP[,..]", help="Operations to run before, in order (initialisers, assignments).")
-@click.option("-o", "--output", metavar="OUT.npz", help="Write the results to an archive, each under its name as fetched.")
+@click.option(
+    "--run-first",
+    multiple=True,
+    metavar="OP[,..]",
+    help="Operations to run before, in order (initialisers, assignments).",
+)
+@click.option(
+    "-o", "--output", metavar="OUT.npz", help="Write the results to an archive, each under its name as fetched."
+)
 @arguments.JSON
 def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: bool, **options: Any) -> None:
     """Compute tensors of a graph with the NumPy interpreter.
@@ -30,8 +38,9 @@ def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: boo
     Example:
       graphgrad eval samples/01_mlp/graph.pb --fetch loss --feeds samples/01_mlp/feeds.npz
     """
-    from graphgrad.errors import GraphGradError
     from graphgrad_cli.failure import JsonFailure
+
+    from graphgrad.errors import GraphGradError
 
     try:
         names, results = _run(model, fetch, options)
@@ -123,7 +132,9 @@ def _plain(array: Any) -> Any:
     import numpy as np
 
     if array.dtype == object:
-        return np.vectorize(lambda v: v.decode("utf-8", "replace"), otypes=[object])(array).tolist() if array.size else []
+        return (
+            np.vectorize(lambda v: v.decode("utf-8", "replace"), otypes=[object])(array).tolist() if array.size else []
+        )
     if array.dtype.kind == "c":
         return _plain(np.stack([array.real, array.imag], -1))
     if array.dtype.kind not in "fiub":

@@ -36,7 +36,10 @@ def report(error: Exception, traceback: bool = False) -> int:
         click.echo("error: out of memory", err=True)
         return ExitCode.EVALUATION
     what = f"{type(error).__name__}: {error}"
-    click.echo(f"error: this is a defect of graphgrad ({' '.join(what.split())}); --traceback before the command shows where", err=True)
+    click.echo(
+        f"error: this is a defect of graphgrad ({' '.join(what.split())}); --traceback before the command shows where",
+        err=True,
+    )
     return ExitCode.DEFECT
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import click
-
 from graphgrad_cli import arguments
 
 
@@ -19,11 +18,12 @@ def command(op: str | None, as_json: bool) -> None:
     Example:
       graphgrad ops MatMul
     """
+    from graphgrad_cli import output
+    from graphgrad_cli.failure import JsonFailure, emit_json
+
     from graphgrad import opdefs
     from graphgrad.coverage import rules_of
     from graphgrad.errors import ArgumentError, did_you_mean
-    from graphgrad_cli import output
-    from graphgrad_cli.failure import JsonFailure, emit_json
 
     if op is not None and opdefs.signature(op) is None:
         error = ArgumentError(f"TensorFlow has no op {op!r}{did_you_mean(op, opdefs.op_types())}")
@@ -39,6 +39,9 @@ def command(op: str | None, as_json: bool) -> None:
     else:
         table = output.table("op", "family", "shape", "gradient", "kernel")
         for r in rules:
-            marks = ["yes" if v not in (None, "none on purpose") else "none" if v else "-" for v in (r.shape, r.gradient, r.kernel)]
+            marks = [
+                "yes" if v not in (None, "none on purpose") else "none" if v else "-"
+                for v in (r.shape, r.gradient, r.kernel)
+            ]
             table.add_row(r.op, r.family or "-", *marks)
         output.show(table)

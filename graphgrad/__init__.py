@@ -43,7 +43,23 @@ _WHERE = {
     "GraphGradError": "errors",
 }
 
-__all__ = ["__version__", *_WHERE]
+__all__ = [
+    "Differentiation",
+    "Graph",
+    "GraphGradError",
+    "IndexedSlices",
+    "Operation",
+    "Tensor",
+    "__version__",
+    "compile",
+    "coverage",
+    "diff",
+    "differentiate",
+    "evaluate",
+    "gradients",
+    "load",
+    "save",
+]
 
 
 def __getattr__(name: str) -> Any:

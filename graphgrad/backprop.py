@@ -33,7 +33,9 @@ _MISSING: Any = _Missing()
 class ReversePass:
     """One call of `gradients`. After `run`, `received` holds what arrived at each operation's outputs."""
 
-    def __init__(self, g: GraphBuilder, frontier: Frontier, *, gate: bool, aggregation: str, colocate: bool, through: bool):
+    def __init__(
+        self, g: GraphBuilder, frontier: Frontier, *, gate: bool, aggregation: str, colocate: bool, through: bool
+    ):
         self.g, self.frontier = g, frontier
         self.gate, self.aggregation, self.colocate, self.through = gate, aggregation, colocate, through
         self.received: dict[Operation, list[Any]] = {}
@@ -132,7 +134,9 @@ class ReversePass:
             if not isinstance(gradients, (list, tuple)):
                 gradients = [gradients]
             if len(gradients) != len(op.inputs):
-                raise AssertionError(f"the rule of {op.type} gave {len(gradients)} gradients for {len(op.inputs)} inputs")
+                raise AssertionError(
+                    f"the rule of {op.type} gave {len(gradients)} gradients for {len(op.inputs)} inputs"
+                )
             if self.gate and sum(x is not None for x in gradients) > 1:
                 with g.anywhere():
                     gradients = g.tuple(gradients)

@@ -106,7 +106,9 @@ class OpBuilder:
             self._classes, self._device = outer
 
     # ------------------------------------------------------------------ nodes
-    def _add(self, signature: opdefs.Signature, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None) -> Operation:
+    def _add(
+        self, signature: opdefs.Signature, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None
+    ) -> Operation:
         if len(inputs) != len(signature.inputs):
             raise ArgumentError(f"{signature.name} takes {len(signature.inputs)} inputs, got {len(inputs)}")
         op = Operation(self.graph, self._node_name(name or signature.name), signature.name, self._device, None)
@@ -130,7 +132,9 @@ class OpBuilder:
         """A scope with its closing slash is taken as the node's name, which it reserved; else a unique name is made."""
         return name[:-1] if name[-1] == "/" else self.graph.name_authority.unique(self.scope + name)
 
-    def _input(self, signature: opdefs.Signature, name: str, arg: opdefs.Arg, value: Any, attrs: dict[str, Any]) -> Tensor:
+    def _input(
+        self, signature: opdefs.Signature, name: str, arg: opdefs.Arg, value: Any, attrs: dict[str, Any]
+    ) -> Tensor:
         wanted = arg.dtype or attrs.get(arg.type_attr)
         if not isinstance(value, Tensor):
             if value is None:
@@ -148,7 +152,9 @@ class OpBuilder:
             )
         return value
 
-    def _list_input(self, signature: opdefs.Signature, name: str, arg: opdefs.Arg, values: Any, attrs: dict[str, Any]) -> list[Tensor]:
+    def _list_input(
+        self, signature: opdefs.Signature, name: str, arg: opdefs.Arg, values: Any, attrs: dict[str, Any]
+    ) -> list[Tensor]:
         values = list(values)
         if arg.type_list_attr:
             attrs[arg.type_list_attr] = tuple(v.dtype for v in values)
@@ -221,10 +227,14 @@ class OpBuilder:
         """Packs scalars along a new first axis; numbers among them become constants of the tensors' dtype."""
         dtype = next(v.dtype for v in values if isinstance(v, Tensor))
         with self.name_scope(name) as scope:
-            tensors = [v if isinstance(v, Tensor) else self.constant(v, dtype, name=str(i)) for i, v in enumerate(values)]
+            tensors = [
+                v if isinstance(v, Tensor) else self.constant(v, dtype, name=str(i)) for i, v in enumerate(values)
+            ]
             return self.Pack(tensors, name=scope)
 
-    def constant(self, value: Any, dtype: DType | None = None, shape: tuple[int, ...] | None = None, name: str = "Const") -> Tensor:
+    def constant(
+        self, value: Any, dtype: DType | None = None, shape: tuple[int, ...] | None = None, name: str = "Const"
+    ) -> Tensor:
         """A Const of a number or nested lists of numbers. One number with a `shape` is repeated over it."""
         flat, natural = constants.flatten(value)
         if dtype is None:

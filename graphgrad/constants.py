@@ -76,7 +76,7 @@ def encode(flat: tuple[Any, ...], shape: tuple[int, ...], dtype: DType) -> graph
 def _encode(flat: tuple[Any, ...], shape: tuple[int, ...], dtype: DType) -> graph_pb2.TensorProto:
     if dtype not in _LAYOUT:
         raise ArgumentError(f"constants of dtype {dtype} cannot be written")
-    tensor = graph_pb2.TensorProto(dtype=dtype.enum)
+    tensor = graph_pb2.TensorProto(dtype=dtype.enum)  # type: ignore[arg-type]
     tensor.tensor_shape.SetInParent()
     for size in shape:
         tensor.tensor_shape.dim.add().size = size

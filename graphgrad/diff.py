@@ -76,7 +76,9 @@ class Difference:
             "changed": [change.as_json() for change in self.changed],
             "functions": self.functions,
             "versions": None if self.versions is None else {"a": self.versions[0], "b": self.versions[1]},
-            "scopes": {s: {k: dict(sorted(c.items())) for k, c in kinds.items()} for s, kinds in self.by_scope().items()},
+            "scopes": {
+                s: {k: dict(sorted(c.items())) for k, c in kinds.items()} for s, kinds in self.by_scope().items()
+            },
         }
 
 

@@ -135,7 +135,10 @@ def differentiate(
         names.check_scope_name(name.rstrip("/"), "name")
         scope = name if name.endswith("/") else graph.name_authority.unique_scope(name) + "/"
     with g.in_scope(scope):
-        seeds = [_seed(g, i, y, seed, colocate_gradients_with_ops) for i, (y, seed) in enumerate(zip(y_list, given, strict=True))]
+        seeds = [
+            _seed(g, i, y, seed, colocate_gradients_with_ops)
+            for i, (y, seed) in enumerate(zip(y_list, given, strict=True))
+        ]
         frontier = Frontier(y_list, x_list, stops)
         reverse = ReversePass(
             g,

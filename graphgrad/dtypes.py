@@ -9,7 +9,7 @@ from __future__ import annotations
 class DType:
     """An element type: `name` as Python TensorFlow spells it, `enum` as files store it."""
 
-    __slots__ = ("name", "enum", "size")
+    __slots__ = ("enum", "name", "size")
 
     def __init__(self, name: str, enum: int, size: int | None):
         self.name, self.enum, self.size = name, enum, size

@@ -1,12 +1,12 @@
 """One tree of errors. Each is also the builtin exception TensorFlow's documentation promises, and carries its exit code.
 
-    GraphGradError
-    ├── ArgumentError       (ValueError)    2   an option or argument that cannot be right
-    │   └── DtypeError      (TypeError)     2   a tensor of the wrong dtype
-    ├── NotAGraphTensorError(RuntimeError)  2   called on arrays instead of graph tensors
-    ├── ModelError          (ValueError)    3   a file that cannot be read, or a malformed graph
-    ├── MissingGradientError(LookupError)   4   operations on the path without a registered gradient
-    └── EvaluationError     (RuntimeError)  5   the interpreter cannot run, or failed while running
+GraphGradError
+├── ArgumentError       (ValueError)    2   an option or argument that cannot be right
+│   └── DtypeError      (TypeError)     2   a tensor of the wrong dtype
+├── NotAGraphTensorError(RuntimeError)  2   called on arrays instead of graph tensors
+├── ModelError          (ValueError)    3   a file that cannot be read, or a malformed graph
+├── MissingGradientError(LookupError)   4   operations on the path without a registered gradient
+└── EvaluationError     (RuntimeError)  5   the interpreter cannot run, or failed while running
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ class GraphGradError(Exception):
     """Base of every error a user can cause."""
 
     exit_code = ExitCode.USAGE
-    details: dict[str, object] = {}
+
+    def __init__(self, message: str = ""):
+        super().__init__(message)
+        self.details: dict[str, object] = {}
 
 
 class ArgumentError(GraphGradError, ValueError):

@@ -15,7 +15,7 @@ from graphgrad import dtypes
 from graphgrad.attributes import Shape
 from graphgrad.build import OpBuilder
 from graphgrad.dtypes import DType
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.shapes import common, dims, values
 
 SMALL = 1000  # elements; TensorFlow writes zeros and ones of fewer as constants
@@ -23,6 +23,10 @@ SMALL = 1000  # elements; TensorFlow writes zeros and ones of fewer as constants
 
 class GraphBuilder(OpBuilder):
     """The builder as gradient rules see it."""
+
+    def __init__(self, graph: Graph):
+        super().__init__(graph)
+        self._divided: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
 
     # ------------------------------------------------------------------ shapes
     def shape(self, x: Tensor, name: str = "Shape", optimize: bool = True, out_type: DType = dtypes.int32) -> Tensor:
@@ -72,7 +76,7 @@ class GraphBuilder(OpBuilder):
     def zeros_like(self, x: Tensor, dtype: DType | None = None, optimize: bool = True) -> Tensor:
         """Zeros of the shape of `x`; a constant where it is static and small."""
         if optimize and dims.is_known(x.shape) and x.dtype is not dtypes.variant:
-            return self.zeros(x.shape, dtype or x.dtype, name="zeros_like")
+            return self.zeros(x.shape, dtype or x.dtype, name="zeros_like")  # type: ignore[arg-type]
         if dtype is not None and dtype is not x.dtype:
             with self.name_scope("zeros_like") as scope:
                 shape = self._shape_internal(x, optimize)
@@ -102,8 +106,20 @@ class GraphBuilder(OpBuilder):
         """The complex conjugate; real tensors are their own."""
         return self.Conj(x) if x.dtype.is_complex else x
 
-    def maximum(self, x: Tensor, y: Any) -> Tensor:
-        return self.Maximum(x, y)
+    def matmul(
+        self,
+        x: Tensor,
+        y: Tensor,
+        adjoint_a: bool = False,
+        adjoint_b: bool = False,
+        grad_a: bool = False,
+        grad_b: bool = False,
+    ) -> Tensor:
+        """The product of matrices, or of batches of them where the rank is above two or unknown."""
+        if all(t.shape is not None and len(t.shape) <= 2 for t in (x, y)):
+            x, y = self.conj(x) if adjoint_a else x, self.conj(y) if adjoint_b else y
+            return self.MatMul(x, y, transpose_a=adjoint_a, transpose_b=adjoint_b, grad_a=grad_a, grad_b=grad_b)
+        return self.BatchMatMulV2(x, y, adj_x=adjoint_a, adj_y=adjoint_b, grad_x=grad_a, grad_y=grad_b, name="MatMul")
 
     # ------------------------------------------------------------------ reductions
     def reduce_sum(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -146,6 +162,18 @@ class GraphBuilder(OpBuilder):
         axes_shape = self.shape(axes)
         indices = [self.range(0, rank), axes]
         return self.DynamicStitch(indices, [shape, self.ones(axes_shape, shape.dtype)])
+
+    def reduced_shape_and_scaling(self, shape: Sequence[int], axes: Sequence[int]) -> Any:
+        """Static shape with ones at `axes`, and how often each axis repeats to give `shape` back.
+
+        TensorFlow leaves the nodes of this division in the graph, once for each shape and axes: so does this.
+        """
+        kept = self.reduced_shape(shape, axes)
+        key = (tuple(shape), tuple(axes))
+        if key not in self._divided:
+            self._divided.add(key)
+            self.FloorDiv(list(shape), self.Maximum(kept, 1), name="floordiv")
+        return kept, [whole // max(one, 1) for whole, one in zip(shape, kept, strict=True)]
 
     def _numbers(self, x: Any) -> Sequence[int] | None:
         if not isinstance(x, Tensor):

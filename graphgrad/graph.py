@@ -21,7 +21,7 @@ from graphgrad.schema import graph_pb2
 class Tensor:
     """Output `index` of an operation. `dtype` is None where the op type is unknown and says nothing."""
 
-    __slots__ = ("op", "index", "dtype", "_shape_like")
+    __slots__ = ("_shape_like", "dtype", "index", "op")
 
     def __init__(self, op: Operation, index: int, dtype: DType | None):
         self.op, self.index, self.dtype = op, index, dtype
@@ -149,7 +149,7 @@ class IndexedSlices:
 class Operation:
     """A node. Read from a file it decodes its message as it is asked; built here it holds plain values."""
 
-    __slots__ = ("graph", "name", "type", "device", "_node", "_attrs", "_inputs", "_controls", "_outputs", "facts")
+    __slots__ = ("_attrs", "_controls", "_inputs", "_node", "_outputs", "device", "facts", "graph", "name", "type")
 
     def __init__(self, graph: Graph, name: str, op_type: str, device: str, node: graph_pb2.NodeDef | None):
         self.graph, self.name, self.type, self.device = graph, name, op_type, device
@@ -191,7 +191,9 @@ class Operation:
         if index >= len(outputs):
             if self.signature is not None or self.type in self.graph.functions:
                 plural = "output" if len(outputs) == 1 else "outputs"
-                raise ModelError(f"'{self.name}:{index}' does not exist: {self.type} node {self.name!r} has {len(outputs)} {plural}")
+                raise ModelError(
+                    f"'{self.name}:{index}' does not exist: {self.type} node {self.name!r} has {len(outputs)} {plural}"
+                )
             outputs.extend(Tensor(self, i, None) for i in range(len(outputs), index + 1))
         return outputs[index]
 
@@ -203,7 +205,9 @@ class Operation:
         try:
             return signature.output_dtypes(self)
         except (KeyError, TypeError) as error:
-            raise ModelError(f"node {self.name!r} ({self.type}) lacks attribute {error}, which its outputs need") from None
+            raise ModelError(
+                f"node {self.name!r} ({self.type}) lacks attribute {error}, which its outputs need"
+            ) from None
 
     def _resolve_inputs(self) -> None:
         inputs, controls = [], []
@@ -217,7 +221,9 @@ class Operation:
                 name, _, number = text.rpartition(":")
                 producer, index = find(name), int(number) if number.isdigit() else 0
             if producer is None:
-                raise ModelError(f"node {self.name!r} ({self.type}) has input {text!r}, and no such node is in the graph")
+                raise ModelError(
+                    f"node {self.name!r} ({self.type}) has input {text!r}, and no such node is in the graph"
+                )
             if index < 0:
                 controls.append(producer)
             else:
@@ -277,7 +283,13 @@ class Operation:
         if self._node is not None:
             return self._node
         node = graph_pb2.NodeDef()
-        node.CopyFrom(_prototype(self.type, self.device, tuple((k, v, self._attr_kind(k)) for k, v in self._attrs.items() if k != "value")))
+        node.CopyFrom(
+            _prototype(
+                self.type,
+                self.device,
+                tuple((k, v, self._attr_kind(k)) for k, v in self._attrs.items() if k != "value"),
+            )
+        )
         if "value" in self._attrs:
             node.attr["value"].CopyFrom(self.attr_message("value"))
         node.name = self.name

@@ -19,7 +19,7 @@ REQUIRED = object()
 class Arg:
     """An input or output argument: one tensor, `number_attr` of them, or one per type in `type_list_attr`."""
 
-    __slots__ = ("name", "dtype", "type_attr", "number_attr", "type_list_attr", "is_ref")
+    __slots__ = ("dtype", "is_ref", "name", "number_attr", "type_attr", "type_list_attr")
 
     def __init__(self, definition: graph_pb2.OpDef.ArgDef):
         self.name = definition.name
@@ -44,7 +44,7 @@ class Arg:
 class Attr:
     """An attribute: its `type` as OpDef writes it ('list(int)', ...) and `default`, or REQUIRED."""
 
-    __slots__ = ("name", "type", "default", "allowed")
+    __slots__ = ("allowed", "default", "name", "type")
 
     def __init__(self, definition: graph_pb2.OpDef.AttrDef):
         self.name = definition.name
@@ -58,7 +58,7 @@ class Attr:
 class Signature:
     """One op type: its inputs, outputs and attributes in their order."""
 
-    __slots__ = ("name", "inputs", "outputs", "attrs", "defaults", "is_stateful")
+    __slots__ = ("attrs", "defaults", "inputs", "is_stateful", "name", "outputs")
 
     def __init__(self, definition: graph_pb2.OpDef):
         self.name = definition.name
@@ -89,7 +89,9 @@ class Signature:
             kind = f"{arg.number_attr}*{kind}" if arg.number_attr else kind
             return f"{arg.name}: {'Ref(' + kind + ')' if arg.is_ref else kind}"
 
-        attrs = [f"{a.name}: {a.type}" + ("" if a.default is REQUIRED else f" = {a.default!r}") for a in self.attrs.values()]
+        attrs = [
+            f"{a.name}: {a.type}" + ("" if a.default is REQUIRED else f" = {a.default!r}") for a in self.attrs.values()
+        ]
         inputs, outputs = ", ".join(map(show, self.inputs)), ", ".join(map(show, self.outputs))
         return f"{self.name}({inputs}) -> ({outputs})" + (f" [{', '.join(attrs)}]" if attrs else "")
 

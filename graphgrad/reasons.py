@@ -26,7 +26,11 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
     """The reason why nothing arrived at x."""
     frontier = reverse.frontier
     if x.dtype is not None and not x.dtype.is_trainable:
-        return Reason("integer", x.op.name, f"integer: {x.name!r} is {x.dtype}, and only floating and complex tensors have gradients")
+        return Reason(
+            "integer",
+            x.op.name,
+            f"integer: {x.name!r} is {x.dtype}, and only floating and complex tensors have gradients",
+        )
     if not _leads_to_ys(x, reverse):
         return _not_connected(x, reverse)
     stops = frontier.stops(reverse.awaits) - ({x.op} - set(frontier.stop_ops))
@@ -37,7 +41,11 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
             if edge is not tensor and tensor.op is x.op:
                 continue
             if edge.dtype is not None and not edge.dtype.is_trainable:
-                return Reason("integer", edge.op.name, f"integer: the path from {x.name!r} passes {edge.name!r}, which is {edge.dtype}")
+                return Reason(
+                    "integer",
+                    edge.op.name,
+                    f"integer: the path from {x.name!r} passes {edge.name!r}, which is {edge.dtype}",
+                )
             if consumer in stops:
                 return Reason("stopped", consumer.name, f"stopped: {consumer.name!r} is among stop_gradients")
             arrived = reverse.received.get(consumer)

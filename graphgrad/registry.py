@@ -121,7 +121,7 @@ def kernel_of(op_type: str) -> Rule | None:
 UNKNOWN = object()
 
 
-def gradient_rule(op_type: str) -> Rule | None | object:
+def gradient_rule(op_type: str) -> Rule | object | None:
     """The gradient rule; None where the op stops gradients on purpose; UNKNOWN where none is registered."""
     if op_type not in _GRADIENTS:
         _load("gradients", op_type)

@@ -31,7 +31,9 @@ def _check_inputs(op: Operation) -> None:
         raise ModelError(f"node {op.name!r} ({op.type}) has {len(inputs)} inputs and takes {len(wanted)}")
     for i, (tensor, dtype) in enumerate(zip(inputs, wanted, strict=True)):
         if tensor.dtype is not None and tensor.dtype is not dtype:
-            raise ModelError(f"input {i} of node {op.name!r} ({op.type}) must be {dtype}, and {tensor.name!r} is {tensor.dtype}")
+            raise ModelError(
+                f"input {i} of node {op.name!r} ({op.type}) must be {dtype}, and {tensor.name!r} is {tensor.dtype}"
+            )
 
 
 def _check_cycles(graph: Graph) -> None:

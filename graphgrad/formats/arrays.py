@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import zipfile
 import zlib
@@ -89,11 +90,13 @@ def from_proto(proto: graph_pb2.TensorProto, content: memoryview | None = None) 
     shape = attributes.decode_shape(proto.tensor_shape)
     if shape is None or None in shape:
         raise ModelError("a constant has no full shape")
-    count = int(np.prod(shape, dtype=np.int64))
+    count = int(math.prod(proto_dim.size for proto_dim in proto.tensor_shape.dim))
     raw = content if content is not None else proto.tensor_content
-    if raw and target != object:
+    if raw and target.kind != "O":
         if len(raw) != count * target.itemsize:
-            raise ModelError(f"a constant of shape {list(shape)} holds {len(raw)} bytes instead of {count * target.itemsize}")
+            raise ModelError(
+                f"a constant of shape {list(shape)} holds {len(raw)} bytes instead of {count * target.itemsize}"
+            )
         return np.frombuffer(raw, target).reshape(shape)
     return _repeat_last(_given(proto, dtype, target), count).reshape(shape)
 
@@ -110,7 +113,7 @@ def _given(proto: graph_pb2.TensorProto, dtype: DType, target: np.dtype[Any]) ->
         return np.array(values, np.uint16).view(target)
     if dtype.is_complex:
         return np.array(values, target.type(0).real.dtype).view(target)
-    if target == object:
+    if target.kind == "O":
         raise ModelError(f"constants of dtype {dtype} hold handles, not numbers, and cannot be read")
     return np.array(values).astype(target)
 
@@ -126,7 +129,7 @@ def to_proto(array: np.ndarray[Any, Any], dtype: DType | None = None) -> graph_p
     """An array as a TensorProto: numbers as `tensor_content`, a lone one or strings in their repeated field."""
     array = np.asarray(array)
     dtype = dtype or dtype_of(array)
-    proto = graph_pb2.TensorProto(dtype=dtype.enum)
+    proto = graph_pb2.TensorProto(dtype=dtype.enum)  # type: ignore[arg-type]
     attributes.encode_shape(array.shape, proto.tensor_shape)
     proto.tensor_shape.SetInParent()
     if dtype is dtypes.string:
@@ -141,7 +144,9 @@ def read_npz(path: str, option: str) -> dict[str, np.ndarray[Any, Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not hasattr(archive, "files"):
-                raise ArgumentError(f"{option} {path} is a lone array; an .npz archive with tensor names as keys is needed")
+                raise ArgumentError(
+                    f"{option} {path} is a lone array; an .npz archive with tensor names as keys is needed"
+                )
             return {key: _from_storage(archive[key]) for key in archive.files}
     except FileNotFoundError:
         raise ArgumentError(f"{option} {path} does not exist") from None
@@ -164,7 +169,11 @@ def _from_storage(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def strings(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """An array of numpy byte or text strings as an object array of `bytes`."""
     out = np.empty(array.shape, object)
-    out[...] = array.astype("S").astype(object) if array.dtype.kind == "S" else np.vectorize(str.encode, otypes=[object])(array)
+    out[...] = (
+        array.astype("S").astype(object)
+        if array.dtype.kind == "S"
+        else np.vectorize(str.encode, otypes=[object])(array)
+    )
     return out
 
 

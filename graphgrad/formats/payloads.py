@@ -20,7 +20,8 @@ _PATH = (5, 2, 8, 4)  # NodeDef.attr -> its map entry's value -> AttrValue.tenso
 
 def parse(data: bytes) -> tuple[graph_pb2.GraphDef, dict[str, memoryview]]:
     """The graph without its large contents, and these by the name of their node. Raises DecodeError."""
-    graph, payloads = graph_pb2.GraphDef(), {}
+    graph = graph_pb2.GraphDef()
+    payloads: dict[str, memoryview] = {}
     if len(data) < 4 * LARGE:
         graph.ParseFromString(data)
         return graph, payloads
@@ -92,9 +93,7 @@ def _content(view: memoryview, start: int, end: int) -> list[tuple[int, int, int
     """(key, begin, end) of each field on the way from a NodeDef down to the large content of its tensor."""
     way: list[tuple[int, int, int]] = []
     for number in _PATH:
-        large = [
-            (key, a, b) for n, key, a, b in _fields(view, start, end) if n == number and b - a > LARGE // 2
-        ]
+        large = [(key, a, b) for n, key, a, b in _fields(view, start, end) if n == number and b - a > LARGE // 2]
         if len(large) != 1:
             return None
         way.append(large[0])

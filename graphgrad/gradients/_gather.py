@@ -41,7 +41,11 @@ def gathered_back(g: GraphBuilder, op: Operation, shape: Tensor, axis: Any, dz: 
     outer, inner = shape[:axis], shape[axis:][1:]
     values_shape = g.concat([outer, [-1], inner], 0)
     rank, axis_position = g.size(values_shape), g.size(outer)
-    batch_axes, before, after = g.range(0, batch_dims), g.range(batch_dims, axis_position), g.range(axis_position + 1, rank)
+    batch_axes, before, after = (
+        g.range(0, batch_dims),
+        g.range(batch_dims, axis_position),
+        g.range(axis_position + 1, rank),
+    )
     values = g.Reshape(g.dense(dz), values_shape)
     order = g.concat([batch_axes, [axis_position], before, after], 0)
     values, moved_shape = g.transpose(values, order), g.gather(shape, order)
@@ -62,7 +66,9 @@ def batch_dims_of(op: Operation) -> int:
     return batch_dims + len(shape)
 
 
-def summed_by_index(g: GraphBuilder, indices: Tensor, batch_dims: int, shape: Tensor, values: Tensor, size: Tensor) -> Tensor:
+def summed_by_index(
+    g: GraphBuilder, indices: Tensor, batch_dims: int, shape: Tensor, values: Tensor, size: Tensor
+) -> Tensor:
     """`values`, whose first axis behind the batch axes runs over the indices, summed over equal ones."""
     count = g.ExpandDims(g.size(indices), 0)
     if not batch_dims:

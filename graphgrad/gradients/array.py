@@ -14,7 +14,20 @@ from graphgrad.registry import gradient, gradients, no_gradient
 from graphgrad.shapes import values
 
 no_gradient(
-    *"ConcatOffset Const InvertPermutation LinSpace OneHot OnesLike Range Rank Shape ShapeN Size StopGradient".split(),
+    *[
+        "ConcatOffset",
+        "Const",
+        "InvertPermutation",
+        "LinSpace",
+        "OneHot",
+        "OnesLike",
+        "Range",
+        "Rank",
+        "Shape",
+        "ShapeN",
+        "Size",
+        "StopGradient",
+    ],
     "ZerosLike",
 )
 
@@ -28,8 +41,15 @@ def unchanged(g, op, *dz):
 gradients(
     dict.fromkeys(
         [
-            *"DebugGradientIdentity DebugGradientRefIdentity DebugIdentityV2 EnsureShape Identity IdentityN".split(),
-            *"PlaceholderWithDefault Print RefIdentity".split(),
+            *[
+                "DebugGradientIdentity",
+                "DebugGradientRefIdentity",
+                "DebugIdentityV2",
+                "EnsureShape",
+                "Identity",
+                "IdentityN",
+            ],
+            *["PlaceholderWithDefault", "Print", "RefIdentity"],
         ],
         unchanged,
     )

@@ -21,3 +21,30 @@ def matmul(g, op, dz):
     dx = g.MatMul(factors[a], factors[b], transpose_a=flags_x[0], transpose_b=flags_x[1], grad_a=True)
     dy = g.MatMul(factors[c], factors[d], transpose_a=flags_y[0], transpose_b=flags_y[1], grad_b=True)
     return dx, dy
+
+
+# (adj_x, adj_y) -> as above, with adjoints
+_BATCH_GRADIENTS = MATMUL_GRADIENTS
+
+
+@gradient("BatchMatMul", "BatchMatMulV2")
+def batch_matmul(g, op, dz):
+    """As for matrices; batch dimensions that were broadcast are summed again."""
+    x, y = op.inputs
+    factors = {"x": x, "y": y, "dz": dz}
+    (a, b, *flags_x), (c, d, *flags_y) = _BATCH_GRADIENTS[op["adj_x"], op["adj_y"]]
+    if op.type == "BatchMatMul":
+        dx = g.BatchMatMul(factors[a], factors[b], adj_x=flags_x[0], adj_y=flags_x[1], grad_x=True, name="MatMul")
+        return dx, g.BatchMatMul(factors[c], factors[d], adj_x=flags_y[0], adj_y=flags_y[1], grad_y=True, name="MatMul")
+    dx = g.matmul(factors[a], factors[b], *flags_x, grad_a=True)
+    dy = g.matmul(factors[c], factors[d], *flags_y, grad_b=True)
+    x_batch, y_batch = (None if t.shape is None else t.shape[:-2] for t in (x, y))
+    plain = x_batch == () and y_batch == ()
+    if plain or (x_batch is not None and None not in x_batch and x_batch == y_batch):
+        return dx, dy
+    x_shape, y_shape = g.shape(x), g.shape(y)
+    x_axes, y_axes = g.BroadcastGradientArgs(x_shape[:-2], y_shape[:-2])
+    return (
+        g.Reshape(g.reduce_sum(dx, x_axes), x_shape),
+        g.Reshape(g.reduce_sum(dy, y_axes), y_shape),
+    )

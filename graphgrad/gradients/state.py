@@ -9,8 +9,18 @@ from graphgrad.gradients._gather import elements_back, gathered_back, rows_back
 from graphgrad.registry import gradient, no_gradient
 
 no_gradient(
-    *"Assign AssignAdd AssignSub ScatterAdd ScatterDiv ScatterMul ScatterNdAdd ScatterNdSub ScatterNdUpdate".split(),
-    *"ScatterSub VarIsInitializedOp VariableShape".split(),
+    *[
+        "Assign",
+        "AssignAdd",
+        "AssignSub",
+        "ScatterAdd",
+        "ScatterDiv",
+        "ScatterMul",
+        "ScatterNdAdd",
+        "ScatterNdSub",
+        "ScatterNdUpdate",
+    ],
+    *["ScatterSub", "VarIsInitializedOp", "VariableShape"],
 )
 
 

@@ -27,9 +27,7 @@ def refuse_not_square(matrix):
 
 def refuse_other_batch(matrix, rhs):
     if matrix.ndim != rhs.ndim or matrix.shape[:-1] != rhs.shape[:-1]:
-        raise ValueError(
-            f"shapes {list(matrix.shape)} and {list(rhs.shape)} must be alike but for the last dimension"
-        )
+        raise ValueError(f"shapes {list(matrix.shape)} and {list(rhs.shape)} must be alike but for the last dimension")
 
 
 def each_matrix(function, stack):
@@ -252,9 +250,7 @@ def banded_triangular_solve(bands, rhs, *, lower, adjoint):
     size = bands.shape[-1]
     if bands.ndim < 2 or rhs.ndim < 2 or rhs.shape[-2] != size:
         raise ValueError(f"bands of shape {list(bands.shape)} do not fit right hand sides {list(rhs.shape)}")
-    bands = (bands if lower else bands[..., ::-1, :])[
-        ..., : max(size, 1), :
-    ]  # now from the main diagonal outwards
+    bands = (bands if lower else bands[..., ::-1, :])[..., : max(size, 1), :]  # now from the main diagonal outwards
     if not bands[..., 0, :].all():
         raise ValueError("the matrix is not invertible")
     if adjoint:  # element (i, i - k) of a lower matrix is its adjoint's (i - k, i)
@@ -307,9 +303,7 @@ def tridiagonal_solve(diagonals, rhs, *, partial_pivoting, perturb_singular):
     batch = math.prod(rhs.shape[:-2])
     above, main, below = np.moveaxis(diagonals.reshape(batch, 3, size), (1, 2), (0, 1))[..., None]
     # Row i holds the coefficients of unknowns i, i + 1, i + 2, then its right hand sides.
-    rows = np.concatenate(
-        [main, above, np.zeros_like(main), rhs.reshape(batch, size, count).swapaxes(0, 1)], -1
-    )
+    rows = np.concatenate([main, above, np.zeros_like(main), rhs.reshape(batch, size, count).swapaxes(0, 1)], -1)
     if size:
         rows[-1, :, 1] = 0
     for i in range(size - 1):

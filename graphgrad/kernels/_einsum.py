@@ -39,9 +39,7 @@ class Plan(NamedTuple):
     elementwise: bool
     shape: tuple[int, ...]
     order: tuple[int, ...]
-    spread: (
-        tuple[tuple[int, ...], tuple[int, ...]] | None
-    )  # the shape, the axis that each of its axes repeats
+    spread: tuple[tuple[int, ...], tuple[int, ...]] | None  # the shape, the axis that each of its axes repeats
 
 
 def parse(equation, ranks):
@@ -51,17 +49,13 @@ def parse(equation, ranks):
         raise ValueError(f"einsum equation '{equation}' must have exactly one '->'")
     terms = sides[0].split(",")
     if len(terms) != len(ranks) or len(terms) > 2:
-        raise ValueError(
-            f"einsum equation '{equation}' does not fit {len(ranks)} inputs (one or two are supported)"
-        )
+        raise ValueError(f"einsum equation '{equation}' does not fit {len(ranks)} inputs (one or two are supported)")
     spans = []
     for term, rank in zip(terms, ranks, strict=True):
         named = len(term.replace("...", "", 1))
         spans.append(rank - named if "..." in term else 0)
         if rank < named or rank - named != spans[-1]:
-            raise ValueError(
-                f"einsum equation '{equation}': term '{term}' does not fit a tensor of rank {rank}"
-            )
+            raise ValueError(f"einsum equation '{equation}': term '{term}' does not fit a tensor of rank {rank}")
     widest = max(spans)
     if widest and "..." not in sides[1]:
         raise ValueError(f"einsum equation '{equation}': the output lacks the ellipsis of its inputs")
@@ -105,9 +99,7 @@ def plan(equation: str, *shapes: tuple[int, ...]) -> Plan:
         groups, swapped = [[outer]], False
         result = outer
     else:
-        x, y = (
-            [label for label in own if label in outer or label in other] for own, other in (kept, kept[::-1])
-        )
+        x, y = ([label for label in own if label in outer or label in other] for own, other in (kept, kept[::-1]))
         batch = tuple(label for label in outer if label in x and label in y)
         summed = tuple(label for label in x if label not in outer)
         free_x = tuple(label for label in outer if label in x and label not in y)
@@ -153,9 +145,7 @@ def preparation(labels, shape, groups):
     batch, *merged = groups
     axes = list(sizes)
     return Preparation(
-        diagonal=(tuple(map(axes.index, labels)), tuple(range(len(axes))))
-        if len(axes) < len(labels)
-        else None,
+        diagonal=(tuple(map(axes.index, labels)), tuple(range(len(axes)))) if len(axes) < len(labels) else None,
         summed=tuple(map(axes.index, summed)),
         order=tuple(map(rest.index, order)),
         shape=(*(sizes[label] for label in batch), *(math.prod(sizes[label] for label in g) for g in merged)),

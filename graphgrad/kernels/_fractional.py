@@ -58,9 +58,7 @@ def _generator(deterministic, seed, seed2, state, node_name) -> philox.NodeGener
     return state.generator(node_name, 0, 0)
 
 
-def _combined(
-    x: np.ndarray, axis: int, borders: np.ndarray, overlapping: bool, combine: np.ufunc
-) -> np.ndarray:
+def _combined(x: np.ndarray, axis: int, borders: np.ndarray, overlapping: bool, combine: np.ufunc) -> np.ndarray:
     """What a reduction makes of every cell along one axis."""
     cells = combine.reduceat(x, borders[:-1], axis, dtype=x.dtype)
     if overlapping:
@@ -70,9 +68,7 @@ def _combined(
     return cells
 
 
-def _pooled(
-    x: np.ndarray, rows: np.ndarray, columns: np.ndarray, overlapping: bool, combine: np.ufunc
-) -> np.ndarray:
+def _pooled(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, overlapping: bool, combine: np.ufunc) -> np.ndarray:
     return _combined(_combined(x, 1, rows, overlapping, combine), 2, columns, overlapping, combine)
 
 
@@ -83,18 +79,14 @@ def _lengths(borders: np.ndarray, overlapping: bool) -> np.ndarray:
 
 
 @kernel("FractionalMaxPool")
-def fractional_max_pool(
-    x, *, pooling_ratio, pseudo_random, overlapping, deterministic, seed, seed2, state, node_name
-):
+def fractional_max_pool(x, *, pooling_ratio, pseudo_random, overlapping, deterministic, seed, seed2, state, node_name):
     generator = _generator(deterministic, seed, seed2, state, node_name)
     rows, columns = _borders(x.shape, pooling_ratio, pseudo_random, generator)
     return _pooled(x, rows, columns, overlapping, np.maximum), rows, columns
 
 
 @kernel("FractionalAvgPool")
-def fractional_avg_pool(
-    x, *, pooling_ratio, pseudo_random, overlapping, deterministic, seed, seed2, state, node_name
-):
+def fractional_avg_pool(x, *, pooling_ratio, pseudo_random, overlapping, deterministic, seed, seed2, state, node_name):
     generator = _generator(deterministic, seed, seed2, state, node_name)
     rows, columns = _borders(x.shape, pooling_ratio, pseudo_random, generator)
     total = _pooled(x, rows, columns, overlapping, np.add)
@@ -114,12 +106,7 @@ def _divided(total: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def _checked(shape: Sizes, dy: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> None:
     for size, cells, borders in zip(shape[1:3], dy.shape[1:3], (rows, columns), strict=True):
-        if (
-            borders.shape != (cells + 1,)
-            or borders[0] < 0
-            or borders[-1] > size
-            or np.diff(borders).min(initial=1) < 1
-        ):
+        if borders.shape != (cells + 1,) or borders[0] < 0 or borders[-1] > size or np.diff(borders).min(initial=1) < 1:
             raise ValueError(f"a pooling sequence must rise to at most {size} in {cells} steps")
 
 

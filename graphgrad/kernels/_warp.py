@@ -75,9 +75,7 @@ def _transform(images, transforms, output_shape, fill, interpolation, fill_mode)
         raise ValueError(f"interpolation {interpolation} with fill_mode {fill_mode} is not supported")
     batch, height, width, _ = images.shape
     if transforms.ndim != 2 or transforms.shape[1] != 8 or transforms.shape[0] not in (1, batch):
-        raise ValueError(
-            f"transforms must be 8 numbers for each image or for all, not of shape {transforms.shape}"
-        )
+        raise ValueError(f"transforms must be 8 numbers for each image or for all, not of shape {transforms.shape}")
     rows, columns, known = _projected(transforms, *output_shape.tolist())
     rows, columns = _filled(rows, height, fill_mode), _filled(columns, width, fill_mode)
     dtype, fill = images.dtype, images.dtype.type(fill)

@@ -84,9 +84,7 @@ def ensure_shape(x: Array, *, shape: tuple[int | None, ...] | None) -> Array:
 
 
 def _compatible(wanted: tuple[int | None, ...], shape: Shape) -> bool:
-    return len(wanted) == len(shape) and all(
-        want in (None, have) for want, have in zip(wanted, shape, strict=True)
-    )
+    return len(wanted) == len(shape) and all(want in (None, have) for want, have in zip(wanted, shape, strict=True))
 
 
 # Shapes as tensors

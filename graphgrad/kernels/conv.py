@@ -187,8 +187,7 @@ def _turned(w: Windows) -> Windows | None:
     spans = tuple(map(span, w.kernel, w.dilations))
     before = tuple(s - 1 - b for s, b in zip(spans, w.before, strict=True))
     after = tuple(
-        size + s - 1 - outputs - b
-        for size, s, outputs, b in zip(w.inputs, spans, w.outputs, before, strict=True)
+        size + s - 1 - outputs - b for size, s, outputs, b in zip(w.inputs, spans, w.outputs, before, strict=True)
     )
     if set(w.strides) != {1} or min(before) < 0 or min(after) < 0:
         return None
@@ -365,10 +364,7 @@ def conv2d_backprop_filter_v2(x, filters, dy, *, strides, padding, explicit_padd
 @kernel("Conv")
 def conv(x, filters, *, strides, padding, explicit_paddings, data_format, dilations, batch_dims, groups):
     """A convolution over the axes behind `batch_dims` leading ones, which count as one."""
-    if (
-        groups != 1
-        and groups * filters.shape[-2] != x.shape[batch_dims if data_format == "CHANNELS_FIRST" else -1]
-    ):
+    if groups != 1 and groups * filters.shape[-2] != x.shape[batch_dims if data_format == "CHANNELS_FIRST" else -1]:
         raise ValueError(f"filters of shape {filters.shape} do not divide the channels into {groups} groups")
     batch, rest = x.shape[:batch_dims], x.shape[batch_dims:]
     dilations = dilations or (1,) * (len(rest) + 1)
@@ -415,25 +411,19 @@ def depthwise_conv2d(x, filters, *, strides, padding, explicit_paddings, data_fo
 
 
 @kernel("DepthwiseConv2dNativeBackpropInput")
-def depthwise_conv2d_backprop_input(
-    sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations
-):
+def depthwise_conv2d_backprop_input(sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
     grouped = filters.reshape(_grouped(filters.shape))
     place = (strides, padding, data_format, dilations, explicit_paddings)
     return input_gradient(_sizes(sizes), grouped, dy, *place)
 
 
 @kernel("DepthwiseConv2dNativeBackpropFilter")
-def depthwise_conv2d_backprop_filter(
-    x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations
-):
+def depthwise_conv2d_backprop_filter(x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations):
     place = (strides, padding, data_format, dilations, explicit_paddings)
     return filter_gradient(x, _grouped(_sizes(sizes)), dy, *place).reshape(_sizes(sizes))
 
 
-def _dilation_windows(
-    x: np.ndarray, filters: np.ndarray, strides: Sizes, rates: Sizes, padding: str
-) -> Windows:
+def _dilation_windows(x: np.ndarray, filters: np.ndarray, strides: Sizes, rates: Sizes, padding: str) -> Windows:
     if filters.ndim != x.ndim - 1 or filters.shape[-1] != x.shape[-1]:
         raise ValueError(f"a filter of shape {filters.shape} does not fit an input of shape {x.shape}")
     return _geometry(x.shape, filters.shape[:-1], strides, padding, (), "NHWC", rates)

@@ -176,9 +176,7 @@ def _patches(x: np.ndarray, ksizes: Sizes, strides: Sizes, rates: Sizes, padding
     """Every window as one run of channels, (batch, *outputs, taps * channels)."""
     for name, sizes in (("ksizes", ksizes), ("strides", strides), ("rates", rates)):
         if len(sizes) != x.ndim or sizes[0] != 1 or sizes[-1] != 1:
-            raise ValueError(
-                f"{name} must have {x.ndim} entries, 1 for the batch and the channels, not {sizes}"
-            )
+            raise ValueError(f"{name} must have {x.ndim} entries, 1 for the batch and the channels, not {sizes}")
     w = windows(x.shape[1:-1], tuple(ksizes[1:-1]), tuple(strides[1:-1]), tuple(rates[1:-1]), padding)
     taken = patches(pad(x, w), w)
     return taken.reshape(x.shape[0], *w.outputs, prod(w.kernel) * x.shape[-1])
@@ -293,9 +291,7 @@ def crop_and_resize_grad_boxes(dy, image, boxes, box_index, *, method):
     crops = _crops(image.shape, boxes, box_index, (rows, columns))
     (top, bottom, left, right), down, across = _corners(crops)
     image = image.astype(F, copy=False)
-    (a, b), (c, d) = (
-        (image[crops.image, row, left], image[crops.image, row, right]) for row in (top, bottom)
-    )
+    (a, b), (c, d) = ((image[crops.image, row, left], image[crops.image, row, right]) for row in (top, bottom))
     along_y = (1 - across) * (c - a) + across * (d - b)
     along_x = (1 - down) * (b - a) + down * (d - c)
     dy = np.where(crops.inside[..., None], dy, F(0))

@@ -236,9 +236,7 @@ def matrix_shape(length, low, high, rows, columns):
     rows = least_rows if rows == -1 else rows
     columns = least_columns if columns == -1 else columns
     if rows < least_rows or columns < least_columns or (rows != least_rows and columns != least_columns):
-        raise ValueError(
-            f"diagonals {low} to {high} of length {length} do not fit a {rows} x {columns} matrix"
-        )
+        raise ValueError(f"diagonals {low} to {high} of length {length} do not fit a {rows} x {columns} matrix")
     return rows, columns
 
 
@@ -291,9 +289,7 @@ def matrix_band_part(matrix, num_lower, num_upper):
     refuse_non_matrix(matrix)
     rows, columns = matrix.shape[-2:]
     if num_lower > rows or num_upper > columns:
-        raise ValueError(
-            f"{num_lower} lower and {num_upper} upper diagonals are too many for {rows} x {columns}"
-        )
+        raise ValueError(f"{num_lower} lower and {num_upper} upper diagonals are too many for {rows} x {columns}")
     below = np.arange(rows)[:, None] - np.arange(columns)
     inside = np.ones((rows, columns), bool)
     if num_lower >= 0:

@@ -320,9 +320,7 @@ def add_n(inputs):
     first, *others = inputs
     for other in others:
         if other.shape != first.shape:
-            raise ValueError(
-                f"the inputs must all be of the same shape: {list(first.shape)} and {list(other.shape)}"
-            )
+            raise ValueError(f"the inputs must all be of the same shape: {list(first.shape)} and {list(other.shape)}")
     if not others:
         return first
     total = np.add(first, others[0])

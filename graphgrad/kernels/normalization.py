@@ -83,9 +83,7 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, rows.sums(squares) / rows.matrix.dtype.type(rows.count)
 
 
-def fused_batch_norm(
-    x, scale, offset, mean, variance, epsilon, exponential_avg_factor, data_format, is_training
-):
+def fused_batch_norm(x, scale, offset, mean, variance, epsilon, exponential_avg_factor, data_format, is_training):
     """y, the running mean and variance, and for the gradient the mean and biased variance as used."""
     x = channels_last(x, data_format)
     channels = x.shape[-1]
@@ -112,17 +110,13 @@ def fused_batch_norm(
 
 
 @kernel("FusedBatchNorm", "FusedBatchNormV2")
-def fused_batch_norm_v2(
-    x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training
-):
+def fused_batch_norm_v2(x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training):
     options = (epsilon, exponential_avg_factor, data_format, is_training)
     return fused_batch_norm(x, scale, offset, mean, variance, *options)
 
 
 @kernel("FusedBatchNormV3")
-def fused_batch_norm_v3(
-    x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training
-):
+def fused_batch_norm_v3(x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training):
     options = (epsilon, exponential_avg_factor, data_format, is_training)
     return (*fused_batch_norm(x, scale, offset, mean, variance, *options), np.zeros((), scale.dtype))
 

@@ -103,9 +103,7 @@ def words64(words: Array) -> Array:
 def uniform(words: Array, dtype: np.dtype[Any]) -> Array:
     """Numbers in [0, 1): the words' low bits fill the fraction of a number in [1, 2)."""
     if dtype == float64:
-        fraction = (words[..., 0::2] & np.uint32(0xFFFFF)).astype(np.uint64) << np.uint64(32) | words[
-            ..., 1::2
-        ]
+        fraction = (words[..., 0::2] & np.uint32(0xFFFFF)).astype(np.uint64) << np.uint64(32) | words[..., 1::2]
         return (fraction | np.uint64(0x3FF0000000000000)).view(float64) - 1
     if dtype == float32:
         return (words & np.uint32(0x7FFFFF) | np.uint32(0x3F800000)).view(float32) - np.float32(1)

@@ -61,9 +61,7 @@ def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=()):
     if depth != 1:
         return channels_back(_max_pool_channels(x, depth, ksize, strides), data_format)
     w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
-    start = (
-        lowest(x.dtype) if x.ndim == 4 else x.dtype.type(-np.inf)
-    )  # so a plane of -inf has a finite maximum
+    start = lowest(x.dtype) if x.ndim == 4 else x.dtype.type(-np.inf)  # so a plane of -inf has a finite maximum
     return channels_back(fold(x, w, np.fmax, start), data_format)
 
 

@@ -29,9 +29,7 @@ def generator_of(key, counter, alg):
     if int(alg) not in (PHILOX, AUTO):
         raise ValueError(f"random algorithm {int(alg)} is not supported on the cpu, only Philox ({PHILOX})")
     if key.shape != (1,) or counter.ndim != 1 or counter.size < 2:
-        raise ValueError(
-            f"key {list(key.shape)} and counter {list(counter.shape)} must have shapes [1] and [2]"
-        )
+        raise ValueError(f"key {list(key.shape)} and counter {list(counter.shape)} must have shapes [1] and [2]")
     return philox.from_key(key, counter)
 
 
@@ -184,9 +182,7 @@ def draw_classes(generator, logits, count, dtype):
 
 def check_classes(logits, num_samples):
     if logits.ndim != 2 or not logits.shape[1]:
-        raise ValueError(
-            f"logits must be a matrix with at least one class, not of shape {list(logits.shape)}"
-        )
+        raise ValueError(f"logits must be a matrix with at least one class, not of shape {list(logits.shape)}")
     if num_samples < 0:
         raise ValueError(f"num_samples is {num_samples}, it must not be negative")
 
@@ -328,16 +324,12 @@ BATCH = 100  # numbers of equal parameters are drawn in batches of this size
 
 
 @kernel("ParameterizedTruncatedNormal")
-def parameterized_truncated_normal(
-    shape, means, stdevs, minvals, maxvals, *, dtype, seed, seed2, state, node_name
-):
+def parameterized_truncated_normal(shape, means, stdevs, minvals, maxvals, *, dtype, seed, seed2, state, node_name):
     """Rows of the output have parameters of their own, or share scalars."""
     shape = shape_of(shape)
     parameters = (means, stdevs, minvals, maxvals)
     if not shape or any(p.ndim > 1 or p.size not in (1, shape[0]) for p in parameters):
-        raise ValueError(
-            f"the parameters must be scalars or vectors of the length of {list(shape)}'s first dimension"
-        )
+        raise ValueError(f"the parameters must be scalars or vectors of the length of {list(shape)}'s first dimension")
     size = math.prod(shape)
     if means.size == stdevs.size == 1 and minvals.ndim == maxvals.ndim == 0:
         counts = [BATCH] * (size // BATCH) + [size % BATCH] * (size % BATCH > 0)
@@ -368,9 +360,7 @@ def stateless_parameterized_truncated_normal(shape, seed, means, stddevs, minval
 def draw_batches(generator, parameters, counts, dtype):
     drawn = [np.empty(0, dtype)]
     for parameter, count in zip(parameters, counts, strict=True):
-        numbers, generator = _truncated.draw_between(
-            generator, _truncated.bounds_of(*parameter), count, dtype
-        )
+        numbers, generator = _truncated.draw_between(generator, _truncated.bounds_of(*parameter), count, dtype)
         drawn.append(numbers)
     return np.concatenate(drawn)
 
@@ -423,9 +413,7 @@ def register_sampler(op_type, classes_of, probability_of):
     @kernel(op_type)
     def sample(true_classes, *, num_true, num_sampled, unique, range_max, seed, seed2, state, node_name):
         if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
-            raise ValueError(
-                f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}"
-            )
+            raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
         if unique and num_sampled > range_max:
             raise ValueError(f"there are no {num_sampled} different classes below {range_max}")
         generator = state.generator(node_name, seed, seed2).reserve(WORDS_PER_SAMPLE * num_sampled // 4)

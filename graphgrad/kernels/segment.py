@@ -67,9 +67,7 @@ def _unsorted(combine: np.ufunc) -> Kernel:
     def unsorted_segment(data: Array, segment_ids: Array, num_segments: Array) -> Array:
         count = _checked_count(num_segments)
         if data.shape[: segment_ids.ndim] != segment_ids.shape:
-            raise ValueError(
-                f"data of shape {data.shape} does not start with {segment_ids.shape} of segment_ids"
-            )
+            raise ValueError(f"data of shape {data.shape} does not start with {segment_ids.shape} of segment_ids")
         if data.size:
             _refuse_beyond(segment_ids, count)
         row_shape = data.shape[segment_ids.ndim :]
@@ -180,9 +178,7 @@ def _working_rows(data: Array) -> Array:
 
 
 def _sparse(scale: Scale) -> Kernel:
-    def sparse_segment(
-        data: Array, indices: Array, segment_ids: Array, num_segments: Array | None = None
-    ) -> Array:
+    def sparse_segment(data: Array, indices: Array, segment_ids: Array, num_segments: Array | None = None) -> Array:
         if data.ndim == 0:
             raise ValueError("data of a segment reduction must have at least one axis")
         _check_sorted(segment_ids, indices.size)

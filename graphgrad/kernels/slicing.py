@@ -232,9 +232,7 @@ kernels(
 def _rows_in_place(combine: np.ufunc | None) -> Kernel:
     def inplace(x: Array, i: Array, v: Array) -> Array:
         if i.ndim != 1 or v.shape != i.shape + x.shape[1:]:
-            raise ValueError(
-                f"v of shape {list(v.shape)} does not fit {i.shape} rows of shape {list(x.shape[1:])}"
-            )
+            raise ValueError(f"v of shape {list(v.shape)} does not fit {i.shape} rows of shape {list(x.shape[1:])}")
         out = np.array(x, order="C")
         rows = i % len(x)
         if combine is None:
@@ -293,9 +291,7 @@ def mirror_pad(x: Array, paddings: Array, *, mode: str) -> Array:
     for axis, (before, after) in enumerate(_amounts(paddings, x.ndim)):
         n = x.shape[axis]
         if max(before, after) > n - edge:
-            raise ValueError(
-                f"paddings {before}, {after} are too large to mirror size {n} of axis {axis} ({mode})"
-            )
+            raise ValueError(f"paddings {before}, {after} are too large to mirror size {n} of axis {axis} ({mode})")
         if before or after:
             left = np.arange(before + edge - 1, edge - 1, -1)
             right = np.arange(n - edge - 1, n - edge - 1 - after, -1)
@@ -309,9 +305,7 @@ def mirror_pad_gradient(dy: Array, paddings: Array, *, mode: str) -> Array:
     for axis, (before, after) in enumerate(_amounts(paddings, dy.ndim)):
         n = dy.shape[axis] - before - after
         if max(before, after) > n - edge:
-            raise ValueError(
-                f"paddings {before}, {after} are too large to mirror size {n} of axis {axis} ({mode})"
-            )
+            raise ValueError(f"paddings {before}, {after} are too large to mirror size {n} of axis {axis} ({mode})")
         if before or after:
             moved = np.moveaxis(dy, axis, 0)
             inner = moved[before : before + n].copy()
@@ -371,9 +365,7 @@ def roll(x: Array, shift: Array, axis: Array) -> Array:
     if x.ndim == 0:
         raise ValueError("roll takes a tensor with at least one axis")
     if shift.shape != axis.shape or shift.ndim > 1:
-        raise ValueError(
-            f"shift {list(shift.shape)} and axis {list(axis.shape)} differ in shape or are no vectors"
-        )
+        raise ValueError(f"shift {list(shift.shape)} and axis {list(axis.shape)} differ in shape or are no vectors")
     return np.roll(x, tuple(shift.reshape(-1).tolist()), tuple(axis.reshape(-1).tolist()))
 
 

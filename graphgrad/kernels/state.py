@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from graphgrad.kernels._rows import combine_rows, flat_rows, refuse_outside
+from graphgrad.kernels._state import Variable
 from graphgrad.registry import kernel, kernels
-from graphgrad.runtime.state import Variable
 
 
 def qualified(container: str, name: str) -> str:
@@ -52,9 +52,7 @@ def is_initialized(variable):
 @kernel("ReadVariableOp")
 def read_variable(variable, *, dtype):
     if variable.dtype is not None and variable.dtype != dtype:
-        raise ValueError(
-            f"variable '{variable.name}' is {variable.dtype.name}, it cannot be read as {dtype.name}"
-        )
+        raise ValueError(f"variable '{variable.name}' is {variable.dtype.name}, it cannot be read as {dtype.name}")
     return variable.read()
 
 
@@ -91,9 +89,7 @@ def assign_variable(variable, value):
 def assign_updated(variable, update, value):
     old = variable.peek()
     if old.shape != value.shape:
-        raise ValueError(
-            f"variable '{variable.name}' has shape {list(old.shape)}, the update {list(value.shape)}"
-        )
+        raise ValueError(f"variable '{variable.name}' has shape {list(old.shape)}, the update {list(value.shape)}")
     variable.assign(np.asarray(update(old, value)), fresh=True)
     return variable
 
@@ -249,8 +245,7 @@ def scatter_nd(variable, combine, indices, updates, policy):
 def refuse_misfit(shape, indices, updates, expected):
     if updates.shape != expected:
         raise ValueError(
-            f"updates of shape {list(updates.shape)} do not fit indices {list(indices.shape)} "
-            f"into shape {list(shape)}"
+            f"updates of shape {list(updates.shape)} do not fit indices {list(indices.shape)} into shape {list(shape)}"
         )
 
 
@@ -377,9 +372,7 @@ def proximal_adagrad(var, accum, lr, l1, l2, grad):
 
 
 def ftrl(var, accum, linear, grad, lr, l1, l2, lr_power, *, multiply_linear_by_lr):
-    return ftrl_v2(
-        var, accum, linear, grad, lr, l1, l2, l2 - l2, lr_power, multiply_linear_by_lr=multiply_linear_by_lr
-    )
+    return ftrl_v2(var, accum, linear, grad, lr, l1, l2, l2 - l2, lr_power, multiply_linear_by_lr=multiply_linear_by_lr)
 
 
 def ftrl_v2(var, accum, linear, grad, lr, l1, l2, l2_shrinkage, lr_power, *, multiply_linear_by_lr):
@@ -425,9 +418,7 @@ def dense_step(formula):
         new = formula(*(v.peek() for v in variables), *inputs[len(variables) :], **attributes)
         for variable, array in zip(variables, new, strict=True):
             if array.shape != variable.peek().shape:
-                raise ValueError(
-                    f"the step does not fit variable '{variable.name}' {list(variable.peek().shape)}"
-                )
+                raise ValueError(f"the step does not fit variable '{variable.name}' {list(variable.peek().shape)}")
             variable.assign(np.asarray(array, variable.peek().dtype), fresh=True)
         return variables[0]
 

@@ -101,9 +101,7 @@ def windows(
         raise ValueError("explicit_paddings must not be negative")
     outputs = tuple(map(_output_size, inputs, kernel, strides, dilations, pairs))
     if min(outputs) < 0:
-        raise ValueError(
-            f"window {kernel} with dilations {dilations} is larger than the padded input {inputs}"
-        )
+        raise ValueError(f"window {kernel} with dilations {dilations} is larger than the padded input {inputs}")
     return Windows(inputs, kernel, strides, dilations, before, after, outputs)
 
 

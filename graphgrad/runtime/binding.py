@@ -6,6 +6,7 @@ What can be settled before a run is settled here; the step that runs has no name
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from graphgrad.dtypes import DType
 from graphgrad.errors import EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Operation
-from graphgrad.runtime.state import State
+from graphgrad.kernels._state import State
 from graphgrad.schema import graph_pb2
 
 Kernel = Callable[..., Any]
@@ -23,7 +24,7 @@ Kernel = Callable[..., Any]
 
 def bind(kernel: Kernel, op: Operation, state: State) -> Kernel:
     """The kernel with the attributes it names filled in from the operation."""
-    code = getattr(kernel, "__code__", None)
+    code = getattr(inspect.unwrap(kernel), "__code__", None)
     if code is None or not code.co_kwonlyargcount:
         return kernel
     names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]

@@ -22,7 +22,7 @@ from graphgrad.shapes import dims
 class Step:
     """One call: a bound kernel, the slots it reads and writes, and those that die with it."""
 
-    __slots__ = ("op", "run", "inputs", "outputs", "nested", "frees")
+    __slots__ = ("frees", "inputs", "nested", "op", "outputs", "run")
 
     def __init__(self, op: Operation, run: binding.Kernel, inputs: list[int], outputs: list[int], nested: bool):
         self.op, self.run, self.inputs, self.outputs, self.nested = op, run, inputs, outputs, nested
@@ -32,7 +32,7 @@ class Step:
 class FeedSpec:
     """What a fed tensor accepts."""
 
-    __slots__ = ("tensor", "slot", "shape")
+    __slots__ = ("shape", "slot", "tensor")
 
     def __init__(self, tensor: Tensor, slot: int):
         self.tensor, self.slot, self.shape = tensor, slot, tensor.shape
@@ -44,7 +44,9 @@ class FeedSpec:
         if dtype is not None:
             array = _cast_feed(array, dtype, name)
         if self.shape is not None and not dims.compatible(array.shape, self.shape):
-            raise ArgumentError(f"feed {name!r} has shape {list(array.shape)}, and the graph wants {dims.show(self.shape)}")
+            raise ArgumentError(
+                f"feed {name!r} has shape {list(array.shape)}, and the graph wants {dims.show(self.shape)}"
+            )
         return array
 
 
@@ -52,7 +54,7 @@ def _cast_feed(array: np.ndarray[Any, Any], dtype: dtypes.DType, name: str) -> n
     target = arrays.numpy_dtype(dtype)
     if array.dtype == target:
         return array
-    if target == object and array.dtype.kind in "SU":
+    if target.kind == "O" and array.dtype.kind in "SU":
         return arrays.strings(array)
     widens = {"f": "fc", "i": "iufcV", "u": "iufcV", "b": "b", "c": "c"}.get(array.dtype.kind, "")
     fits = target.kind in widens or (array.dtype.kind == "f" and dtype.is_floating) or array.size == 0
@@ -125,14 +127,18 @@ class Plan:
         if isinstance(fetch, IndexedSlices):
             shape = fetch.dense_shape
             return IndexedSlices(
-                self._value(fetch.values, slots), self._value(fetch.indices, slots), None if shape is None else self._value(shape, slots)
+                self._value(fetch.values, slots),
+                self._value(fetch.indices, slots),
+                None if shape is None else self._value(shape, slots),
             )
         return self._value(fetch, slots)
 
     def _value(self, tensor: Tensor, slots: list[Any]) -> Any:
         value = slots[self._slots[tensor]]
         if not isinstance(value, np.ndarray):
-            raise EvaluationError(f"{tensor.name!r} is a {tensor.dtype} and holds no numbers: fetch what is read from it")
+            raise EvaluationError(
+                f"{tensor.name!r} is a {tensor.dtype} and holds no numbers: fetch what is read from it"
+            )
         return value
 
 

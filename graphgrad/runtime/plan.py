@@ -14,23 +14,52 @@ from graphgrad import registry
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.kernels._state import State
 from graphgrad.runtime import binding
 from graphgrad.runtime.execution import FeedSpec, Plan, Step
-from graphgrad.runtime.state import State
 from graphgrad.shapes import dims
 
 Fetch = str | Tensor | IndexedSlices | Operation
 
 # Ops that reach outside the graph: files, processes, Python. They are refused, not missing.
 OUTSIDE = frozenset(
-    "PyFunc PyFuncStateless EagerPyFunc ReadFile WriteFile MatchingFiles LoadLibrary Save SaveV2 SaveSlices Restore RestoreV2 "
-    "RestoreSlice MergeV2Checkpoints WholeFileReader WholeFileReaderV2 TextLineReader TextLineReaderV2 TFRecordReader "
-    "TFRecordReaderV2 FixedLengthRecordReader FixedLengthRecordReaderV2 IteratorV2 OneShotIterator RpcCall Send Recv "
-    "_Send _Recv HostSend HostRecv".split()
+    [
+        "PyFunc",
+        "PyFuncStateless",
+        "EagerPyFunc",
+        "ReadFile",
+        "WriteFile",
+        "MatchingFiles",
+        "LoadLibrary",
+        "Save",
+        "SaveV2",
+        "SaveSlices",
+        "Restore",
+        "RestoreV2",
+        "RestoreSlice",
+        "MergeV2Checkpoints",
+        "WholeFileReader",
+        "WholeFileReaderV2",
+        "TextLineReader",
+        "TextLineReaderV2",
+        "TFRecordReader",
+        "TFRecordReaderV2",
+        "FixedLengthRecordReader",
+        "FixedLengthRecordReaderV2",
+        "IteratorV2",
+        "OneShotIterator",
+        "RpcCall",
+        "Send",
+        "Recv",
+        "_Send",
+        "_Recv",
+        "HostSend",
+        "HostRecv",
+    ]
 )
 
 
-def compile(  # noqa: A001 - the name users know
+def compile(
     graph: Graph,
     fetches: Fetch | Sequence[Fetch],
     feeds: Iterable[str | Tensor] = (),
@@ -50,8 +79,9 @@ def compile(  # noqa: A001 - the name users know
         ValueError: a name is not in the graph.
         RuntimeError: an operation that is needed has no kernel, or a placeholder is needed and not fed; all are named.
     """
-    wanted = [_fetch(graph, f) for f in (fetches if isinstance(fetches, (list, tuple)) else [fetches])]
-    fed = {t: None for t in (_tensor(graph, f) for f in feeds)}
+    listed: Any = fetches if isinstance(fetches, (list, tuple)) else [fetches]
+    wanted = [_fetch(graph, fetch) for fetch in listed]
+    fed = dict.fromkeys(_tensor(graph, f) for f in feeds)
     return _Compiler(wanted, fed, state or State(variables)).plan()
 
 
@@ -119,7 +149,9 @@ class _Compiler:
         reads = [self._read_reference(t, slot) for t, slot in fetched.items() if t not in self.fed and _is_reference(t)]
         steps += [step for step, _, _ in reads]
         fetched.update({tensor: slot for _, tensor, slot in reads})
-        _free_after_last_use(steps, set(fetched.values()), kept={i for i, v in enumerate(self.initial) if v is not None})
+        _free_after_last_use(
+            steps, set(fetched.values()), kept={i for i, v in enumerate(self.initial) if v is not None}
+        )
         specs = [FeedSpec(t, self.slots[t]) for t in self.fed]
         return Plan(steps, self.initial, specs, self.fetches, fetched)
 
@@ -145,7 +177,9 @@ class _Compiler:
                 entered.add(op)
                 stack.extend(reversed(needed))
             elif any(p in entered for p in needed):
-                raise EvaluationError(f"node {op.name!r} ({op.type}) is part of a loop, which this interpreter does not run")
+                raise EvaluationError(
+                    f"node {op.name!r} ({op.type}) is part of a loop, which this interpreter does not run"
+                )
             else:
                 stack.pop()
                 order[op] = None
@@ -168,7 +202,9 @@ class _Compiler:
             if op.type not in ("Const", "NoOp") and registry.kernel_of(op.type) is None:
                 missing.setdefault(op.type, []).append(op.name)
         if missing:
-            named = ", ".join(f"{t} (node {n[0]!r}{f' and {len(n) - 1} more' if n[1:] else ''})" for t, n in missing.items())
+            named = ", ".join(
+                f"{t} (node {n[0]!r}{f' and {len(n) - 1} more' if n[1:] else ''})" for t, n in missing.items()
+            )
             raise EvaluationError(f"no kernel for: {named}")
 
     def _steps(self, op: Operation) -> list[Step]:
@@ -194,7 +230,11 @@ class _Compiler:
     def _read_reference(self, tensor: Tensor, slot: int) -> tuple[Step, Tensor, int]:
         """A step that reads the variable behind a reference when it is reached, into a slot of its own."""
         self.initial.append(None)
-        return Step(tensor.op, lambda variable: variable.read(), [slot], [len(self.initial) - 1], False), tensor, len(self.initial) - 1
+        return (
+            Step(tensor.op, lambda variable: variable.read(), [slot], [len(self.initial) - 1], False),
+            tensor,
+            len(self.initial) - 1,
+        )
 
 
 def _is_reference(tensor: Tensor) -> bool:

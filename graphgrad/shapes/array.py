@@ -8,7 +8,9 @@ from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import same_as_first
 
-shapes(same_as_first, "Identity", "StopGradient", "PreventGradient", "Snapshot", "ZerosLike", "OnesLike", "CheckNumerics")
+shapes(
+    same_as_first, "Identity", "StopGradient", "PreventGradient", "Snapshot", "ZerosLike", "OnesLike", "CheckNumerics"
+)
 
 
 @shape("Const")

@@ -37,7 +37,9 @@ class Value(NamedTuple):
 
 Found = Value | list[Value | None] | None
 _RULES: dict[str, Callable[[Operation], Found]] = {}
-_KINDS = frozenset({dtypes.int32, dtypes.int64, dtypes.bool_, dtypes.float32, dtypes.float64, dtypes.int16, dtypes.int8, dtypes.uint8})
+_KINDS = frozenset(
+    {dtypes.int32, dtypes.int64, dtypes.bool_, dtypes.float32, dtypes.float64, dtypes.int16, dtypes.int8, dtypes.uint8}
+)
 
 
 def _value(*op_types: str) -> Callable[[Callable[[Operation], Found]], Callable[[Operation], Found]]:
@@ -102,7 +104,9 @@ def _const(op: Operation) -> Found:
 
 @_value("Shape", "ShapeN")
 def _shape(op: Operation) -> Found:
-    return [None if (s := t.shape) is None else Value((len(s),), s, op.type == "Shape" and None not in s) for t in op.inputs]
+    return [
+        None if (s := t.shape) is None else Value((len(s),), s, op.type == "Shape" and None not in s) for t in op.inputs
+    ]
 
 
 @_value("VariableShape")
@@ -176,7 +180,9 @@ def _unpack(op: Operation) -> Found:
     if value is None or op["axis"] != 0 or not value.shape:
         return None
     step = math.prod(value.shape[1:])
-    return [Value(value.shape[1:], value.flat[i * step : (i + 1) * step], value.by_python) for i in range(value.shape[0])]
+    return [
+        Value(value.shape[1:], value.flat[i * step : (i + 1) * step], value.by_python) for i in range(value.shape[0])
+    ]
 
 
 @_value("ConcatV2", "Concat")
@@ -327,7 +333,14 @@ def _select(op: Operation) -> Found:
     return Value(x.shape, tuple(None if c is None else a if c else b for c, a, b in choose))
 
 
-_REDUCTIONS: dict[str, Callable[[Any], Any]] = {"Prod": math.prod, "Sum": sum, "Max": max, "Min": min, "All": all, "Any": any}
+_REDUCTIONS: dict[str, Callable[[Any], Any]] = {
+    "Prod": math.prod,
+    "Sum": sum,
+    "Max": max,
+    "Min": min,
+    "All": all,
+    "Any": any,
+}
 
 
 @_value(*_REDUCTIONS)

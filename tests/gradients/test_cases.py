@@ -85,14 +85,18 @@ def test_values_are_tensorflows(family: str, row: Case) -> None:
     record = recorded(family, row)
     if not record["values"]:
         pytest.skip(f"TensorFlow has no CPU kernel here: {record['raises']}")
-    built, found, _ = differentiated_as_far_as(record, row, row.levels[0]) if has_gradient(row) else (row.build(), [], [])
+    built, found, _ = (
+        differentiated_as_far_as(record, row, row.levels[0]) if has_gradient(row) else (row.build(), [], [])
+    )
     if built is None:
         built, found = row.build(), []
     fetches: dict[str, Any] = {f"y{i}": t for i, t in enumerate(built.outputs)}
     for order, gradient_list in enumerate(found, 1):
         fetches |= {f"order{order}/{i}": dense(d) for i, d in enumerate(gradient_list) if d is not None}
     assert {k for k in record["values"] if k.startswith("order")} <= set(fetches) | set(record["raises"])
-    wanted = {k: t for k, t in fetches.items() if k in record["values"] and t.dtype not in (dtypes.variant, dtypes.resource)}
+    wanted = {
+        k: t for k, t in fetches.items() if k in record["values"] and t.dtype not in (dtypes.variant, dtypes.resource)
+    }
     feeds = dict(built.feeds)
     for i, y in enumerate(built.ys):
         if f"dy{i}" in built.graph:
@@ -108,8 +112,11 @@ def has_gradient(row: Case) -> bool:
 
 
 def can_differ(row: Case) -> bool:
-    return row.smooth and not row.random and has_gradient(row) and all(
-        spec.dtype in ("float32", "float64", "int32", "int64", "bool") for spec in row.flat_inputs()
+    return (
+        row.smooth
+        and not row.random
+        and has_gradient(row)
+        and all(spec.dtype in ("float32", "float64", "int32", "int64", "bool") for spec in row.flat_inputs())
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import graphgrad.families
 from graphgrad import opdefs, registry
 from graphgrad.coverage import BUILT_IN
 from tests import cases, golden_store
 from tests.laws import write_families
 
-UNTESTED_ROWS: set[str] = set()
+# Rules that still owe a row in tests/cases; the list may only shrink.
+OWED = set(Path(__file__).with_name("owed_rows.txt").read_text().split())
 
 
 def test_the_index_of_families_is_current() -> None:
-    written = open(graphgrad.families.__file__).read()
+    written = Path(graphgrad.families.__file__).read_text()
     assert written == write_families.source(), "run python -m tests.laws.write_families"
 
 
@@ -23,8 +26,10 @@ def test_every_rule_is_of_an_op_that_exists() -> None:
 
 def test_every_gradient_has_a_row() -> None:
     rows = {row.op for family in cases.families() for row in cases.cases_of(family)}
-    with_rule = {op for op in graphgrad.families.FAMILY_OF if registry.gradient_rule(op) not in (None, registry.UNKNOWN)}
-    assert with_rule - rows == UNTESTED_ROWS, "gradient rules without a row in tests/cases"
+    with_rule = {
+        op for op in graphgrad.families.FAMILY_OF if registry.gradient_rule(op) not in (None, registry.UNKNOWN)
+    }
+    assert with_rule - rows == OWED, "gradient rules without a row in tests/cases, against owed_rows.txt"
 
 
 def test_what_gradients_emit_can_be_run_and_has_a_shape() -> None:

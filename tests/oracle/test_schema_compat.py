@@ -138,9 +138,7 @@ def has_presence(
     """Whether a field set to its default differs from one that was not set; map entries always write both."""
     if field.label == field.LABEL_REPEATED:
         return False
-    always = (
-        field.type == field.TYPE_MESSAGE or field.HasField("oneof_index") or declaration.options.map_entry
-    )
+    always = field.type == field.TYPE_MESSAGE or field.HasField("oneof_index") or declaration.options.map_entry
     return always or syntax == "proto2"
 
 
@@ -155,9 +153,7 @@ def test_no_declaration_is_missing() -> None:
 
 def test_syntax_differs_where_known() -> None:
     differs = {
-        name.split(".")[0]
-        for name, (syntax, _) in OUR_DECLARATIONS.items()
-        if THEIR_DECLARATIONS[name][0] != syntax
+        name.split(".")[0] for name, (syntax, _) in OUR_DECLARATIONS.items() if THEIR_DECLARATIONS[name][0] != syntax
     }
     assert differs == {"GraphDebugInfo"}
 
@@ -179,9 +175,7 @@ def test_both_import_orders(order: str) -> None:
         "assert other.node[0].name == 'x'",
         "assert graph_pb2.GraphDef.FromString(other.SerializeToString()) == mine",
     ]
-    result = subprocess.run(
-        [sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
 
@@ -225,9 +219,7 @@ def test_a_graph_with_functions_goes_there_and_back() -> None:
 def test_a_saved_model_goes_there_and_back(tmp_path: pathlib.Path) -> None:
     module = tf.Module()
     module.v = tf.Variable([1.0, 2.0], name="v")
-    module.f = tf.function(
-        lambda x: {"y": x * module.v}, input_signature=[tf.TensorSpec([None, 2], name="x")]
-    )
+    module.f = tf.function(lambda x: {"y": x * module.v}, input_signature=[tf.TensorSpec([None, 2], name="x")])
     tf.saved_model.save(module, tmp_path, signatures=module.f.get_concrete_function())
     data = (tmp_path / "saved_model.pb").read_bytes()
     theirs = tf_saved_model_pb2.SavedModel.FromString(data)

@@ -63,7 +63,9 @@ def _differentiate(case: Case, level: str, built: Built, graph: tf.Graph, found:
                     found["raises"][f"{level}/{order}"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
                     break
                 listing = normal_form(n for n in _nodes(graph) if n.name not in originals)
-                found["nodes"][f"{level}/{order}"] = {k: v for k, v in listing.items() if k.startswith(f"order{order}/")}
+                found["nodes"][f"{level}/{order}"] = {
+                    k: v for k, v in listing.items() if k.startswith(f"order{order}/")
+                }
                 for i, gradient in enumerate(gradients):
                     if gradient is not None:
                         fetches[f"order{order}/{i}"] = tf.convert_to_tensor(gradient)

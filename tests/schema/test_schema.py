@@ -110,9 +110,7 @@ def test_recorded_hashes_are_those_of_the_files() -> None:
         digest, path = line.split("  ")
         recorded[path] = digest
     files = [*ROOT.glob("proto/graphgrad/schema/*.proto"), *ROOT.glob("graphgrad/schema/*_pb2.py*")]
-    found = {
-        path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-    }
+    found = {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     assert found == recorded, "run proto/generate.sh"
 
 
@@ -147,7 +145,7 @@ def test_descriptors_stand_under_names_of_their_own(name: str) -> None:
 
 
 def test_every_element_type_is_tried() -> None:
-    names = {name for name in graph_pb2.DataType.keys() if not name.endswith("_REF")} - {"DT_INVALID"}
+    names = {name for name in graph_pb2.DataType.keys() if not name.endswith("_REF")} - {"DT_INVALID"}  # noqa: SIM118 - an enum is no mapping
     assert set(TENSORS) == names
 
 
@@ -174,9 +172,7 @@ def test_values_survive(name: str, suffix: str, through: Callable[[Message], Mes
 @pytest.mark.parametrize("name", [name for name, (_, _, content) in TENSORS.items() if content is not None])
 def test_content_survives(name: str, suffix: str, through: Callable[[Message], Message]) -> None:
     content = TENSORS[name][2]
-    tensor = graph_pb2.TensorProto(
-        dtype=name + suffix, tensor_shape={"dim": [{"size": 2}]}, tensor_content=content
-    )
+    tensor = graph_pb2.TensorProto(dtype=name + suffix, tensor_shape={"dim": [{"size": 2}]}, tensor_content=content)
     back = through(tensor)
     assert back == tensor
     assert back.tensor_content == content
@@ -221,9 +217,7 @@ def test_unknown_fields_are_kept() -> None:
     # Field 999, length-delimited, at each depth: graph, node, attribute, tensor, library, function.
     unknown = b"\xba\x3e\x03new"
     tensor = graph_pb2.TensorProto(dtype="DT_INT32").SerializeToString() + unknown
-    attribute = (
-        graph_pb2.AttrValue(tensor=graph_pb2.TensorProto.FromString(tensor)).SerializeToString() + unknown
-    )
+    attribute = graph_pb2.AttrValue(tensor=graph_pb2.TensorProto.FromString(tensor)).SerializeToString() + unknown
     node = graph_pb2.NodeDef(name="c", attr={"value": graph_pb2.AttrValue.FromString(attribute)})
     node_bytes = node.SerializeToString() + unknown
     function = graph_pb2.FunctionDef(node_def=[graph_pb2.NodeDef.FromString(node_bytes)])

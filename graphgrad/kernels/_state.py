@@ -22,9 +22,7 @@ class Variable:
 
     __slots__ = ("_lent", "dtype", "name", "shape", "value")
 
-    def __init__(
-        self, name: str, dtype: np.dtype[Any] | None = None, shape: Shape = None, value: Array | None = None
-    ):
+    def __init__(self, name: str, dtype: np.dtype[Any] | None = None, shape: Shape = None, value: Array | None = None):
         self.name, self.dtype, self.shape = name, dtype, shape
         self.value = value
         self._lent = True
@@ -41,9 +39,7 @@ class Variable:
     def assign(self, value: Array, fresh: bool = False) -> None:
         """Gives the variable a new array; `fresh` says that nobody else holds it."""
         if self.dtype is not None and value.dtype != self.dtype:
-            raise ValueError(
-                f"variable '{self.name}' is {self.dtype.name}, it cannot hold {value.dtype.name}"
-            )
+            raise ValueError(f"variable '{self.name}' is {self.dtype.name}, it cannot hold {value.dtype.name}")
         self.value, self._lent = value, not fresh
 
     def writable(self) -> Array:
@@ -123,6 +119,4 @@ def first_value(name: str, value: Array, dtype: np.dtype[Any], shape: Shape) -> 
 
 def fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
     """Whether a shape is one the declaration, whose unknown dimensions are None, allows."""
-    return len(shape) == len(declared) and all(
-        d is None or d == n for n, d in zip(shape, declared, strict=True)
-    )
+    return len(shape) == len(declared) and all(d is None or d == n for n, d in zip(shape, declared, strict=True))

@@ -1,0 +1,55 @@
+"""Static shapes of activations, losses and biases."""
+
+from __future__ import annotations
+
+from graphgrad.attributes import Shape
+from graphgrad.graph import Operation
+from graphgrad.registry import shape, shapes
+from graphgrad.shapes import dims
+from graphgrad.shapes.common import merge_all, same_as_first, scalar
+
+shapes(
+    same_as_first,
+    *[
+        "Relu",
+        "Relu6",
+        "LeakyRelu",
+        "Elu",
+        "Selu",
+        "Softplus",
+        "Softsign",
+        "Softmax",
+        "LogSoftmax",
+        "BiasAdd",
+        "BiasAddV1",
+    ],
+)
+shapes(merge_all, *["ReluGrad", "Relu6Grad", "LeakyReluGrad", "EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"])
+shapes(scalar, "L2Loss")
+
+
+@shape("BiasAddGrad")
+def bias_add_grad(op: Operation) -> Shape:
+    x = op.inputs[0].shape
+    if x is None:
+        return (None,)
+    return (x[1] if op["data_format"] == "NCHW" and len(x) > 2 else x[-1],)
+
+
+@shape("SoftmaxCrossEntropyWithLogits")
+def softmax_cross_entropy(op: Operation) -> list[Shape]:
+    matrix = dims.broadcast(op.inputs[0].shape, op.inputs[1].shape)
+    matrix = matrix if matrix is not None else (None, None)
+    return [matrix[:1], matrix]
+
+
+@shape("SparseSoftmaxCrossEntropyWithLogits")
+def sparse_softmax_cross_entropy(op: Operation) -> list[Shape]:
+    matrix, labels = op.inputs[0].shape or (None, None), op.inputs[1].shape or (None,)
+    rows = dims.merge_dim(matrix[0], labels[0])
+    return [(rows,), (rows, *matrix[1:])]
+
+
+@shape("InTopK", "InTopKV2")
+def in_top_k(op: Operation) -> Shape:
+    return op.inputs[1].shape or (None,)
