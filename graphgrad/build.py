@@ -112,6 +112,10 @@ class OpBuilder:
         if len(inputs) != len(signature.inputs):
             raise ArgumentError(f"{signature.name} takes {len(signature.inputs)} inputs, got {len(inputs)}")
         op = Operation(self.graph, self._node_name(name or signature.name), signature.name, self._device, None)
+        for arg, value in zip(signature.inputs, inputs, strict=True):
+            if arg.type_attr and isinstance(value, Tensor):
+                # A number before a tensor takes the tensor's dtype.
+                attrs.setdefault(arg.type_attr, value.dtype)
         flat: list[Tensor] = []
         for arg, value in zip(signature.inputs, inputs, strict=True):
             if arg.number_attr or arg.type_list_attr:

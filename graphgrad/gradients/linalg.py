@@ -23,19 +23,14 @@ def matmul(g, op, dz):
     return dx, dy
 
 
-# (adj_x, adj_y) -> as above, with adjoints
-_BATCH_GRADIENTS = MATMUL_GRADIENTS
-
-
 @gradient("BatchMatMul", "BatchMatMulV2")
 def batch_matmul(g, op, dz):
     """As for matrices; batch dimensions that were broadcast are summed again."""
     x, y = op.inputs
     factors = {"x": x, "y": y, "dz": dz}
-    (a, b, *flags_x), (c, d, *flags_y) = _BATCH_GRADIENTS[op["adj_x"], op["adj_y"]]
+    (a, b, *flags_x), (c, d, *flags_y) = MATMUL_GRADIENTS[op["adj_x"], op["adj_y"]]
     if op.type == "BatchMatMul":
-        dx = g.BatchMatMul(factors[a], factors[b], adj_x=flags_x[0], adj_y=flags_x[1], grad_x=True, name="MatMul")
-        return dx, g.BatchMatMul(factors[c], factors[d], adj_x=flags_y[0], adj_y=flags_y[1], grad_y=True, name="MatMul")
+        return g.matmul(factors[a], factors[b], *flags_x), g.matmul(factors[c], factors[d], *flags_y)
     dx = g.matmul(factors[a], factors[b], *flags_x, grad_a=True)
     dy = g.matmul(factors[c], factors[d], *flags_y, grad_b=True)
     x_batch, y_batch = (None if t.shape is None else t.shape[:-2] for t in (x, y))

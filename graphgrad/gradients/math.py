@@ -71,8 +71,8 @@ def mul(g, op, dz):
     x, y = op.inputs
     if same_static_shape(x, y, dz) and dz.dtype in (dtypes.int32, dtypes.float32):
         return g.Mul(dz, y), g.Mul(dz, x)
-    x, y = g.conj(x), g.conj(y)
-    return unbroadcast(g, op, g.Mul(dz, y), g.Mul(x, dz))
+    dx = g.Mul(dz, g.conj(y))
+    return unbroadcast(g, op, dx, g.Mul(g.conj(x), dz))
 
 
 @gradient("MulNoNan")
@@ -219,11 +219,11 @@ def pow_(g, op, dz):
     """d(xʸ) = y xʸ⁻¹ dx + xʸ log x dy; the logarithm counts as 0 where x is not positive."""
     x, y = map(g.conj, op.inputs)
     z = g.conj(op.outputs[0])
-    dx = g.MulNoNan(y * g.Pow(x, y - 1), dz)
+    dx = dz * y * g.Pow(x, y - 1)
     mask = g.NotEqual(x, 0) if x.dtype.is_complex else x > 0
     safe = g.Select(mask, x, g.ones_like(x))
     log_x = g.Select(mask, g.Log(safe), g.zeros_like(x))
-    return unbroadcast(g, op, dx, g.MulNoNan(z * log_x, dz))
+    return unbroadcast(g, op, dx, dz * z * log_x)
 
 
 def not_zero(g, x):
@@ -234,28 +234,42 @@ def not_zero(g, x):
     return g.cast(g.NotEqual(x, zero), x.dtype)
 
 
+def both_sums(g, x, y):
+    """Two functions that sum a gradient to the shape of x, of y: always by BroadcastGradientArgs, as TensorFlow does here."""
+    shapes = g.shape(x), g.shape(y)
+    axes = g.BroadcastGradientArgs(*shapes)
+
+    def to(i):
+        return lambda d: g.Reshape(g.reduce_sum(d, axes[i]), shapes[i])
+
+    return to(0), to(1)
+
+
 @gradient("Xlogy")
 def xlogy(g, op, dz):
     x, y = op.inputs
+    sums = both_sums(g, x, y)
     with g.control_dependencies([dz]):
         dx, dy = g.Xlogy(not_zero(g, x), y), g.Xdivy(x, y)
-        return unbroadcast(g, op, dx * dz, dy * dz)
+        return sums[0](dx * dz), sums[1](dy * dz)
 
 
 @gradient("Xlog1py")
 def xlog1py(g, op, dz):
     x, y = op.inputs
+    sums = both_sums(g, x, y)
     with g.control_dependencies([dz]):
         dx, dy = g.Xlog1py(not_zero(g, x), y), g.Xdivy(x, y + 1.0)
-        return unbroadcast(g, op, dx * dz, dy * dz)
+        return sums[0](dx * dz), sums[1](dy * dz)
 
 
 @gradient("Xdivy")
 def xdivy(g, op, dz):
     x, y = op.inputs
+    sums = both_sums(g, x, y)
     with g.control_dependencies([dz]):
         dx, dy = g.Xdivy(not_zero(g, x), y), g.Xdivy(-x, y**2)
-        return unbroadcast(g, op, dx * dz, dy * dz)
+        return sums[0](dx * dz), sums[1](dy * dz)
 
 
 # ------------------------------------------------------------------ trigonometry
@@ -320,7 +334,7 @@ def atan2(g, op, dz):
     """d atan2(y, x) = (x dy - y dx) / (x² + y²)"""
     y, x = op.inputs
     with g.control_dependencies([dz]):
-        scaled = dz / (g.Square(x) + g.Square(y))
+        scaled = dz / (g.Square(y) + g.Square(x))
         dy = x * scaled
         dx = -y * scaled
         return reduce_to(g, y, x, dy, dx)
@@ -427,9 +441,7 @@ def select_v2(g, op, dz):
 
 def summed_to(g, op, x, dx):
     """dx, of the output's shape, summed to the shape of x."""
-    shape, whole = g.shape(x), g.shape(op.outputs[0])
-    axes, _ = g.BroadcastGradientArgs(shape, whole)
-    return g.Reshape(g.reduce_sum(dx, axes, keepdims=True), shape)
+    return reduce_to(g, x, op.outputs[0], dx, None)[0]
 
 
 @gradient("ClipByValue")
@@ -487,7 +499,8 @@ def complex_abs(g, op, dz):
     """d|z| = Re(z̄ dz) / |z|, 0 at 0"""
     (y,) = op.outputs
     up = as_complex(g, dz, g.zeros_like(dz))
-    return g.DivNoNan(up, as_complex(g, y, g.zeros_like(y)), name="div_no_nan") * op.inputs[0]
+    scaled = up * op.inputs[0]
+    return g.DivNoNan(scaled, as_complex(g, y, g.zeros_like(y)), name="div_no_nan")
 
 
 @gradient("Angle")

@@ -6,7 +6,7 @@ from graphgrad.attributes import Shape, decode_shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
-from graphgrad.shapes.common import same_as_first
+from graphgrad.shapes.common import same_as_first, scalar
 
 shapes(
     same_as_first, "Identity", "StopGradient", "PreventGradient", "Snapshot", "ZerosLike", "OnesLike", "CheckNumerics"
@@ -62,3 +62,16 @@ def tile(op: Operation) -> Shape:
 @shape("BroadcastTo")
 def broadcast_to(op: Operation) -> Shape:
     return values.as_shape(op.inputs[1])
+
+
+shapes(scalar, "Size", "Rank")
+
+
+@shape("EnsureShape")
+def ensure_shape(op: Operation) -> Shape:
+    return dims.merge(op["shape"], op.inputs[0].shape)
+
+
+@shape("PlaceholderWithDefault")
+def placeholder_with_default(op: Operation) -> Shape:
+    return op["shape"]
