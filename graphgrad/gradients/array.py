@@ -58,7 +58,7 @@ gradients(
 
 @gradient("CheckNumerics", "CheckNumericsV2")
 def check_numerics(g, op, dz):
-    message = f"Not a number (NaN) or infinity (Inf) values detected in gradient. {op['message']}"
+    message = f"Not a number (NaN) or infinity (Inf) values detected in gradient. {op['message'].encode()!r}"
     return g.op(op.type, dz, message=message).outputs[0]
 
 
