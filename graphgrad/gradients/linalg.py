@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from graphgrad.registry import gradient
+from graphgrad.gradients._einsum import gradient_of_einsum
+from graphgrad.registry import gradient, gradients
 
 # (transpose_a, transpose_b) -> for each operand's gradient its two factors and their flags, z = op(x) op(y)
 MATMUL_GRADIENTS = {
@@ -43,3 +44,28 @@ def batch_matmul(g, op, dz):
         g.Reshape(g.reduce_sum(dx, x_axes), x_shape),
         g.Reshape(g.reduce_sum(dy, y_axes), y_shape),
     )
+
+
+@gradient("Cross")
+def cross(g, op, dz):
+    u, v = op.inputs
+    return g.Cross(v, dz), g.Cross(dz, u)
+
+
+@gradient("Diag")
+def diag(g, op, dz):
+    return g.DiagPart(dz)
+
+
+@gradient("DiagPart")
+def diag_part(g, op, dz):
+    return g.Diag(dz)
+
+
+@gradient("MatrixBandPart")
+def matrix_band_part(g, op, dz):
+    _, lower, upper = op.inputs
+    return g.MatrixBandPart(dz, lower, upper), None, None
+
+
+gradients({"Einsum": gradient_of_einsum, "XlaEinsum": gradient_of_einsum})

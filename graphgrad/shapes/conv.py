@@ -28,6 +28,9 @@ def convolution(op: Operation) -> Shape:
 
 @shape("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput")
 def backprop_input(op: Operation) -> Shape:
+    """TensorFlow derives Conv2D's from the sizes only where it knows the other operands too."""
+    if op.type == "Conv2DBackpropInput" and not all(dims.is_known(t.shape) for t in op.inputs[1:]):
+        return (None,) * 4
     return dims.merge(values.as_shape(op.inputs[0]), (None,) * 4)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
-from graphgrad.registry import shape
+from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
+from graphgrad.shapes.common import same_as_first
 
 
 @shape("MatMul", "SparseMatMul")
@@ -21,3 +22,41 @@ def batch_matmul(op: Operation) -> Shape:
         return None
     batch = dims.broadcast(a[:-2], b[:-2]) if op.type != "BatchMatMul" else dims.merge(a[:-2], b[:-2])
     return (*(batch or ()), a[-1] if op["adj_x"] else a[-2], b[-2] if op["adj_y"] else b[-1])
+
+
+shapes(same_as_first, "Cross", "MatrixBandPart", "Cholesky", "MatrixInverse", "MatrixSquareRoot")
+
+
+@shape("Diag")
+def diag(op: Operation) -> Shape:
+    x = op.inputs[0].shape
+    return None if x is None else x + x
+
+
+@shape("DiagPart")
+def diag_part(op: Operation) -> Shape:
+    x = op.inputs[0].shape
+    return None if x is None else x[: len(x) // 2]
+
+
+@shape("Einsum", "XlaEinsum")
+def einsum(op: Operation) -> Shape:
+    """Each label has the size any of its places knows; the ellipsis is what the broadcast dimensions give."""
+    operands, _, result = op["equation"].replace(" ", "").partition("->")
+    sizes: dict[str, dims.Dim] = {}
+    batch: Shape = ()
+    for subscripts, tensor in zip(operands.split(","), op.inputs, strict=True):
+        x = tensor.shape
+        before, dots, behind = subscripts.partition("...")
+        if x is None:
+            batch = None if dots else batch
+            continue
+        rest = x[len(before) : len(x) - len(behind)]
+        if dots:
+            batch = dims.broadcast(batch, rest)
+        for label, size in [*zip(before, x, strict=False), *zip(behind, x[len(x) - len(behind) :], strict=False)]:
+            sizes[label] = dims.merge_dim(sizes.get(label), size)
+    before, dots, behind = result.partition("...")
+    if dots and batch is None:
+        return None
+    return (*(sizes.get(c) for c in before), *((batch or ()) if dots else ()), *(sizes.get(c) for c in behind))

@@ -192,11 +192,47 @@ def _concat(op: Operation) -> Found:
     parts = []
     for tensor in inputs:
         value, shape = tensor.value, tensor.shape
-        if shape is None or len(shape) != 1 or shape[0] is None or axis not in (0, -1):
+        if not shape or None in shape or axis is None:
             return None
-        parts.append(value or Value(shape, (None,) * shape[0]))  # type: ignore[arg-type]
-    flat = tuple(x for p in parts for x in p.flat)
-    return Value((len(flat),), flat, _by_python(*parts))
+        parts.append(value or Value(shape, (None,) * math.prod(shape)))  # type: ignore[arg-type]
+    return _joined(parts, axis % len(parts[0].shape))
+
+
+def _joined(parts: list[Value], axis: int) -> Value:
+    """Row after row: what each part holds behind the axis, for every place before it."""
+    head, tail = parts[0].shape[:axis], parts[0].shape[axis + 1 :]
+    runs = [math.prod(p.shape[axis:]) for p in parts]
+    flat = tuple(
+        x
+        for row in range(math.prod(head))
+        for p, n in zip(parts, runs, strict=True)
+        for x in p.flat[row * n : row * n + n]
+    )
+    return Value((*head, sum(p.shape[axis] for p in parts), *tail), flat, _by_python(*parts))
+
+
+@_value("Transpose")
+def _transpose(op: Operation) -> Found:
+    value, perm = op.inputs[0].value, complete(op.inputs[1])
+    if value is None or perm is None or len(value.shape) > 2:
+        return None
+    if perm in ((), (0,), (0, 1)):
+        return value._replace(by_python=False)
+    rows, columns = value.shape
+    return Value((columns, rows), tuple(value.flat[r * columns + c] for c in range(columns) for r in range(rows)))
+
+
+@_value("BroadcastGradientArgs")
+def _broadcast_gradient_args(op: Operation) -> Found:
+    a, b = complete(op.inputs[0]), complete(op.inputs[1])
+    if a is None or b is None:
+        return None
+    rank = max(len(a), len(b))
+    a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    if a == b:
+        return [Value((0,), ()), Value((0,), ())]
+    found = [tuple(i for i in range(rank) if side[i] == 1) for side in (a, b)]
+    return [Value((len(axes),), axes) for axes in found]
 
 
 @_value("Split")
@@ -303,17 +339,24 @@ _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def _repeated(value: Value, count: int) -> tuple[Any, ...]:
+    return value.flat * count if len(value.flat) == 1 else value.flat
+
+
 @_value(*_ARITHMETIC)
 def _arithmetic(op: Operation) -> Found:
     a, b = (t.value for t in op.inputs)
     if a is None or b is None:
         return None
-    if a.shape != b.shape and len(a.flat) != 1 and len(b.flat) != 1:
+    if a.shape == b.shape or (len(b.flat) == 1 and len(a.shape) >= len(b.shape)):
+        shape = a.shape
+    elif len(a.flat) == 1 and len(b.shape) >= len(a.shape):
+        shape = b.shape
+    else:
         return None
-    shape = max(a.shape, b.shape, key=lambda s: (math.prod(s), len(s)))
     count = math.prod(shape)
     apply = _ARITHMETIC[op.type]
-    pairs = zip(a.flat * (count if len(a.flat) == 1 else 1), b.flat * (count if len(b.flat) == 1 else 1), strict=True)
+    pairs = zip(_repeated(a, count), _repeated(b, count), strict=True)
     flat = tuple(None if x is None or y is None else apply(x, y) for x, y in pairs)
     return Value(shape, flat, op.type in ("Equal", "NotEqual") and _by_python(a, b))
 
