@@ -75,9 +75,9 @@ class OpBuilder:
             self.scope = outer
 
     @contextmanager
-    def control_dependencies(self, ops: Iterable[Operation | Tensor]) -> Iterator[None]:
+    def control_dependencies(self, ops: Iterable[Operation | Tensor | IndexedSlices]) -> Iterator[None]:
         """New nodes wait for these, unless an input of theirs already does."""
-        waits_for = [item.op if isinstance(item, Tensor) else item for item in ops]
+        waits_for = [item if isinstance(item, Operation) else item.op for item in ops]
         self._controllers.append(_Controller(list(dict.fromkeys(waits_for))))
         try:
             yield

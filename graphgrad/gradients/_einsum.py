@@ -70,8 +70,12 @@ def _spread(g: GraphBuilder, dx: Tensor, subscripts: str, wanted: str, shape: Te
         kept = g.reduced_shape(shape, g.constant(axes))
         return g.BroadcastTo(g.Reshape(dx, kept), shape)
     whole = g.concat([sizes, g.shape(dx)], 0)
-    ones = g.concat([g.ones([len(reduced)], dtypes.int32), g.shape(dx)], 0)
-    return g.Einsum([g.BroadcastTo(g.Reshape(dx, ones), whole)], equation=f"{reduced}{subscripts}->{wanted}")
+    with g.name_scope("ones") as scope:
+        ones = g.Fill(
+            g.constant([len(reduced)], dtypes.int32, name="shape_as_tensor"), g.constant(1, dtypes.int32), name=scope
+        )
+    kept = g.concat([ones, g.shape(dx)], 0)
+    return g.Einsum([g.BroadcastTo(g.Reshape(dx, kept), whole)], equation=f"{reduced}{subscripts}->{wanted}")
 
 
 def _axis_of(subscripts: str, label: str) -> int:

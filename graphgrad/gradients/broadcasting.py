@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphgrad.attributes import Shape
@@ -50,3 +51,14 @@ def broadcast_axes(x: Shape, y: Shape) -> tuple[Axes, Axes] | None:
         elif a is None or b is None:
             return None
     return x_axes, y_axes
+
+
+def summing(g: GraphBuilder, x: Tensor, y: Tensor) -> list[Callable[[Tensor], Tensor]]:
+    """For x and for y the function that sums a gradient to its shape; always by BroadcastGradientArgs, as some ops do."""
+    shapes = g.shape(x), g.shape(y)
+    axes = g.BroadcastGradientArgs(*shapes)
+
+    def to(i: int) -> Callable[[Tensor], Tensor]:
+        return lambda dz: g.Reshape(g.reduce_sum(dz, axes[i]), shapes[i])
+
+    return [to(0), to(1)]

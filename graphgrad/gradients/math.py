@@ -6,7 +6,7 @@ import math
 
 from graphgrad import dtypes
 from graphgrad.functions import static_shape
-from graphgrad.gradients.broadcasting import reduce_to, unbroadcast
+from graphgrad.gradients.broadcasting import reduce_to, summing, unbroadcast
 from graphgrad.graph import Tensor
 from graphgrad.registry import gradient, no_gradient
 
@@ -234,21 +234,10 @@ def not_zero(g, x):
     return g.cast(g.NotEqual(x, zero), x.dtype)
 
 
-def both_sums(g, x, y):
-    """Two functions that sum a gradient to the shape of x, of y: always by BroadcastGradientArgs, as TensorFlow does here."""
-    shapes = g.shape(x), g.shape(y)
-    axes = g.BroadcastGradientArgs(*shapes)
-
-    def to(i):
-        return lambda d: g.Reshape(g.reduce_sum(d, axes[i]), shapes[i])
-
-    return to(0), to(1)
-
-
 @gradient("Xlogy")
 def xlogy(g, op, dz):
     x, y = op.inputs
-    sums = both_sums(g, x, y)
+    sums = summing(g, x, y)
     with g.control_dependencies([dz]):
         dx, dy = g.Xlogy(not_zero(g, x), y), g.Xdivy(x, y)
         return sums[0](dx * dz), sums[1](dy * dz)
@@ -257,7 +246,7 @@ def xlogy(g, op, dz):
 @gradient("Xlog1py")
 def xlog1py(g, op, dz):
     x, y = op.inputs
-    sums = both_sums(g, x, y)
+    sums = summing(g, x, y)
     with g.control_dependencies([dz]):
         dx, dy = g.Xlog1py(not_zero(g, x), y), g.Xdivy(x, y + 1.0)
         return sums[0](dx * dz), sums[1](dy * dz)
@@ -266,7 +255,7 @@ def xlog1py(g, op, dz):
 @gradient("Xdivy")
 def xdivy(g, op, dz):
     x, y = op.inputs
-    sums = both_sums(g, x, y)
+    sums = summing(g, x, y)
     with g.control_dependencies([dz]):
         dx, dy = g.Xdivy(not_zero(g, x), y), g.Xdivy(-x, y**2)
         return sums[0](dx * dz), sums[1](dy * dz)
