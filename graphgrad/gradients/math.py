@@ -78,7 +78,8 @@ def mul(g, op, dz):
 @gradient("MulNoNan")
 def mul_no_nan(g, op, dz):
     x, y = op.inputs
-    return unbroadcast(g, op, g.MulNoNan(dz, y), g.MulNoNan(x, dz))
+    dx, dy = g.MulNoNan(dz, y), g.MulNoNan(x, dz)
+    return (dx, dy) if same_static_shape(x, y, dz) else unbroadcast(g, op, dx, dy)
 
 
 @gradient("Div")

@@ -86,7 +86,4 @@ def _work_out(op: Operation) -> Facts:
     facts = Facts(shapes, None)
     op.facts = facts
     facts.values = values.of(op)
-    for i, value in enumerate(facts.values or ()):
-        if value is not None:
-            shapes[i] = dims.merge(shapes[i], value.shape)
     return facts

@@ -26,3 +26,9 @@ def sorted_(op: Operation) -> Shape:
 def sparse(op: Operation) -> Shape:
     data = op.inputs[0].shape
     return None if data is None else (None, *data[1:])
+
+
+@shape("SparseSegmentSumGrad", "SparseSegmentMeanGrad", "SparseSegmentSqrtNGrad")
+def sparse_grad(op: Operation) -> Shape:
+    data = op.inputs[0].shape
+    return None if data is None else (values.scalar(op.inputs[3]), *data[1:])

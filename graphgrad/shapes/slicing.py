@@ -128,3 +128,47 @@ def dynamic_partition(op: Operation) -> list[Shape]:
     data, partitions = (t.shape for t in op.inputs)
     piece: Shape = None if data is None or partitions is None else (None, *data[len(partitions) :])
     return [piece] * op["num_partitions"]
+
+
+@shape("SpaceToDepth", "DepthToSpace")
+def space_and_depth(op: Operation) -> Shape:
+    """Blocks of the image become channels, or the other way round."""
+    x, block = op.inputs[0].shape, op["block_size"]
+    if x is None or len(x) != 4:
+        return (None,) * 4
+    first = op["data_format"] == "NCHW"
+    batch, *space = (x[0], *x[2:], x[1]) if first else x
+    *space, depth = space
+    if op.type == "SpaceToDepth":
+        space = [None if d is None else d // block for d in space]
+        depth = None if depth is None else depth * block * block
+    else:
+        space = [None if d is None else d * block for d in space]
+        depth = None if depth is None else depth // (block * block)
+    return (batch, depth, *space) if first else (batch, *space, depth)
+
+
+@shape("SpaceToBatchND", "BatchToSpaceND")
+def space_and_batch(op: Operation) -> Shape:
+    """Blocks of the space become batch entries after padding, or the other way round before cropping."""
+    x, blocks, around = op.inputs[0].shape, values.complete(op.inputs[1]), values.complete(op.inputs[2])
+    if x is None or blocks is None or around is None:
+        return dims.unknown(dims.rank_of(x))
+    out = list(x)
+    for i, block in enumerate(blocks):
+        extra, size = around[2 * i] + around[2 * i + 1], x[i + 1]
+        if op.type == "SpaceToBatchND":
+            out[0] = None if out[0] is None else out[0] * block
+            out[i + 1] = None if size is None else (size + extra) // block
+        else:
+            out[0] = None if out[0] is None else out[0] // block
+            out[i + 1] = None if size is None else size * block - extra
+    return tuple(out)
+
+
+@shape("MirrorPadGrad")
+def mirror_pad_grad(op: Operation) -> Shape:
+    x, around = op.inputs[0].shape, values.complete(op.inputs[1])
+    if x is None or around is None:
+        return dims.unknown(dims.rank_of(x))
+    return tuple(None if d is None else d - around[2 * i] - around[2 * i + 1] for i, d in enumerate(x))

@@ -37,6 +37,8 @@ class Value(NamedTuple):
 
 Found = Value | list[Value | None] | None
 _RULES: dict[str, Callable[[Operation], Found]] = {}
+# TensorFlow follows a value that is known in part through these ops alone.
+_PARTIAL = frozenset({"Cast", "Pack", "Concat", "ConcatV2", "StridedSlice", "Identity"})
 _KINDS = frozenset(
     {dtypes.int32, dtypes.int64, dtypes.bool_, dtypes.float32, dtypes.float64, dtypes.int16, dtypes.int8, dtypes.uint8}
 )
@@ -55,6 +57,8 @@ def of(op: Operation) -> list[Value | None] | None:
     """The values of an operation's outputs, or None where nothing is known of any. Its inputs are inferred already."""
     rule = _RULES.get(op.type)
     if rule is None or not op.outputs or op.outputs[0].dtype not in _KINDS:
+        return None
+    if op.type not in _PARTIAL and any(v is not None and not v.is_complete for v in (t.value for t in op.inputs)):
         return None
     found = rule(op)
     if found is None:
@@ -191,7 +195,8 @@ def _concat(op: Operation) -> Found:
     axis = scalar(op.inputs[-1 if op.type == "ConcatV2" else 0])
     parts = []
     for tensor in inputs:
-        value, shape = tensor.value, tensor.shape
+        value = tensor.value
+        shape = tensor.shape if value is None else value.shape
         if not shape or None in shape or axis is None:
             return None
         parts.append(value or Value(shape, (None,) * math.prod(shape)))  # type: ignore[arg-type]

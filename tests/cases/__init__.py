@@ -74,7 +74,8 @@ def const(value: Any, dtype: str = "int32") -> Input:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A row. `smooth` is False where finite differences mean nothing at some points; `order` 1 leaves out the second."""
+    """A row. `smooth` is False where finite differences mean nothing at some points; `order` 1 leaves out the second;
+    `undefined` names values that TensorFlow leaves to chance."""
 
     op: str
     inputs: tuple[Any, ...]
@@ -85,6 +86,7 @@ class Case:
     levels: tuple[str, ...]
     tolerance: float
     random: bool
+    undefined: tuple[str, ...]
 
     @property
     def id(self) -> str:
@@ -155,13 +157,14 @@ def case(
     levels: tuple[str, ...] = LEVELS,
     tolerance: float = 1.0,
     random: bool = False,
+    undefined: tuple[str, ...] = (),
     **attrs: Any,
 ) -> Case:
     """A row. A list among the inputs is a list argument; the label tells rows of one op apart and is made up if missing."""
     if not label:
         shown = [_spell(i) for i in inputs] + [f"{k}={v}" for k, v in attrs.items()]
         label = ",".join(shown).replace(" ", "")
-    return Case(op, inputs, attrs, label, smooth, order, levels, tolerance, random)
+    return Case(op, inputs, attrs, label, smooth, order, levels, tolerance, random, undefined)
 
 
 def _spell(item: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -91,12 +90,3 @@ def test_helps_and_version_are_the_static_ones() -> None:
     for name, (_, text) in COMMANDS.items():
         assert text in run(name, "--help").stdout
         assert "Example:" in run(name, "--help").stdout
-
-
-def test_the_sample_is_what_its_script_writes(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("make", SAMPLE / "make.py")
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    make.main(tmp_path)
-    for name in ("graph.pb", "feeds.npz"):
-        assert (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes()

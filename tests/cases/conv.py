@@ -1,0 +1,36 @@
+"""Convolutions: paddings, strides, dilations."""
+
+from tests.cases import case, const, f32, f64
+
+_PLAIN = {"strides": [1, 1, 1, 1], "padding": "SAME"}
+_STRIDED = {"strides": [1, 2, 2, 1], "padding": "VALID"}
+_EXPLICIT = {"strides": [1, 2, 1, 1], "padding": "EXPLICIT", "explicit_paddings": [0, 0, 1, 2, 0, 1, 0, 0]}
+
+CASES = [
+    case("Conv2D", f32(2, 5, 6, 2), f32(3, 3, 2, 4), label="same", **_PLAIN),
+    case("Conv2D", f32(2, 5, 6, 2), f32(3, 2, 2, 4), label="strided", **_STRIDED),
+    case("Conv2D", f32(2, 5, 6, 2), f32(3, 3, 2, 3), label="explicit", **_EXPLICIT),
+    case("Conv2D", f64(1, 7, 7, 2), f64(3, 3, 2, 2), label="dilated", dilations=[1, 2, 2, 1], **_PLAIN),
+    case("Conv2D", f32(2, 4, 4, 3), f32(1, 1, 3, 5), label="pointwise", **_PLAIN),
+    case(
+        "Conv2DBackpropInput",
+        const([2, 5, 6, 2]),
+        f32(3, 3, 2, 4),
+        f32(2, 5, 6, 4),
+        label="same",
+        levels=("static",),
+        **_PLAIN,
+    ),
+    case(
+        "Conv2DBackpropFilter",
+        f32(2, 5, 6, 2),
+        const([3, 3, 2, 4]),
+        f32(2, 5, 6, 4),
+        label="same",
+        levels=("static",),
+        **_PLAIN,
+    ),
+    case("DepthwiseConv2dNative", f32(2, 5, 6, 2), f32(3, 3, 2, 2), label="same", **_PLAIN),
+    case("DepthwiseConv2dNative", f32(2, 5, 6, 2), f32(3, 3, 2, 1), label="strided", **_STRIDED),
+    case("Conv3D", f32(1, 4, 5, 4, 2), f32(2, 3, 2, 2, 3), label="same", strides=[1, 1, 2, 1, 1], padding="SAME"),
+]

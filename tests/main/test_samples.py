@@ -1,0 +1,43 @@
+"""Every sample: its script writes the files that are checked in, its commands print what its page says."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from graphgrad_cli.main import cli
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = sorted((ROOT / "samples").glob("[0-9]*"))
+NUMBER = re.compile(r"-?\d+\.?\d*(?:e[-+]?\d+)?")
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda p: p.name)
+def test_script_writes_the_files(sample: Path, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("make", sample / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    make.main(tmp_path)
+    for name in ("graph.pb", "feeds.npz"):
+        assert (tmp_path / name).read_bytes() == (sample / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda p: p.name)
+def test_commands_print_what_the_page_says(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands, expected = re.findall(r"```(?:sh)?\n(.*?)```", (sample / "README.md").read_text(), re.S)
+    shutil.copytree(sample, tmp_path / "samples" / sample.name)
+    monkeypatch.chdir(tmp_path)
+    printed = ""
+    for command in commands.strip().split("\n"):
+        result = CliRunner().invoke(cli, shlex.split(command)[1:])
+        assert result.exit_code == 0, result.stderr
+        printed += result.stderr + result.stdout
+    assert NUMBER.sub("#", printed) == NUMBER.sub("#", expected)
+    found, wanted = ([float(n) for n in NUMBER.findall(text)] for text in (printed, expected))
+    assert np.allclose(found, wanted, rtol=1e-4, atol=1e-6)

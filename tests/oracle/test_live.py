@@ -1,0 +1,67 @@
+"""Beside TensorFlow: the graphs graphgrad writes are loaded in a Session and give the numbers of TensorFlow's own gradients.
+
+The golden answers are checked here too: TensorFlow must still append the nodes that were stored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from graphgrad.differentiate import gradients
+from graphgrad.graph import IndexedSlices
+from graphgrad.schema import graph_pb2
+from tests import cases, golden_store
+from tests.cases import Case
+from tests.closeness import why_not_close
+from tests.oracle.write_golden import stored
+from tests.seeds import seed_value
+from tests.structure import normal_form
+
+tf1 = tf.compat.v1
+ROWS = [(family, row) for family in cases.families() for row in cases.cases_of(family) if not row.random]
+
+
+def imported(definition: graph_pb2.GraphDef) -> tf.Graph:
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(tf1.GraphDef.FromString(definition.SerializeToString()), name="")
+    return graph
+
+
+@pytest.mark.parametrize(("family", "row"), [pytest.param(f, r, id=f"{f}:{r.id}") for f, r in ROWS])
+def test_the_written_graph_runs_in_tensorflow(family: str, row: Case) -> None:
+    expected = golden_store.read(family)[row.id]["values"]
+    wanted = [key for key in expected if key.startswith("order1/")]
+    if not wanted:
+        pytest.skip("nothing to differentiate")
+    built = row.build("ranks")
+    g = built.graph.build
+    seeds = [g.Placeholder(dtype=y.dtype, shape=None, name=f"dy{i}") for i, y in enumerate(built.ys)]
+    found: list[Any] = gradients(built.ys, built.xs, grad_ys=seeds)
+    found = [g.dense(d) if isinstance(d, IndexedSlices) else d for d in found]
+    graph = imported(graph_pb2.GraphDef(node=[op.node_def() for op in built.graph]))
+    with tf1.Session(graph=graph) as session:
+        ys = session.run([y.name for y in built.ys], built.feeds)
+        feeds = {**built.feeds, **{f"dy{i}:0": seed_value(i, y) for i, y in enumerate(ys)}}
+        for key in wanted:
+            value = stored(session.run(found[int(key.partition("/")[2])].name, feeds))
+            problem = why_not_close(expected[key], np.asarray(value), row.tolerance)
+            assert not problem, f"{row.id} {key}: {problem}"
+
+
+@pytest.mark.parametrize("op", ["MatMul", "Sum", "Pow", "Conv2D"])
+def test_tensorflow_still_appends_what_is_stored(op: str) -> None:
+    family, row = next((f, r) for f, r in ROWS if r.op == op)
+    built = row.build("static")
+    graph = imported(graph_pb2.GraphDef(node=[node.node_def() for node in built.graph]))
+    with graph.as_default():
+        ys = [graph.get_tensor_by_name(y.name) for y in built.ys]
+        seeds = [tf1.placeholder(y.dtype, y.shape, name=f"dy{i}") for i, y in enumerate(ys)]
+        tf1.gradients(ys, [graph.get_tensor_by_name(x.name) for x in built.xs], grad_ys=seeds, name="order1")
+    nodes = graph_pb2.GraphDef.FromString(graph.as_graph_def().SerializeToString()).node
+    listing = {k: v for k, v in normal_form(nodes).items() if k.startswith("order1/")}
+    assert listing == golden_store.read(family)[row.id]["nodes"]["static/1"]
