@@ -98,9 +98,13 @@ class GraphBuilder(OpBuilder):
         return self.Shape(x)
 
     # ------------------------------------------------------------------ element-wise
-    def cast(self, x: Tensor, dtype: DType) -> Tensor:
-        """`x` itself where it has the dtype already."""
-        return x if x.dtype is dtype else self.Cast(x, DstT=dtype)
+    def cast(self, x: Any, dtype: DType) -> Tensor:
+        """`x` itself where it has the dtype already; a Python number starts as a constant of its natural dtype."""
+        if isinstance(x, Tensor):
+            return x if x.dtype is dtype else self.Cast(x, DstT=dtype)
+        with self.name_scope("Cast") as scope:
+            number = self.constant(x, name="x")
+            return number if number.dtype is dtype else self.Cast(number, DstT=dtype, name=scope)
 
     def conj(self, x: Any) -> Any:
         """The complex conjugate; real tensors are their own."""
@@ -157,6 +161,8 @@ class GraphBuilder(OpBuilder):
             for axis in known_axes:
                 result[axis] = 1
             return result
+        # TensorFlow stumbles over int64 axes here; as int32 they do.
+        axes = self.cast(axes, dtypes.int32)
         rank = self.size(shape, out_type=axes.dtype)
         axes = (axes + rank) % rank
         axes_shape = self.shape(axes)

@@ -68,4 +68,14 @@ def matrix_band_part(g, op, dz):
     return g.MatrixBandPart(dz, lower, upper), None, None
 
 
-gradients({"Einsum": gradient_of_einsum, "XlaEinsum": gradient_of_einsum})
+gradients({"Einsum": gradient_of_einsum})
+
+
+@gradient("XlaEinsum")
+def xla_einsum(g, op, dz):
+    """z = x y over shared labels: each operand's gradient is dz times the other, labels exchanged."""
+    x, y = op.inputs
+    operands, _, result = op["equation"].partition("->")
+    left, right = operands.split(",")
+    dx = g.XlaEinsum(dz, y, equation=f"{result},{right}->{left}")
+    return dx, g.XlaEinsum(x, dz, equation=f"{left},{result}->{right}")

@@ -24,17 +24,16 @@ no_gradient(
         "LogicalNot",
     ],
     *[
+        "BitwiseAnd",
+        "BitwiseOr",
+        "BitwiseXor",
+        "Invert",
+        "LeftShift",
+        "RightShift",
+        "PopulationCount",
         "BroadcastGradientArgs",
-        "Floor",
-        "Ceil",
-        "Round",
-        "Rint",
-        "FloorDiv",
-        "TruncateDiv",
-        "IsNan",
-        "IsInf",
-        "IsFinite",
     ],
+    *["Floor", "Ceil", "Round", "Rint", "FloorDiv", "TruncateDiv"],
 )
 
 
@@ -139,6 +138,16 @@ def chosen(g, op, dz, compare):
     return unbroadcast(g, op, g.SelectV2(first, dz, zeros), g.SelectV2(first, zeros, dz))
 
 
+@gradient("NextAfter")
+def next_after(g, op, dz):
+    """As of a step too small to count: all of dz to x, and zeros to y."""
+    x, y = op.inputs
+    to_x, to_y = summing(g, x, y)
+    with g.control_dependencies([dz]):
+        dx, dy = g.ones(g.shape(x), x.dtype), g.zeros(g.shape(y), y.dtype)
+        return to_x(dx * dz), to_y(dy * dz)
+
+
 @gradient("AddN", "AccumulateNV2")
 def add_n(g, op, dz):
     return [dz] * len(op.inputs)
@@ -229,10 +238,7 @@ def pow_(g, op, dz):
 
 def not_zero(g, x):
     """1 where x is not 0, else 0."""
-    with g.name_scope("Cast") as scope:
-        zero = g.constant(0.0, dtypes.float32, name="x")
-        zero = zero if x.dtype is dtypes.float32 else g.Cast(zero, DstT=x.dtype, name=scope)
-    return g.cast(g.NotEqual(x, zero), x.dtype)
+    return g.cast(g.NotEqual(x, g.cast(0.0, x.dtype)), x.dtype)
 
 
 @gradient("Xlogy")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder, static_shape
 from graphgrad.graph import Operation, Tensor
 from graphgrad.registry import gradient, no_gradient
 
-no_gradient("ArgMax", "ArgMin", "All", "Any")
+no_gradient("ArgMax", "ArgMin")
 
 
 def spread(g: GraphBuilder, op: Operation, dz: Tensor) -> Tensor:
@@ -117,3 +118,97 @@ def cumprod(g, op, dz):
     products = g.Cumprod(x, axis, **scan)
     sums = g.Cumsum(products * dz, axis, exclusive=op["exclusive"], reverse=not op["reverse"])
     return g.DivNoNan(sums, x, name="div_no_nan"), None
+
+
+# The least finite number of each type.
+LOWEST = {
+    dtypes.float16: -65504.0,
+    dtypes.bfloat16: -float.fromhex("0x1.fep127"),
+    dtypes.float32: -float.fromhex("0x1.fffffep127"),
+    dtypes.float64: -sys.float_info.max,
+}
+
+
+@gradient("CumulativeLogsumexp")
+def cumulative_logsumexp(g, op, dz):
+    """dx = exp(x) · the scan back of dz exp(-y), in logarithms, of dz's positive and its negative part."""
+    x, axis = op.inputs
+    (y,) = op.outputs
+    lowest = LOWEST[dz.dtype]
+    log_positive = g.SelectV2(g.Greater(dz, 0), g.Log(dz), lowest)
+    log_negative = g.SelectV2(g.Less(dz, 0), g.Log(-dz), lowest)
+
+    def scanned_back(log_part: Tensor) -> Tensor:
+        sums = g.CumulativeLogsumexp(log_part - y, axis, exclusive=op["exclusive"], reverse=not op["reverse"])
+        return g.Exp(sums + x)
+
+    positive = scanned_back(log_positive)
+    return positive - scanned_back(log_negative), None
+
+
+# ------------------------------------------------------------------ the largest elements
+@gradient("NthElement")
+def nth_element(g, op, dz):
+    """The gradient is shared by all elements that equal the one taken."""
+    x = op.inputs[0]
+    selected = g.cast(g.Equal(g.ExpandDims(op.outputs[0], -1), x), dz.dtype)
+    dz = g.ExpandDims(dz, -1)
+    count = g.ExpandDims(g.reduce_sum(selected, -1), -1)
+    return selected / count * dz, None
+
+
+@gradient("TopKV2")
+def top_k_v2(g, op, dz, _):
+    return top_k(g, op, dz, _), g.zeros([], dtypes.int32)
+
+
+@gradient("TopK")
+def top_k(g, op, dz, _):
+    """dz scattered to where its elements came from, each row's indices counted on from where the row begins."""
+    shape, chosen_shape = g.shape(op.inputs[0]), g.shape(op.outputs[1])
+    rows = g.Reshape(op.outputs[1], g.stack([-1, innermost(g, chosen_shape)]))
+    length = innermost(g, shape)
+    count = g.cast(g.shape(rows)[0], dtypes.int64)
+    starts = g.ExpandDims(g.range(0, count * length, length), -1)
+    places = g.Reshape(rows + g.cast(starts, rows.dtype), [-1])
+    values = g.ExpandDims(places, -1), g.Reshape(dz, [-1])
+    return g.Reshape(g.ScatterNd(*values, [g.reduce_prod(shape)]), shape)
+
+
+def innermost(g: GraphBuilder, shape: Tensor) -> Tensor:
+    """The last dimension of a shape, as int64."""
+    return g.gather(g.cast(shape, dtypes.int64), g.size(shape) - 1)
+
+
+@gradient("ApproxTopK")
+def approx_top_k(g, op, dz, _):
+    """dz scattered to where its elements came from: the index along the axis searched, own positions along the others."""
+    x, indices = op.inputs[0], op.outputs[1]
+    shape = static_shape(indices)
+    if shape is None or static_shape(x) is None:
+        return scattered_along(g, op, dz)
+    rank = len(shape)
+    axis = op["reduction_dimension"] % rank
+    coordinates = []
+    for i, length in enumerate(shape):
+        if i == axis:
+            coordinates.append(g.Reshape(indices, [*shape, 1]))
+        else:
+            positions = g.Reshape(g.range(0, length), [length if j == i else 1 for j in range(rank + 1)])
+            coordinates.append(g.BroadcastTo(positions, [*shape, 1]))
+    count = math.prod(shape)
+    places = g.Reshape(g.concat(coordinates, rank), [count, rank])
+    return g.ScatterNd(places, g.Reshape(dz, [count]), list(x.shape))
+
+
+def scattered_along(g: GraphBuilder, op: Operation, dz: Tensor) -> Tensor:
+    """The same where shapes are unknown, which TensorFlow refuses: x is seen as [outer, length, inner]."""
+    x, indices, axis = op.inputs[0], op.outputs[1], op["reduction_dimension"]
+    shape = g.shape(x)
+    inner = g.reduce_prod(shape[axis + 1 :] if axis != -1 else shape[:0])
+    length = shape[axis]
+    chosen = g.Reshape(indices, g.stack([-1, g.shape(indices)[axis], inner]))
+    outer = g.Reshape(g.range(0, g.shape(chosen)[0]), [-1, 1, 1])
+    places = (outer * length + chosen) * inner + g.range(0, inner)
+    values = g.Reshape(places, [-1, 1]), g.Reshape(dz, [-1])
+    return g.Reshape(g.ScatterNd(*values, [g.size(x)]), shape)

@@ -83,6 +83,39 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     return tuple(map(broadcast_dim, a, b))
 
 
+def total(a: Dim, b: Dim) -> Dim:
+    """The sum of two dimensions."""
+    return None if a is None or b is None else a + b
+
+
+def product(a: Dim, b: Dim) -> Dim:
+    """The product of two dimensions; nothing times an unknown one is nothing."""
+    if a == 0 or b == 0:
+        return 0
+    return None if a is None or b is None else a * b
+
+
+def quotient(a: Dim, b: int) -> Dim:
+    """A dimension in so many equal parts."""
+    return None if a is None or not b else a // b
+
+
+def replace(shape: Shape, axis: int, dim: Dim) -> Shape:
+    """The shape with another dimension at a place, which may be counted from the end; None where it has none there."""
+    place = None if shape is None else axis_of(axis, len(shape))
+    return None if shape is None or place is None else (*shape[:place], dim, *shape[place + 1 :])
+
+
+def join(*shapes: Shape) -> Shape:
+    """The dimensions of one shape after those of another; the rank is known where all are."""
+    result: tuple[Dim, ...] = ()
+    for shape in shapes:
+        if shape is None:
+            return None
+        result += shape
+    return result
+
+
 def axis_of(axis: int, rank: int) -> int | None:
     """A possibly negative axis counted from the front; None where it lies outside."""
     axis = axis + rank if axis < 0 else axis

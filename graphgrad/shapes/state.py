@@ -1,41 +1,102 @@
-"""Static shapes of variables and what is read from them."""
+"""Static shapes of variables, of what is read from them and of what comes back from changing them.
+
+A variable behind a handle has the shape its VarHandleOp declares.
+"""
 
 from __future__ import annotations
+
+import functools
 
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
-from graphgrad.shapes.common import same_as_first, scalar
+from graphgrad.shapes import dims
+from graphgrad.shapes.common import merge_all, same_as_first, scalar
+from graphgrad.shapes.common import variable_shape as shape_behind
 
-shapes(scalar, "VarHandleOp", "VarIsInitializedOp", "IsVariableInitialized")
-shapes(same_as_first, "Assign", "AssignAdd", "AssignSub")
+OPTIMIZERS = (
+    *[
+        "AdaMax",
+        "Adadelta",
+        "Adagrad",
+        "AdagradDA",
+        "AdagradV2",
+        "Adam",
+        "AddSign",
+        "CenteredRMSProp",
+        "Ftrl",
+        "FtrlV2",
+    ],
+    *["GradientDescent", "Momentum", "PowerSign", "ProximalAdagrad", "ProximalGradientDescent", "RMSProp"],
+)
+SPARSE_OPTIMIZERS = (
+    *["Adadelta", "Adagrad", "AdagradDA", "AdagradV2", "CenteredRMSProp", "Ftrl", "FtrlV2", "Momentum"],
+    *["ProximalAdagrad", "ProximalGradientDescent", "RMSProp"],
+)
+
+shapes(scalar, "CountUpTo", "IsVariableInitialized", "ResourceCountUpTo", "VarHandleOp", "VarIsInitializedOp")
+shapes(merge_all, "AssignAdd", "AssignSub")
+shapes(
+    same_as_first,
+    "DestroyTemporaryVariable",
+    *[f"Scatter{change}" for change in ("Add", "Div", "Max", "Min", "Mul", "Sub", "Update")],
+    *[f"ScatterNd{change}" for change in ("Add", "Max", "Min", "Sub", "Update")],
+)
 
 
-@shape("VariableV2", "Variable", "TemporaryVariable")
+@shape("TemporaryVariable", "VariableV2")
 def variable(op: Operation) -> Shape:
     return op["shape"]
 
 
-def _of_handle(op: Operation) -> Shape:
-    return op.inputs[0].op.get("shape")
+@shape("Variable")
+def old_variable(op: Operation) -> Shape:
+    """A scalar shape stands for 'unknown'."""
+    return op["shape"] or None
+
+
+@shape("Assign")
+def assign(op: Operation) -> Shape:
+    return merge_all(op) if op["validate_shape"] else op.inputs[1].shape
 
 
 @shape("ReadVariableOp")
 def read(op: Operation) -> Shape:
-    return _of_handle(op)
+    return shape_behind(op.inputs[0])
+
+
+@shape("_ReadVariablesOp")
+def read_several(op: Operation) -> list[Shape]:
+    return [shape_behind(handle) for handle in op.inputs]
 
 
 @shape("VariableShape")
 def variable_shape(op: Operation) -> Shape:
-    variable_ = _of_handle(op)
-    return (None if variable_ is None else len(variable_),)
+    return (dims.rank_of(shape_behind(op.inputs[0])),)
 
 
 @shape("ResourceGather")
 def gather(op: Operation) -> Shape:
-    params, indices = _of_handle(op), op.inputs[1].shape
-    return (
-        None
-        if params is None or indices is None
-        else (*params[: op["batch_dims"]], *indices[op["batch_dims"] :], *params[1 + op["batch_dims"] :])
-    )
+    params, indices, batch_dims = shape_behind(op.inputs[0]), op.inputs[1].shape, op["batch_dims"]
+    if params is None or indices is None:
+        return None
+    return (*params[:batch_dims], *indices[batch_dims:], *params[batch_dims + 1 :])
+
+
+@shape("ResourceGatherNd")
+def gather_nd(op: Operation) -> Shape:
+    params, indices = shape_behind(op.inputs[0]), op.inputs[1].shape
+    if params is None or not indices or indices[-1] is None:
+        return None
+    return (*indices[:-1], *params[indices[-1] :])
+
+
+@shape(*[f"Apply{name}" for name in OPTIMIZERS], *[f"SparseApply{name}" for name in SPARSE_OPTIMIZERS])
+def optimized(op: Operation) -> Shape:
+    """The variable, of which its slots and its gradient may know more; a sparse gradient has fewer rows."""
+    shapes_ = []
+    for arg, tensor in zip(op.signature.inputs, op.inputs, strict=True):  # type: ignore[union-attr]
+        if arg.is_ref or arg.name in ("delta", "grad"):
+            is_rows = arg.name == "grad" and op.type.startswith("Sparse")
+            shapes_.append((None, *tensor.shape[1:]) if is_rows and tensor.shape else tensor.shape)
+    return functools.reduce(dims.merge, shapes_)
