@@ -53,9 +53,9 @@ def broadcast_axes(x: Shape, y: Shape) -> tuple[Axes, Axes] | None:
     return x_axes, y_axes
 
 
-def summing(g: GraphBuilder, x: Tensor, y: Tensor) -> list[Callable[[Tensor], Tensor]]:
-    """For x and for y the function that sums a gradient to its shape; always by BroadcastGradientArgs, as some ops do."""
-    shapes = g.shape(x), g.shape(y)
+def summing(g: GraphBuilder, x_shape: Tensor, y_shape: Tensor) -> list[Callable[[Tensor], Tensor]]:
+    """For either shape the function that sums a gradient to it; always by BroadcastGradientArgs, as some ops do."""
+    shapes = x_shape, y_shape
     axes = g.BroadcastGradientArgs(*shapes)
 
     def to(i: int) -> Callable[[Tensor], Tensor]:

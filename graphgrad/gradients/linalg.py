@@ -78,4 +78,4 @@ def xla_einsum(g, op, dz):
     operands, _, result = op["equation"].partition("->")
     left, right = operands.split(",")
     dx = g.XlaEinsum(dz, y, equation=f"{result},{right}->{left}")
-    return dx, g.XlaEinsum(x, dz, equation=f"{left},{result}->{right}")
+    return dx, g.XlaEinsum(dz, x, equation=f"{result},{left}->{right}")

@@ -11,29 +11,10 @@ from graphgrad.graph import Tensor
 from graphgrad.registry import gradient, no_gradient
 
 no_gradient(
-    *[
-        "Equal",
-        "NotEqual",
-        "ApproximateEqual",
-        "Less",
-        "LessEqual",
-        "Greater",
-        "GreaterEqual",
-        "LogicalAnd",
-        "LogicalOr",
-        "LogicalNot",
-    ],
-    *[
-        "BitwiseAnd",
-        "BitwiseOr",
-        "BitwiseXor",
-        "Invert",
-        "LeftShift",
-        "RightShift",
-        "PopulationCount",
-        "BroadcastGradientArgs",
-    ],
-    *["Floor", "Ceil", "Round", "Rint", "FloorDiv", "TruncateDiv"],
+    *["Equal", "NotEqual", "ApproximateEqual", "Less", "LessEqual", "Greater", "GreaterEqual"],
+    *["LogicalAnd", "LogicalOr", "LogicalNot"],
+    *["BitwiseAnd", "BitwiseOr", "BitwiseXor", "Invert", "LeftShift", "RightShift", "PopulationCount"],
+    *["Floor", "Ceil", "Round", "Rint", "FloorDiv", "TruncateDiv", "BroadcastGradientArgs"],
 )
 
 
@@ -141,10 +122,10 @@ def chosen(g, op, dz, compare):
 @gradient("NextAfter")
 def next_after(g, op, dz):
     """As of a step too small to count: all of dz to x, and zeros to y."""
-    x, y = op.inputs
-    to_x, to_y = summing(g, x, y)
+    shapes = [g.shape(t) for t in op.inputs]
+    to_x, to_y = summing(g, *shapes)
     with g.control_dependencies([dz]):
-        dx, dy = g.ones(g.shape(x), x.dtype), g.zeros(g.shape(y), y.dtype)
+        dx, dy = g.ones(shapes[0], dz.dtype), g.zeros(shapes[1], dz.dtype)
         return to_x(dx * dz), to_y(dy * dz)
 
 
@@ -244,7 +225,7 @@ def not_zero(g, x):
 @gradient("Xlogy")
 def xlogy(g, op, dz):
     x, y = op.inputs
-    sums = summing(g, x, y)
+    sums = summing(g, g.shape(x), g.shape(y))
     with g.control_dependencies([dz]):
         dx, dy = g.Xlogy(not_zero(g, x), y), g.Xdivy(x, y)
         return sums[0](dx * dz), sums[1](dy * dz)
@@ -253,7 +234,7 @@ def xlogy(g, op, dz):
 @gradient("Xlog1py")
 def xlog1py(g, op, dz):
     x, y = op.inputs
-    sums = summing(g, x, y)
+    sums = summing(g, g.shape(x), g.shape(y))
     with g.control_dependencies([dz]):
         dx, dy = g.Xlog1py(not_zero(g, x), y), g.Xdivy(x, y + 1.0)
         return sums[0](dx * dz), sums[1](dy * dz)
@@ -262,7 +243,7 @@ def xlog1py(g, op, dz):
 @gradient("Xdivy")
 def xdivy(g, op, dz):
     x, y = op.inputs
-    sums = summing(g, x, y)
+    sums = summing(g, g.shape(x), g.shape(y))
     with g.control_dependencies([dz]):
         dx, dy = g.Xdivy(not_zero(g, x), y), g.Xdivy(-x, y**2)
         return sums[0](dx * dz), sums[1](dy * dz)

@@ -104,7 +104,7 @@ def ndtri(g, op, dz):
 def igamma(g, op, dz):
     """∂x: exp(-x + (a - 1) log x - lgamma a)"""
     a, x = op.inputs
-    to_a, to_x = summing(g, a, x)
+    to_a, to_x = summing(g, g.shape(a), g.shape(x))
     with g.control_dependencies([dz]):
         da = g.IgammaGradA(a, x)
         dx = g.Exp(-x + (a - 1) * g.Log(x) - g.Lgamma(a))
@@ -121,7 +121,7 @@ def igammac(g, op, dz):
 def zeta(g, op, dz):
     """∂q: -x ζ(x + 1, q)"""
     x, q = op.inputs
-    _, to_q = summing(g, x, q)
+    _, to_q = summing(g, g.shape(x), g.shape(q))
     with g.control_dependencies([dz]):
         x, q = g.conj(x), g.conj(q)
         dq = -x * g.Zeta(x + 1, q)
@@ -132,7 +132,7 @@ def zeta(g, op, dz):
 def polygamma(g, op, dz):
     """∂x: ψ⁽ⁿ⁺¹⁾(x)"""
     n, x = op.inputs
-    _, to_x = summing(g, n, x)
+    _, to_x = summing(g, g.shape(n), g.shape(x))
     with g.control_dependencies([dz]):
         n, x = g.conj(n), g.conj(x)
         dx = g.Polygamma(n + 1, x)
@@ -143,7 +143,7 @@ def polygamma(g, op, dz):
 def betainc(g, op, dz):
     """∂x: xᵃ⁻¹ (1 - x)ᵇ⁻¹ / B(a, b), in logarithms; there is no gradient of a and b."""
     a, b, x = op.inputs
-    _, to_x = summing(g, a, x)
+    _, to_x = summing(g, g.shape(a), g.shape(x))
     log_beta = g.Lgamma(a) + g.Lgamma(b) - g.Lgamma(a + b)
     b_minus_1 = b - 1
     minus_x = -x

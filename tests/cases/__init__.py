@@ -98,6 +98,7 @@ class Case:
     def build(self, level: str = "static", dtype: str | None = None) -> Built:
         """The graph of the case. `dtype` replaces float32 inputs (and complex64 by its double)."""
         graph = Graph()
+        graph.message.versions.producer = 2300
         g, feeds, xs = graph.build, {}, []
         seed = zlib.crc32(self.id.encode())
         arguments: list[Any] = []
