@@ -17,6 +17,10 @@ from graphgrad.errors import ArgumentError, DtypeError
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 
 
+class Int32s(list[int]):
+    """Numbers that TensorFlow holds as an int32 array; where there are none, they are int32 all the same."""
+
+
 class _Controller:
     """One `control_dependencies` block: what new nodes wait for, and the nodes that already do."""
 
@@ -144,9 +148,12 @@ class OpBuilder:
             if value is None:
                 raise ArgumentError(f"input {arg.name!r} of {signature.name} node {name!r} is None")
             dtype = wanted
-            if dtype is None and (default := signature.attrs[arg.type_attr].default) is not opdefs.REQUIRED:
-                dtype = default
             with self.in_scope(name + "/"):
+                if dtype is None and (attr := signature.attrs[arg.type_attr]).default is not opdefs.REQUIRED:
+                    dtype = attr.default
+                    is_empty = type(value) in (list, tuple) and not value
+                    if is_empty and attr.allowed and dtypes.float32 not in attr.allowed:
+                        self.constant(value, dtypes.float32, name=arg.name)  # TensorFlow's first guess, left unused
                 value = self.convert(value, dtype, arg.name)
         if arg.type_attr and wanted is None:
             attrs[arg.type_attr] = value.dtype
@@ -214,6 +221,10 @@ class OpBuilder:
     def convert(self, value: Any, dtype: DType | None, name: str) -> Tensor:
         """A Python value as a tensor: a Const, or a Pack where a list holds tensors."""
         if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) for v in value):
+            if dtype is not None:
+                value = [
+                    self.Cast(v, DstT=dtype) if isinstance(v, Tensor) and v.dtype is not dtype else v for v in value
+                ]
             return self.packed(value, name)
         if isinstance(value, IndexedSlices):
             return self.dense(value, name)

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphgrad import dtypes
 from graphgrad.attributes import Shape
-from graphgrad.build import OpBuilder
+from graphgrad.build import Int32s, OpBuilder
 from graphgrad.dtypes import DType
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.shapes import common, dims, values
@@ -29,8 +29,11 @@ class GraphBuilder(OpBuilder):
         self._divided: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
 
     # ------------------------------------------------------------------ shapes
-    def shape(self, x: Tensor, name: str = "Shape", optimize: bool = True, out_type: DType = dtypes.int32) -> Tensor:
-        """The shape as a vector; a constant where it is static."""
+    def shape(self, x: Any, name: str = "Shape", optimize: bool = True, out_type: DType = dtypes.int32) -> Tensor:
+        """The shape as a vector; a constant where it is static. An IndexedSlices becomes dense."""
+        if isinstance(x, IndexedSlices):
+            with self.name_scope(name) as name:
+                x = self.dense(x)
         static = x.shape
         if optimize and dims.is_known(static):
             return self.constant(list(static), out_type, name=name)  # type: ignore[arg-type]
@@ -43,10 +46,12 @@ class GraphBuilder(OpBuilder):
             return self.constant(count, out_type, name="Size")
         return self.Size(x, out_type=out_type)
 
-    def rank(self, x: Tensor) -> Tensor:
+    def rank(self, x: Any) -> Tensor:
         """The rank; a constant where it is static."""
-        static = x.shape
-        return self.Rank(x) if static is None else self.constant(len(static), dtypes.int32, name="Rank")
+        with self.name_scope("Rank") as scope:
+            x = self.dense(x)
+            static = x.shape
+            return self.Rank(x, name=scope) if static is None else self.constant(len(static), dtypes.int32, name=scope)
 
     # ------------------------------------------------------------------ filled tensors
     def zeros(self, shape: Any, dtype: DType = dtypes.float32, name: str = "zeros") -> Tensor:
@@ -98,17 +103,30 @@ class GraphBuilder(OpBuilder):
         return self.Shape(x)
 
     # ------------------------------------------------------------------ element-wise
-    def cast(self, x: Any, dtype: DType) -> Tensor:
-        """`x` itself where it has the dtype already; a Python number starts as a constant of its natural dtype."""
+    def cast(self, x: Any, dtype: DType) -> Any:
+        """`x` itself where it has the dtype already; a number starts as a constant, of an IndexedSlices go the values."""
         if isinstance(x, Tensor):
             return x if x.dtype is dtype else self.Cast(x, DstT=dtype)
         with self.name_scope("Cast") as scope:
+            if isinstance(x, IndexedSlices):
+                values = x.values if x.dtype is dtype else self.Cast(x.values, DstT=dtype, name=scope)
+                return dataclasses.replace(x, values=values)
             number = self.constant(x, name="x")
             return number if number.dtype is dtype else self.Cast(number, DstT=dtype, name=scope)
 
+    def scalar_mul(self, scalar: float, x: Any) -> Any:
+        """A number times a tensor, or times the values of an IndexedSlices."""
+        if isinstance(x, IndexedSlices):
+            return dataclasses.replace(x, values=self.scalar_mul(scalar, x.values))
+        return self.Mul(self.constant(scalar, x.dtype, name="scalar"), x)
+
     def conj(self, x: Any) -> Any:
-        """The complex conjugate; real tensors are their own."""
-        return self.Conj(x) if x.dtype.is_complex else x
+        """The complex conjugate; real tensors are their own. An IndexedSlices becomes dense."""
+        if isinstance(x, Tensor):
+            return self.Conj(x) if x.dtype.is_complex else x  # type: ignore[union-attr]
+        with self.name_scope("Conj") as scope:
+            x = self.dense(x, name="x")
+            return self.Conj(x, name=scope) if x.dtype.is_complex else x  # type: ignore[union-attr]
 
     def matmul(
         self,
@@ -142,6 +160,10 @@ class GraphBuilder(OpBuilder):
         if axis is None:
             static = x.shape
             axis = self.constant(list(range(len(static))), dtypes.int32) if static else self.range(0, self.rank(x))
+            reduced = getattr(self, op_type)(x, axis, keep_dims=keepdims)
+            if not keepdims:
+                reduced.has_shape(())
+            return reduced
         return getattr(self, op_type)(x, axis, keep_dims=keepdims)
 
     def range(self, start: Any, limit: Any, delta: Any = 1, dtype: DType | None = None) -> Tensor:
@@ -157,7 +179,7 @@ class GraphBuilder(OpBuilder):
         """`shape` with ones at `axes`: a list where both are known to TensorFlow's Python, else a tensor."""
         known, known_axes = self._numbers(shape), self._numbers(axes)
         if known is not None and known_axes is not None:
-            result = list(known)
+            result = Int32s(known)
             for axis in known_axes:
                 result[axis] = 1
             return result
@@ -199,16 +221,16 @@ class GraphBuilder(OpBuilder):
     def concat(self, tensors: Sequence[Any], axis: Any, name: str = "concat") -> Tensor:
         """Joins tensors along an axis; a lone one passes an Identity."""
         if len(tensors) == 1:
-            with self.name_scope(name) as scope:
+            with self.name_scope(name):
                 if not isinstance(axis, Tensor):
                     self.constant(axis, dtypes.int32, name="concat_dim")
-                return self.Identity(tensors[0], name=scope)
+                return self.identity(tensors[0], name=name)
         return self.ConcatV2(tensors, axis, name=name)
 
-    def identity(self, x: Any) -> Any:
+    def identity(self, x: Any, name: str = "Identity") -> Any:
         """An Identity; one for each part of an IndexedSlices."""
         if isinstance(x, Tensor):
-            return self.Identity(x)
+            return self.Identity(x, name=name)
         shape = x.dense_shape
         return IndexedSlices(
             values=self.Identity(x.values),

@@ -52,6 +52,10 @@ class Tensor:
         if other is not self:
             self._shape_like = other
 
+    def has_shape(self, shape: Shape) -> None:
+        """Notes a shape that the op's own rule may not tell."""
+        self.op.graph.inference.learn(self, shape)
+
     def __repr__(self) -> str:
         return f"<Tensor {self.name!r} shape={self.shape} dtype={self.dtype}>"
 
@@ -137,6 +141,9 @@ class IndexedSlices:
     @property
     def name(self) -> str:
         return self.values.name
+
+    def __neg__(self) -> IndexedSlices:
+        return dataclasses.replace(self, values=-self.values)
 
     @property
     def shape(self) -> Shape:

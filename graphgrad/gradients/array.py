@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphgrad.errors import MissingGradientError
+from graphgrad import dtypes
+from graphgrad.errors import ArgumentError, MissingGradientError
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import IndexedSlices, Operation, Tensor
 from graphgrad.registry import gradient, gradients, no_gradient
@@ -58,7 +59,9 @@ gradients(
 
 @gradient("CheckNumerics", "CheckNumericsV2")
 def check_numerics(g, op, dz):
-    message = f"Not a number (NaN) or infinity (Inf) values detected in gradient. {op['message'].encode()!r}"
+    """TensorFlow puts the op's message in as Python shows bytes."""
+    shown = op["message"] if isinstance(op["message"], bytes) else op["message"].encode()
+    message = f"Not a number (NaN) or infinity (Inf) values detected in gradient. {shown!r}"
     return g.op(op.type, dz, message=message).outputs[0]
 
 
@@ -110,7 +113,15 @@ def pack(g, op, dz):
 
 @gradient("Unpack")
 def unpack(g, op, *dz):
-    return g.stack(dz, axis=op["axis"])
+    """Sparse gradients are made dense by Pack; before, TensorFlow makes the first of them so as well, and drops it."""
+    axis, name = op["axis"], "stack"
+    if all(isinstance(part, Tensor) for part in dz):
+        return g.stack(dz, axis=axis)
+    if axis == 0 and any(isinstance(part, Tensor) for part in dz):
+        with g.name_scope(name):  # an attempt at packing that fails, but keeps its name
+            pass
+    g.dense(dz[0], name=name)
+    return g.Pack(dz, axis=axis, name=name)
 
 
 @gradient("Split")
@@ -137,6 +148,7 @@ def concat_v2(g, op, dz):
 
 def pieces(g: GraphBuilder, parts: list[Tensor], axis: Tensor, dz: Any) -> list[Any]:
     """The part of `dz` that belongs to each of the tensors that were joined along `axis`."""
+    axis = g.cast(axis, dtypes.int32)  # TensorFlow fails on an int64 axis
     if isinstance(dz, IndexedSlices):
         return sparse_pieces(g, parts, axis, dz)
     axis = axis % g.rank(parts[0])
@@ -161,9 +173,9 @@ def sparse_pieces(g: GraphBuilder, parts: list[Tensor], axis: Tensor, dz: Indexe
     """The same of a sparse gradient: along axis 0 each part gets its rows, along others its columns of all rows."""
     known, from_front = g.python_value(axis), axis % g.rank(parts[0])
     if known is None:
-        raise ValueError("Can only compute IndexedSlices gradient with statically-known concat_dim")
+        raise ArgumentError("Can only compute IndexedSlices gradient with statically-known concat_dim")
     if known.scalar < 0 and parts[0].shape is None:
-        raise ValueError(
+        raise ArgumentError(
             "Can only compute IndexedSlices gradient with negative concat_dim when first value rank is statically-known."
         )
     along_rows = known.scalar == 0 or (known.scalar < 0 and g.python_value(g.rank(parts[0])).scalar == -known.scalar)
@@ -208,7 +220,7 @@ def tile(g, op, dz):
     axes = g.range(0, g.size(interleaved), 2)
     if isinstance(dz, IndexedSlices):
         rows = g.cast(shape[0], dz.indices.dtype)
-        dz = g.UnsortedSegmentSum(dz.values, g.FloorMod(dz.indices, rows), rows)
+        dz = g.UnsortedSegmentSum(dz.values, g.FloorMod(dz.indices, rows, name="mod"), rows)
         interleaved = g.concat([[1], interleaved[1:]], 0)
     return g.reduce_sum(g.Reshape(dz, interleaved), axes), None
 

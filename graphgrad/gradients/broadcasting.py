@@ -8,6 +8,7 @@ from typing import Any
 from graphgrad.attributes import Shape
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Operation, Tensor
+from graphgrad.shapes import dims
 
 Axes = list[int]
 
@@ -40,10 +41,8 @@ def broadcast_axes(x: Shape, y: Shape) -> tuple[Axes, Axes] | None:
     """The axes of the result along which x, and y, were stretched; None where static shapes cannot tell."""
     if x is None or y is None:
         return None
-    rank = max(len(x), len(y))
-    padded = zip((1,) * (rank - len(x)) + x, (1,) * (rank - len(y)) + y, strict=True)
     x_axes, y_axes = [], []
-    for axis, (a, b) in enumerate(padded):
+    for axis, (a, b) in enumerate(dims.aligned(x, y)):
         if a == 1 and b != 1:
             x_axes.append(axis)
         elif b == 1 and a != 1:

@@ -82,7 +82,7 @@ def div_no_nan(g, op, dz):
     def divide(a, b):
         return g.DivNoNan(a, b, name="div_no_nan")
 
-    return unbroadcast(g, op, divide(dz, y), dz * divide(divide(-x, y), y))
+    return reduce_to(g, x, y, divide(dz, y), dz * divide(divide(-x, y), y))
 
 
 @gradient("FloorMod")
@@ -96,7 +96,7 @@ def floor_mod(g, op, dz):
 def squared_difference(g, op, dz):
     x, y = op.inputs
     with g.control_dependencies([dz]):
-        dx = g.Mul(g.constant(2.0, dz.dtype, name="scalar"), dz) * (x - y)
+        dx = g.scalar_mul(2.0, dz) * (x - y)
     if same_static_shape(x, y, dz):
         return dx, -dx
     return unbroadcast(g, op, dx, -dx)
@@ -212,8 +212,8 @@ def pow_(g, op, dz):
     z = g.conj(op.outputs[0])
     dx = dz * y * g.Pow(x, y - 1)
     mask = g.NotEqual(x, 0) if x.dtype.is_complex else x > 0
-    safe = g.Select(mask, x, g.ones_like(x))
-    log_x = g.Select(mask, g.Log(safe), g.zeros_like(x))
+    safe = g.Select(mask, x, g.ones_like(op.inputs[0]))
+    log_x = g.Select(mask, g.Log(safe), g.zeros_like(op.inputs[0]))
     return unbroadcast(g, op, dx, dz * z * log_x)
 
 
@@ -351,6 +351,7 @@ def tanh(g, op, dz):
 
 @gradient("TanhGrad")
 def tanh_grad(g, op, dz):
+    dz = g.dense(dz)
     with g.control_dependencies([dz]):
         a, b = map(g.conj, op.inputs)
         return dz * -2.0 * b * a, g.TanhGrad(a, dz)
@@ -463,6 +464,7 @@ def imag(g, op, dz):
 
 
 def as_complex(g, re, im):
+    re, im = g.dense(re, name="real"), g.dense(im, name="imag")
     return g.Complex(re, im, Tout=dtypes.complex128 if re.dtype is dtypes.float64 else dtypes.complex64)
 
 

@@ -115,6 +115,14 @@ def unsorted_segment_prod(g, op, dz):
 
 
 # ---------------------------------------------------------------------- sparse segments
+@gradient("SparseSegmentSumGrad", "SparseSegmentMeanGrad", "SparseSegmentSqrtNGrad")
+def sparse_segment_grad(g, op, dz):
+    """The reduction that the op is the gradient of is its own gradient: both are linear. TensorFlow has none here."""
+    rows, indices, ids, _ = op.inputs
+    reduce = op.type.removesuffix("Grad") + "WithNumSegments"
+    return g.op(reduce, dz, indices, ids, g.shape(rows)[0]).outputs[0], None, None, None
+
+
 @gradient(
     "SparseSegmentSum",
     "SparseSegmentSumWithNumSegments",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
 from graphgrad.gradients.broadcasting import summing
 from graphgrad.graph import Tensor
@@ -30,10 +31,16 @@ def divided(g: GraphBuilder, y: Tensor, x: Tensor) -> Tensor:
     return g.RealDiv(y, x, name="div")
 
 
+def trigamma(g: GraphBuilder, x: Tensor) -> Tensor:
+    """ψ′(x); there is no Polygamma of halves, so theirs goes by float32."""
+    wide = dtypes.float64 if x.dtype is dtypes.float64 else dtypes.float32
+    return g.cast(g.Polygamma(g.constant(1.0, wide), g.cast(x, wide)), x.dtype)
+
+
 # The slope of each function at x, where its value is y.
 SLOPES: dict[str, Callable[[GraphBuilder, Tensor, Tensor], Tensor]] = {
     "Lgamma": lambda g, x, y: g.Digamma(x),
-    "Digamma": lambda g, x, y: g.Polygamma(g.constant(1.0, x.dtype), x),
+    "Digamma": lambda g, x, y: trigamma(g, x),
     "Dawsn": lambda g, x, y: 1.0 - 2 * x * y,
     "FresnelCos": lambda g, x, y: g.Cos(math.pi / 2 * g.Square(x)),
     "FresnelSin": lambda g, x, y: g.Sin(math.pi / 2 * g.Square(x)),
@@ -143,7 +150,9 @@ def polygamma(g, op, dz):
 def betainc(g, op, dz):
     """∂x: xᵃ⁻¹ (1 - x)ᵇ⁻¹ / B(a, b), in logarithms; there is no gradient of a and b."""
     a, b, x = op.inputs
-    _, to_x = summing(g, g.shape(a), g.shape(x))
+    # One of a and b may be a scalar; TensorFlow looks at a alone, and fails where all of the shape is in b.
+    operand = b if a.shape == x.shape == () and b.shape else a
+    _, to_x = summing(g, g.shape(operand), g.shape(x))
     log_beta = g.Lgamma(a) + g.Lgamma(b) - g.Lgamma(a + b)
     b_minus_1 = b - 1
     minus_x = -x

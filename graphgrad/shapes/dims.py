@@ -5,7 +5,7 @@ Nothing here raises on shapes that contradict each other; what cannot be known s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from graphgrad.attributes import Shape
 
@@ -68,19 +68,22 @@ def broadcast_dim(a: Dim, b: Dim) -> Dim:
         return b
     if b == 1 or a == b:
         return a
-    if a is None:
-        return b
-    return a if b is None else None
+    if a is None or b is None:
+        return a or b or None  # beside 0 it stays unknown
+    return None
+
+
+def aligned(a: tuple[Dim, ...], b: tuple[Dim, ...]) -> Iterator[tuple[Dim, Dim]]:
+    """The dimensions of both from the first to the innermost, the shorter shape led by ones."""
+    rank = max(len(a), len(b))
+    return zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True)
 
 
 def broadcast(a: Shape, b: Shape) -> Shape:
     """The shape of an element-wise op over a and b."""
     if a is None or b is None:
         return None
-    rank = max(len(a), len(b))
-    a = (1,) * (rank - len(a)) + a
-    b = (1,) * (rank - len(b)) + b
-    return tuple(map(broadcast_dim, a, b))
+    return tuple(broadcast_dim(x, y) for x, y in aligned(a, b))
 
 
 def total(a: Dim, b: Dim) -> Dim:

@@ -44,6 +44,11 @@ class Inference:
             facts.shapes[tensor.index] = dims.merge(facts.shapes[tensor.index], self.shape(like))
         return facts.shapes[tensor.index]
 
+    def learn(self, tensor: Tensor, shape: Shape) -> None:
+        """Adds what is known of a tensor's shape from elsewhere."""
+        facts = self._facts(tensor.op)
+        facts.shapes[tensor.index] = dims.merge(facts.shapes[tensor.index], shape)
+
     def value(self, tensor: Tensor) -> Value | None:
         facts = self._facts(tensor.op)
         if facts is _VISITING or facts.values is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
-from graphgrad.registry import shapes
+from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import same_as_first
 
@@ -14,19 +14,52 @@ def reduced(op: Operation) -> Shape:
     x, keep = op.inputs[0].shape, op["keep_dims"]
     axes = values.complete(op.inputs[1])
     if axes is None:
-        if keep:
-            return dims.unknown(dims.rank_of(x))
-        known = op.inputs[1].shape
-        # A lone axis that is not known still takes exactly one dimension away.
-        if x is not None and known is not None and dims.size(known) == 1:
-            return (None,) * (len(x) - 1)
-        return None
+        return dims.unknown(dims.rank_of(x)) if keep else None
     if x is None:
         return None
     places = {axis + len(x) if axis < 0 else axis for axis in axes}
     if keep:
         return tuple(1 if i in places else d for i, d in enumerate(x))
     return tuple(d for i, d in enumerate(x) if i not in places)
+
+
+def largest(op: Operation) -> list[Shape]:
+    """k elements along the innermost axis, and their places."""
+    k = op["k"] if op.type == "TopK" else values.scalar(op.inputs[1])
+    x = op.inputs[0].shape
+    return [x and (*x[:-1], k)] * 2
+
+
+@shape("ApproxTopK")
+def approx_top_k(op: Operation) -> list[Shape]:
+    """k elements along the axis searched, and their places; how many there are before aggregation is the device's."""
+    k = op["k"] if op["aggregate_to_topk"] else None
+    return [dims.replace(op.inputs[0].shape, op["reduction_dimension"], k)] * 2
+
+
+@shape("NthElement")
+def nth_element(op: Operation) -> Shape:
+    x = op.inputs[0].shape
+    return x and x[:-1]
+
+
+@shape("Bincount")
+def bincount(op: Operation) -> Shape:
+    return (values.scalar(op.inputs[1]),)
+
+
+@shape("DenseBincount")
+def dense_bincount(op: Operation) -> Shape:
+    """One histogram, or one for each row; nothing but the rank is said before their size is known."""
+    x, count = op.inputs[0].shape, values.scalar(op.inputs[1])
+    if x is None or count is None:
+        return dims.unknown(dims.rank_of(x))
+    return (*x[:-1], count)
+
+
+@shape("HistogramFixedWidth")
+def histogram(op: Operation) -> Shape:
+    return (values.scalar(op.inputs[2]),)
 
 
 def searched(op: Operation) -> Shape:
@@ -41,4 +74,5 @@ def searched(op: Operation) -> Shape:
 
 shapes(reduced, "Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "EuclideanNorm")
 shapes(searched, "ArgMax", "ArgMin")
+shapes(largest, "TopK", "TopKV2")
 shapes(same_as_first, "Cumsum", "Cumprod", "CumulativeLogsumexp")

@@ -1,7 +1,9 @@
 """Static values of small tensors: shape arithmetic followed through the graph, element by element.
 
-A value is known, known in part (None for an unknown element) or unknown altogether. `by_python` marks what
-TensorFlow's Python layer sees without running anything; its shape functions, and ours, see all of it.
+A value is known, known in part (None for an unknown element) or unknown altogether. TensorFlow knows values in three
+ways, and static shapes decide nodes, so all three are kept: its Python layer sees some (`by_python`), its shape functions
+run ops whose inputs are constant (`is_constant`), and where a shape is wanted they follow one that is known in part
+through a few ops (neither mark).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ class Value(NamedTuple):
     shape: tuple[int, ...]
     flat: tuple[Any, ...]
     by_python: bool = False
+    is_constant: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -37,8 +40,6 @@ class Value(NamedTuple):
 
 Found = Value | list[Value | None] | None
 _RULES: dict[str, Callable[[Operation], Found]] = {}
-# TensorFlow follows a value that is known in part through these ops alone.
-_PARTIAL = frozenset({"Cast", "Pack", "Concat", "ConcatV2", "StridedSlice", "Identity"})
 _KINDS = frozenset(
     {dtypes.int32, dtypes.int64, dtypes.bool_, dtypes.float32, dtypes.float64, dtypes.int16, dtypes.int8, dtypes.uint8}
 )
@@ -58,29 +59,61 @@ def of(op: Operation) -> list[Value | None] | None:
     rule = _RULES.get(op.type)
     if rule is None or not op.outputs or op.outputs[0].dtype not in _KINDS:
         return None
-    if op.type not in _PARTIAL and any(v is not None and not v.is_complete for v in (t.value for t in op.inputs)):
-        return None
     found = rule(op)
     if found is None:
         return None
     found = found if isinstance(found, list) else [found]
-    return [None if v is None or len(v.flat) > LIMIT else v for v in found]
+    is_run = _is_run(op)
+    return [None if v is None else _marked(op, v, is_run) for v in found]
+
+
+# The ops through which a shape known in part is followed.
+_FOLLOWED = frozenset({"Cast", "Concat", "ConcatV2", "Pack", "Shape", "ShapeN", "StridedSlice", "VariableShape"})
+
+
+def _marked(op: Operation, value: Value, is_run: bool) -> Value | None:
+    if len(value.flat) > LIMIT or not (is_run or value.by_python or op.type in _FOLLOWED):
+        return None
+    return value._replace(is_constant=is_run and value.is_complete)
+
+
+def _is_run(op: Operation) -> bool:
+    """Whether TensorFlow's shape functions run the op: on constants, on static shapes, and to pick one dimension."""
+    if op.type in ("Const", "Rank", "Size"):
+        return True
+    if op.type == "Shape":
+        shape = _shape_when_run(op.inputs[0])
+        return shape is not None and None not in shape
+    if op.type in ("ShapeN", "VariableShape"):
+        return False
+    if op.inputs[0].op.type == "Shape" and (op.type == "Unpack" or _picks_one(op)):
+        return True
+    return all((v := t.value) is not None and v.is_constant for t in op.inputs)
+
+
+def _picks_one(op: Operation) -> bool:
+    """Whether this is `shape[i]`, with `i` standing in a Const beside it."""
+    if op.type != "StridedSlice" or op.inputs[1].op.type != "Const" or not op["shrink_axis_mask"]:
+        return False
+    return not (op["begin_mask"] or op["end_mask"] or op["ellipsis_mask"] or op["new_axis_mask"])
 
 
 def complete(tensor: Tensor) -> tuple[Any, ...] | None:
-    """The elements of a tensor of which every one is known, or None."""
+    """The elements of a tensor that is constant, or None."""
     value = tensor.value
-    return value.flat if value is not None and value.is_complete else None
+    return value.flat if value is not None and value.is_constant else None
 
 
 def scalar(tensor: Tensor) -> Any:
-    """The only element of a tensor, or None where it is unknown."""
+    """The only element of a tensor that is constant, or None."""
     value = tensor.value
-    return value.flat[0] if value is not None and len(value.flat) == 1 else None
+    return value.flat[0] if value is not None and value.is_constant and len(value.flat) == 1 else None
 
 
 def as_shape(tensor: Tensor) -> tuple[int | None, ...] | None:
     """The shape that a tensor holding a shape stands for: -1 and unknown elements are unknown dimensions."""
+    if tensor.op.type == "Shape" and (shape := tensor.op.inputs[0].shape) is not None:
+        return shape
     value = tensor.value
     if value is None:
         length = tensor.shape
@@ -108,9 +141,18 @@ def _const(op: Operation) -> Found:
 
 @_value("Shape", "ShapeN")
 def _shape(op: Operation) -> Found:
-    return [
-        None if (s := t.shape) is None else Value((len(s),), s, op.type == "Shape" and None not in s) for t in op.inputs
-    ]
+    found: list[Value | None] = []
+    for tensor in op.inputs:
+        shape = _shape_when_run(tensor)
+        is_seen = op.type == "Shape" and shape == tensor.shape and shape is not None and None not in shape
+        found.append(None if shape is None else Value((len(shape),), shape, is_seen))
+    return found
+
+
+def _shape_when_run(tensor: Tensor) -> tuple[int | None, ...] | None:
+    """The shape as a shape function sees it that runs what is constant."""
+    value = tensor.value
+    return value.shape if value is not None and value.is_constant else tensor.shape
 
 
 @_value("VariableShape")
@@ -121,10 +163,10 @@ def _variable_shape(op: Operation) -> Found:
 
 @_value("Size")
 def _size(op: Operation) -> Found:
-    shape = op.inputs[0].shape
+    shape = _shape_when_run(op.inputs[0])
     if shape is None or None in shape:
         return None
-    return Value((), (math.prod(shape),), True)  # type: ignore[arg-type]
+    return Value((), (math.prod(shape),), shape == op.inputs[0].shape)  # type: ignore[arg-type]
 
 
 @_value("Rank")
@@ -171,10 +213,11 @@ def _expand_dims(op: Operation) -> Found:
 def _pack(op: Operation) -> Found:
     parts = [t.value for t in op.inputs]
     inner = next((p.shape for p in parts if p is not None), ())
-    if op["axis"] != 0 or any(t.shape != inner for t in op.inputs):
+    if op["axis"] != 0 or any(t.shape not in (inner, None) for t in op.inputs):
         return None
     count = math.prod(inner)
-    flat = tuple(x for p in parts for x in (p.flat if p is not None else (None,) * count))
+    seen = [p.flat if p is not None and (p.is_constant or p.by_python) else (None,) * count for p in parts]
+    flat = tuple(x for part in seen for x in part)
     return Value((len(parts), *inner), flat, all(p is not None and p.by_python for p in parts))
 
 
@@ -216,6 +259,14 @@ def _joined(parts: list[Value], axis: int) -> Value:
     return Value((*head, sum(p.shape[axis] for p in parts), *tail), flat, _by_python(*parts))
 
 
+@_value("Tile")
+def _tile(op: Operation) -> Found:
+    value, times = op.inputs[0].value, scalar(op.inputs[1])
+    if value is None or times is None or len(value.shape) != 1:
+        return None
+    return Value((value.shape[0] * times,), value.flat * times)
+
+
 @_value("Transpose")
 def _transpose(op: Operation) -> Found:
     value, perm = op.inputs[0].value, complete(op.inputs[1])
@@ -232,10 +283,10 @@ def _broadcast_gradient_args(op: Operation) -> Found:
     a, b = complete(op.inputs[0]), complete(op.inputs[1])
     if a is None or b is None:
         return None
-    rank = max(len(a), len(b))
-    a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     if a == b:
         return [Value((0,), ()), Value((0,), ())]
+    rank = max(len(a), len(b))
+    a, b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
     found = [tuple(i for i in range(rank) if side[i] == 1) for side in (a, b)]
     return [Value((len(axes),), axes) for axes in found]
 
@@ -297,10 +348,10 @@ def _range(op: Operation) -> Found:
 
 @_value("Fill")
 def _fill(op: Operation) -> Found:
-    shape, value = op.outputs[0].shape, op.inputs[1].value
+    shape, value = complete(op.inputs[0]) or op.outputs[0].shape, op.inputs[1].value
     if shape is None or None in shape or value is None or math.prod(shape) > LIMIT:  # type: ignore[arg-type]
         return None
-    return Value(shape, value.flat * math.prod(shape), value.by_python)  # type: ignore[arg-type]
+    return Value(shape, value.flat * math.prod(shape), value.by_python and shape == op.outputs[0].shape)  # type: ignore[arg-type]
 
 
 @_value("ZerosLike", "OnesLike")

@@ -16,4 +16,8 @@ CASES = [
         case(op, f32(4, 3), const([0, 3, 1]), const([0, 0, 1]), order=1)
         for op in ("SparseSegmentSum", "SparseSegmentMean", "SparseSegmentSqrtN")
     ],
+    *[
+        case(op, f32(2, 3), const([0, 3, 1]), const([0, 0, 1]), const(5), order=1)
+        for op in ("SparseSegmentSumGrad", "SparseSegmentMeanGrad", "SparseSegmentSqrtNGrad")
+    ],
 ]
