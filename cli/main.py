@@ -5,6 +5,7 @@ Start-up imports click and nothing else; every error becomes one line and the ex
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -105,6 +106,8 @@ def cli(traceback: bool) -> None:
 
 def main() -> None:
     """The console script."""
+    # A command's objects live until it ends; collecting them costs a fifth of its time and frees nothing.
+    gc.disable()
     try:
         cli.main(prog_name="graphgrad")
     except BrokenPipeError:

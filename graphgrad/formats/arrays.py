@@ -97,7 +97,9 @@ def from_proto(proto: graph_pb2.TensorProto, content: memoryview | None = None) 
             raise ModelError(
                 f"a constant of shape {list(shape)} holds {len(raw)} bytes instead of {count * target.itemsize}"
             )
-        return np.frombuffer(raw, target).reshape(shape)
+        array = np.frombuffer(raw, target).reshape(shape)
+        # numpy copies an unaligned array anew in every call that reads it: once is enough.
+        return array if array.flags.aligned else array.copy()
     return _repeat_last(_given(proto, dtype, target), count).reshape(shape)
 
 

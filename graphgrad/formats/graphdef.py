@@ -64,7 +64,7 @@ def default_output(path: str) -> str:
 
 def recognise(data: bytes, name: str) -> str:
     """Binary, text or JSON, by content; raises ModelError for what can be none of them."""
-    if not data.strip():
+    if not data or data.isspace():
         raise ModelError(f"{name} is empty, and a graph file is needed")
     start = data[:4096].lstrip()
     if start.startswith(b"{"):

@@ -1,0 +1,261 @@
+"""The graphs that are measured, each made with graphgrad's own builder, so that TensorFlow imports the same file.
+
+    python -m tests.benchmarks.graphs NAME FOLDER [--size NODES] [--with-gradients]
+
+writes graph.pb, feeds.npz and names.json (ys, xs, fetches). Weights are constants, as in a frozen model; random
+numbers come from a fixed seed, so a graph of one name and size is the same file every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphgrad import Graph, IndexedSlices, Tensor, dtypes, gradients, save
+from graphgrad.formats import arrays
+
+PRODUCER = 1882  # the GraphDef version TensorFlow 2.21 writes
+FLOAT, INT = dtypes.float32, dtypes.int32
+
+
+@dataclasses.dataclass
+class Model:
+    """What to differentiate with respect to what, and the numbers to feed."""
+
+    y: Tensor
+    xs: list[Tensor]
+    feeds: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+
+class Layers:
+    """A graph under construction, with the few layers the models share."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.graph.message.versions.producer = PRODUCER
+        self.g = self.graph.build
+        self.random = np.random.default_rng(0)
+
+    def array(self, *shape: int, scale: float = 1.0) -> np.ndarray:
+        return self.random.normal(0, scale, shape).astype(np.float32)
+
+    def constant(self, value: np.ndarray, name: str) -> Tensor:
+        dtype = INT if value.dtype == np.int32 else FLOAT
+        return self.g.op("Const", value=arrays.to_proto(value), dtype=dtype, name=name).outputs[0]
+
+    def weights(self, name: str, *shape: int) -> Tensor:
+        """Normal numbers, scaled so that products keep the size of their operand."""
+        fan_in = int(np.prod(shape[:-1])) or 1
+        return self.constant(self.array(*shape, scale=fan_in**-0.5), name)
+
+    def placeholder(self, name: str, *shape: int, dtype: Any = FLOAT) -> Tensor:
+        return self.g.Placeholder(dtype=dtype, shape=shape, name=name)
+
+    def dense(self, x: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+        return self.g.BiasAdd(self.g.MatMul(x, weights), bias)
+
+    def cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        losses, _ = self.g.SparseSoftmaxCrossEntropyWithLogits(logits, labels)
+        return self.g.Mean(losses, [0], name="loss")
+
+    def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """Layer normalisation over the last axis of a matrix, from its parts."""
+        g = self.g
+        mean = g.Mean(x, [1], keep_dims=True)
+        variance = g.Mean(g.SquaredDifference(x, mean), [1], keep_dims=True)
+        inverse = g.Rsqrt(g.AddV2(variance, 1e-5))
+        return g.AddV2(g.Mul(g.Mul(g.Sub(x, mean), inverse), scale), shift)
+
+
+# ------------------------------------------------------------------ models: one evaluation step
+def mlp(b: Layers, widths: list[int], batch: int) -> Model:
+    x, labels = b.placeholder("x", batch, widths[0]), b.placeholder("labels", batch, dtype=INT)
+    h, xs = x, [x]
+    for i, (before, after) in enumerate(itertools.pairwise(widths), 1):
+        xs += [b.weights(f"W{i}", before, after), b.constant(np.zeros(after, np.float32), f"b{i}")]
+        h = b.dense(h, *xs[-2:])
+        if i < len(widths) - 1:
+            h = b.g.Relu(h)
+    feeds = {
+        "x": b.array(batch, widths[0]),
+        "labels": b.random.integers(0, widths[-1], batch).astype(np.int32),
+    }
+    return Model(b.cross_entropy(h, labels), xs, feeds)
+
+
+def tiny_mlp(b: Layers, size: int) -> Model:
+    return mlp(b, [8, 16, 4], 5)
+
+
+def large_mlp(b: Layers, size: int) -> Model:
+    return mlp(b, [784, 1024, 1024, 10], 256)
+
+
+def transformer(b: Layers, size: int) -> Model:
+    """One block, pre-norm: 4 heads of attention, then a GELU layer four times as wide. The batch is laid out in rows."""
+    g, batch, tokens, width, heads = b.g, 8, 128, 256, 4
+    x = b.placeholder("x", batch * tokens, width)
+    weights = {n: b.weights(n, width, width) for n in ("Wq", "Wk", "Wv", "Wo")}
+    weights.update(W1=b.weights("W1", width, 4 * width), W2=b.weights("W2", 4 * width, width))
+    for name, shape in (("b1", 4 * width), ("b2", width), ("shift1", width), ("shift2", width)):
+        weights[name] = b.constant(np.zeros(shape, np.float32), name)
+    for name in ("scale1", "scale2"):
+        weights[name] = b.constant(np.ones(width, np.float32), name)
+
+    def split(rows: Tensor) -> Tensor:
+        return g.Transpose(g.Reshape(rows, [batch, tokens, heads, width // heads]), [0, 2, 1, 3])
+
+    normed = b.norm(x, weights["scale1"], weights["shift1"])
+    q, k, v = (split(g.MatMul(normed, weights[n])) for n in ("Wq", "Wk", "Wv"))
+    scores = g.Mul(g.BatchMatMulV2(q, k, adj_y=True), (width // heads) ** -0.5)
+    mixed = g.BatchMatMulV2(g.Softmax(scores), v)
+    joined = g.Reshape(g.Transpose(mixed, [0, 2, 1, 3]), [batch * tokens, width])
+    x2 = g.AddV2(x, g.MatMul(joined, weights["Wo"]))
+    h = b.dense(b.norm(x2, weights["scale2"], weights["shift2"]), weights["W1"], weights["b1"])
+    cubic = g.AddV2(h, g.Mul(g.Mul(g.Mul(h, h), h), 0.044715))
+    gelu = g.Mul(g.Mul(h, 0.5), g.AddV2(g.Tanh(g.Mul(cubic, 0.7978845608)), 1.0))
+    out = g.AddV2(x2, b.dense(gelu, weights["W2"], weights["b2"]))
+    return Model(
+        g.Mean(g.Square(out), [0, 1], name="loss"), [x, *weights.values()], {"x": b.array(batch * tokens, width)}
+    )
+
+
+def cnn(b: Layers, size: int) -> Model:
+    """Two 3x3 convolutions (32 and 64 channels) with pooling on 32x32 images, batch 16, then a dense layer."""
+    g, batch = b.g, 16
+    x, labels = b.placeholder("x", batch, 32, 32, 3), b.placeholder("labels", batch, dtype=INT)
+    h, xs = x, [x]
+    for i, (before, after) in enumerate([(3, 32), (32, 64)], 1):
+        xs += [b.weights(f"K{i}", 3, 3, before, after), b.constant(np.zeros(after, np.float32), f"b{i}")]
+        h = g.Relu(g.BiasAdd(g.Conv2D(h, xs[-2], strides=(1, 1, 1, 1), padding="SAME"), xs[-1]))
+        h = g.MaxPool(h, ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="VALID")
+    xs += [b.weights("W", 8 * 8 * 64, 10), b.constant(np.zeros(10, np.float32), "b")]
+    logits = b.dense(g.Reshape(h, [batch, 8 * 8 * 64]), *xs[-2:])
+    feeds = {"x": b.array(batch, 32, 32, 3), "labels": b.random.integers(0, 10, batch).astype(np.int32)}
+    return Model(b.cross_entropy(logits, labels), xs, feeds)
+
+
+def scalar_chain(b: Layers, size: int) -> Model:
+    """`size` scalar operations in a row: plus a shift, sine, times a weight, tanh, over and over."""
+    g, x = b.g, b.placeholder("x")
+    weight, shift = b.constant(np.float32(1.1), "weight"), b.constant(np.float32(0.1), "shift")
+    h = x
+    for i in range(size // 2):
+        h = g.Tanh(g.Mul(h, weight)) if i % 2 else g.Sin(g.AddV2(h, shift))
+    return Model(g.Identity(h, name="loss"), [x, weight, shift], {"x": np.float32(0.5)})
+
+
+def word2vec(b: Layers, size: int) -> Model:
+    """Skip-gram with negative sampling: 50,000 words of width 128, 256 pairs, 64 shared negatives; sparse gradients."""
+    g, words, width, batch, negatives = b.g, 50_000, 128, 256, 64
+    centres, contexts = b.placeholder("centres", batch, dtype=INT), b.placeholder("contexts", batch, dtype=INT)
+    sampled = b.placeholder("sampled", negatives, dtype=INT)
+    inner, outer = (b.constant(b.array(words, width, scale=0.3), name) for name in ("inner", "outer"))
+    v, u, n = (g.GatherV2(t, i, 0) for t, i in ((inner, centres), (outer, contexts), (outer, sampled)))
+    right = g.Sum(g.Softplus(g.Neg(g.Sum(g.Mul(v, u), [1]))), [0])
+    wrong = g.Sum(g.Softplus(g.MatMul(v, n, transpose_b=True)), [0, 1])
+    feeds = {
+        name: b.random.integers(0, words, n).astype(np.int32)
+        for name, n in (("centres", batch), ("contexts", batch), ("sampled", negatives))
+    }
+    return Model(g.AddV2(right, wrong, name="loss"), [inner, outer], feeds)
+
+
+# ------------------------------------------------------------------ shapes of graphs: building gradients
+def chain(b: Layers, size: int) -> Model:
+    """Element-wise operations in a row."""
+    x = b.placeholder("x", 4, 8)
+    h = x
+    while len(b.graph) < size - 2:
+        h = b.g.Sigmoid(b.g.Tanh(h))
+    return Model(b.g.Sum(h, [0, 1], name="loss"), [x])
+
+
+def deep_mlp(b: Layers, size: int) -> Model:
+    """Layers of product, bias and tanh, each with weights and a bias of its own."""
+    x = b.placeholder("x", 4, 8)
+    h, xs = x, [x]
+    while len(b.graph) < size - 2:
+        xs += [b.placeholder("W", 8, 8), b.placeholder("b", 8)]
+        h = b.g.Tanh(b.dense(h, *xs[-2:]))
+    return Model(b.g.Sum(h, [0, 1], name="loss"), xs)
+
+
+def wide(b: Layers, size: int) -> Model:
+    """Short branches side by side, each from an input of its own, joined by one AddN."""
+    branches, xs = [], []
+    while len(b.graph) < size - 3:
+        xs += [b.placeholder("x", 4, 8), b.placeholder("y", 4, 8)]
+        branches.append(b.g.Tanh(b.g.Mul(*xs[-2:])))
+    return Model(b.g.Sum(b.g.AddN(branches), [0, 1], name="loss"), xs)
+
+
+def fan(b: Layers, size: int) -> Model:
+    """One tensor that everything consumes, so that its gradient is a sum of thousands."""
+    x, branches = b.placeholder("x", 4, 8), []
+    while len(b.graph) < size - 3:
+        branches.append(b.g.Tanh(b.g.Sigmoid(x)))
+    return Model(b.g.Sum(b.g.AddN(branches), [0, 1], name="loss"), [x])
+
+
+def large_constant(b: Layers, size: int) -> Model:
+    """A product with a constant of `size` megabytes."""
+    x = b.placeholder("x", 1, 8192)
+    weights = b.constant(np.ones((8192, size * 2**20 // 8192 // 4), np.float32), "weights")
+    return Model(b.g.Sum(b.g.MatMul(x, weights), [0, 1], name="loss"), [x], {"x": b.array(1, 8192)})
+
+
+MODELS: dict[str, Callable[[Layers, int], Model]] = {
+    "tiny-mlp": tiny_mlp,
+    "large-mlp": large_mlp,
+    "transformer": transformer,
+    "cnn": cnn,
+    "scalar-chain": scalar_chain,
+    "word2vec": word2vec,
+    "chain": chain,
+    "deep-mlp": deep_mlp,
+    "wide": wide,
+    "fan": fan,
+    "large-constant": large_constant,
+}
+
+
+def write(name: str, folder: Path, size: int, with_gradients: bool) -> None:
+    """Writes graph.pb, feeds.npz and names.json to the folder; with gradients these are fetched beside the loss."""
+    b = Layers()
+    model = MODELS[name](b, size)
+    names: dict[str, Any] = {
+        "model": name,
+        "y": model.y.name,
+        "xs": [x.name for x in model.xs],
+        "fetches": [model.y.name],
+    }
+    if with_gradients:
+        for gradient in gradients(model.y, model.xs):
+            sparse = isinstance(gradient, IndexedSlices)
+            names["fetches"] += [gradient.values.name, gradient.indices.name] if sparse else [gradient.name]
+    folder.mkdir(parents=True, exist_ok=True)
+    save(b.graph, folder / "graph.pb")
+    arrays.write_npz(str(folder / "feeds.npz"), model.feeds)
+    (folder / "names.json").write_text(json.dumps(names))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=MODELS)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--size", type=int, default=0)
+    parser.add_argument("--with-gradients", action="store_true")
+    arguments = parser.parse_args()
+    write(arguments.name, arguments.folder, arguments.size, arguments.with_gradients)
+
+
+if __name__ == "__main__":
+    main()
