@@ -97,7 +97,8 @@ def from_proto(proto: graph_pb2.TensorProto, content: memoryview | None = None) 
             raise ModelError(
                 f"a constant of shape {list(shape)} holds {len(raw)} bytes instead of {count * target.itemsize}"
             )
-        array = np.frombuffer(raw, target).reshape(shape)
+        array: np.ndarray[Any, Any] = np.frombuffer(raw, target)
+        array = array.reshape(shape)  # type: ignore[arg-type]
         # numpy copies an unaligned array anew in every call that reads it: once is enough.
         return array if array.flags.aligned else array.copy()
     return _repeat_last(_given(proto, dtype, target), count).reshape(shape)
