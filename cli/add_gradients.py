@@ -62,19 +62,14 @@ def command(model: str, output: str | None, as_json: bool, **options: Any) -> No
     Example:
       graphgrad add-gradients samples/01_mlp/graph.pb --ys loss --xs W1,b1 -o with_grads.pb
     """
-    from graphgrad_cli.failure import JsonFailure, emit_json
+    from graphgrad_cli.failure import as_document, emit_json
 
-    from graphgrad.errors import GraphGradError
     from graphgrad.formats import files, graphdef
 
     target = output if output is not None else graphdef.default_output(model)
     to_stderr = target == files.STREAM
-    try:
+    with as_document(as_json, to_stderr):
         document = _run(model, target, options)
-    except GraphGradError as error:
-        if as_json:
-            raise JsonFailure(error, to_stderr) from error
-        raise
     if as_json:
         emit_json(document, to_stderr)
     else:

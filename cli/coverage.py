@@ -31,22 +31,18 @@ def command(
       graphgrad coverage samples/01_mlp/graph.pb --ys loss --xs W1 --order 2
     """
     from graphgrad_cli import output
-    from graphgrad_cli.failure import JsonFailure, emit_json
+    from graphgrad_cli.failure import as_document, emit_json
 
     from graphgrad.coverage import coverage
-    from graphgrad.errors import ArgumentError, GraphGradError
+    from graphgrad.errors import ArgumentError
     from graphgrad.formats import graphdef
 
-    try:
+    with as_document(as_json):
         if bool(ys) != bool(xs):
             raise ArgumentError("--ys and --xs go together: give both or neither")
         graph = graphdef.load(model)
         y_names, x_names = (arguments.names(graph, v, o) for v, o in ((ys, "--ys"), (xs, "--xs")))
         found = coverage(graph, y_names, x_names, order)
-    except GraphGradError as error:
-        if as_json:
-            raise JsonFailure(error, to_stderr=False) from error
-        raise
     if as_json:
         emit_json(found.as_json())
     else:

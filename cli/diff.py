@@ -34,18 +34,13 @@ def command(ctx: click.Context, a: str, b: str, stat: bool, ignore: tuple[str, .
     Example:
       graphgrad diff samples/01_mlp/graph.pb with_grads.pb
     """
-    from graphgrad_cli.failure import JsonFailure, emit_json
+    from graphgrad_cli.failure import as_document, emit_json
 
     from graphgrad.diff import diff
-    from graphgrad.errors import GraphGradError
     from graphgrad.formats import graphdef
 
-    try:
+    with as_document(as_json):
         difference = diff(graphdef.load(a), graphdef.load(b), arguments.split(ignore) if ignore else ())
-    except GraphGradError as error:
-        if as_json:
-            raise JsonFailure(error, to_stderr=False) from error
-        raise
     if as_json:
         emit_json(difference.as_json())
     elif difference:

@@ -38,20 +38,14 @@ def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: boo
     Example:
       graphgrad eval samples/01_mlp/graph.pb --fetch loss --feeds samples/01_mlp/feeds.npz
     """
-    from graphgrad_cli.failure import JsonFailure
+    from graphgrad_cli.failure import as_document
 
-    from graphgrad.errors import GraphGradError
-
-    try:
+    with as_document(as_json):
         names, results = _run(model, fetch, options)
         if output is not None:
             from graphgrad.formats import arrays
 
             arrays.write_npz(output, dict(zip(names, results, strict=True)))
-    except GraphGradError as error:
-        if as_json:
-            raise JsonFailure(error, to_stderr=False) from error
-        raise
     if as_json:
         _emit(names, results, output)
     elif output is None or output != "-":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import traceback as tracebacks
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -17,6 +19,17 @@ class JsonFailure(Exception):
     def __init__(self, error: GraphGradError, to_stderr: bool):
         super().__init__(str(error))
         self.error, self.to_stderr = error, to_stderr
+
+
+@contextmanager
+def as_document(wanted: bool, to_stderr: bool = False) -> Iterator[None]:
+    """Errors inside are also printed as a JSON document where one is wanted."""
+    try:
+        yield
+    except GraphGradError as error:
+        if wanted:
+            raise JsonFailure(error, to_stderr) from error
+        raise
 
 
 def report(error: Exception, traceback: bool = False) -> int:

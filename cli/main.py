@@ -79,8 +79,7 @@ class LazyGroup(click.Group):
 def _one_line(error: click.ClickException) -> str:
     message = error.format_message()
     context = getattr(error, "ctx", None)
-    if isinstance(error, click.MissingParameter):
-        message = message[0].lower() + message[1:]
+    message = message[:1].lower() + message[1:]
     hint = f" (see {context.command_path} --help)" if context is not None and "--help" not in message else ""
     return " ".join(message.split()).rstrip(".") + hint
 

@@ -19,15 +19,15 @@ def command(op: str | None, as_json: bool) -> None:
       graphgrad ops MatMul
     """
     from graphgrad_cli import output
-    from graphgrad_cli.failure import JsonFailure, emit_json
+    from graphgrad_cli.failure import as_document, emit_json
 
     from graphgrad import opdefs
     from graphgrad.coverage import rules_of
     from graphgrad.errors import ArgumentError, did_you_mean
 
-    if op is not None and opdefs.signature(op) is None:
-        error = ArgumentError(f"TensorFlow has no op {op!r}{did_you_mean(op, opdefs.op_types())}")
-        raise JsonFailure(error, to_stderr=False) if as_json else error
+    with as_document(as_json):
+        if op is not None and opdefs.signature(op) is None:
+            raise ArgumentError(f"TensorFlow has no op {op!r}{did_you_mean(op, opdefs.op_types())}")
     rules = [rules_of(name) for name in ([op] if op is not None else opdefs.op_types())]
     if as_json:
         emit_json({"schema": 1, "ops": [r.as_json() for r in rules]})

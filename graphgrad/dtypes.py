@@ -27,10 +27,6 @@ class DType:
         return self.enum in _INTEGERS
 
     @property
-    def is_quantized(self) -> bool:
-        return self.enum in _QUANTIZED
-
-    @property
     def is_trainable(self) -> bool:
         """Whether gradients flow through tensors of this type."""
         return self.enum in _TRAINABLE
@@ -84,7 +80,6 @@ _TABLE = {
 }
 _FLOATING = frozenset({1, 2, 14, 19, 24, 25, 26, 27, 28})
 _INTEGERS = frozenset({3, 4, 5, 6, 9, 17, 22, 23, 29, 30, 31, 32})
-_QUANTIZED = frozenset({11, 12, 13, 15, 16})
 _TRAINABLE = frozenset({1, 2, 8, 14, 18, 19, 20, 21})
 _REF_OFFSET = 100
 

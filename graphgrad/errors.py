@@ -74,5 +74,5 @@ class EvaluationError(GraphGradError, RuntimeError):
 
 def did_you_mean(name: str, known: Iterable[str], limit: int = 3) -> str:
     """' (did you mean ...?)' with the closest of the known names, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.6)
+    close = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.5)
     return f" (did you mean {', '.join(repr(c) for c in close)}?)" if close else ""

@@ -148,10 +148,6 @@ class GraphBuilder(OpBuilder):
         """Sum over `axis`, or over all axes."""
         return self._reduce("Sum", x, axis, keepdims)
 
-    def reduce_mean(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
-        """Mean over `axis`, or over all axes."""
-        return self._reduce("Mean", x, axis, keepdims)
-
     def reduce_prod(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Product over `axis`, or over all axes."""
         return self._reduce("Prod", x, axis, keepdims)
@@ -249,18 +245,6 @@ class GraphBuilder(OpBuilder):
                 else:
                     perm = list(range(len(static) - 1, -1, -1))
             return getattr(self, op_type)(x, perm, name=scope)
-
-    def matrix_transpose(self, x: Tensor, conjugate: bool = False) -> Tensor:
-        """Swaps the two innermost axes."""
-        with self.name_scope("matrix_transpose"):
-            static = x.shape
-            if static is not None:
-                rank = len(static)
-                perm: Any = [*range(rank - 2), rank - 1, rank - 2]
-            else:
-                rank = self.rank(x)
-                perm = self.concat([self.Range(0, rank - 2, 1), [rank - 1, rank - 2]], 0)
-            return self.transpose(x, perm, conjugate=conjugate)
 
     def gather(self, params: Tensor, indices: Tensor, axis: Any = 0) -> Tensor:
         """Rows (or slices along `axis`) of `params`."""

@@ -212,7 +212,7 @@ def from_literal(text: str, dtype: DType | None, what: str) -> np.ndarray[Any, A
         array = np.array(value)
         return array if dtype is None else _checked_cast(array, numpy_dtype(dtype))
     except (ValueError, TypeError, OverflowError, KeyError) as error:
-        raise ArgumentError(f"{what}: {text!r} is no JSON literal of dtype {dtype or 'number'}: {error}") from None
+        raise ArgumentError(f"{what}: {text!r} is no JSON literal of dtype {dtype or 'number'}") from error
 
 
 def _checked_cast(array: np.ndarray[Any, Any], target: np.dtype[Any]) -> np.ndarray[Any, Any]:

@@ -2,81 +2,53 @@
 
 from __future__ import annotations
 
+import functools
+
 from graphgrad.registry import gradient
 
-_CONV2D = ("strides", "padding", "explicit_paddings", "data_format", "dilations", "use_cudnn_on_gpu")
-_DEPTHWISE = ("strides", "padding", "explicit_paddings", "data_format", "dilations")
-_CONV3D = ("strides", "padding", "data_format", "dilations")
+_ATTRS_2D = ("strides", "padding", "explicit_paddings", "data_format", "dilations")
+# The ops of the three products (z, dx and dw), and the attributes they share.
+_PRODUCTS = [
+    (("Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter"), (*_ATTRS_2D, "use_cudnn_on_gpu")),
+    (
+        ("DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropInput", "DepthwiseConv2dNativeBackpropFilter"),
+        _ATTRS_2D,
+    ),
+    (("Conv3D", "Conv3DBackpropInputV2", "Conv3DBackpropFilterV2"), ("strides", "padding", "data_format", "dilations")),
+]
 
 
-def settings(op, names):
-    """The attributes that the three products share."""
-    return {name: op[name] for name in names}
+def products(g, op):
+    """The builders of z, dx and dw for the kind of convolution that `op` is, with its attributes."""
+    ops, names = next(entry for entry in _PRODUCTS if op.type in entry[0])
+    how = {name: op[name] for name in names}
+    return [functools.partial(getattr(g, op_type), **how) for op_type in ops]
 
 
-@gradient("Conv2D")
-def conv2d(g, op, dz):
+@gradient("Conv2D", "Conv3D")
+def convolution(g, op, dz):
     x, w = op.inputs
-    how = settings(op, _CONV2D)
+    _, backprop_x, backprop_w = products(g, op)
     x_shape, w_shape = g.ShapeN([x, w])
-    return g.Conv2DBackpropInput(x_shape, w, dz, **how), g.Conv2DBackpropFilter(x, w_shape, dz, **how)
-
-
-@gradient("Conv2DBackpropInput")
-def conv2d_backprop_input(g, op, dz):
-    _, w, dy = op.inputs
-    how = settings(op, _CONV2D)
-    return None, g.Conv2DBackpropFilter(dz, g.shape(w), dy, **how), g.Conv2D(dz, w, **how)
-
-
-@gradient("Conv2DBackpropFilter")
-def conv2d_backprop_filter(g, op, dz):
-    x, _, dy = op.inputs
-    how = settings(op, _CONV2D)
-    return g.Conv2DBackpropInput(g.shape(x), dz, dy, **how), None, g.Conv2D(x, dz, **how)
+    return backprop_x(x_shape, w, dz), backprop_w(x, w_shape, dz)
 
 
 @gradient("DepthwiseConv2dNative")
 def depthwise(g, op, dz):
     x, w = op.inputs
-    how = settings(op, _DEPTHWISE)
-    dx = g.DepthwiseConv2dNativeBackpropInput(g.shape(x), w, dz, **how)
-    return dx, g.DepthwiseConv2dNativeBackpropFilter(x, g.shape(w), dz, **how)
+    _, backprop_x, backprop_w = products(g, op)
+    return backprop_x(g.shape(x), w, dz), backprop_w(x, g.shape(w), dz)
 
 
-@gradient("DepthwiseConv2dNativeBackpropInput")
-def depthwise_backprop_input(g, op, dz):
+@gradient("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput", "Conv3DBackpropInputV2")
+def backprop_input(g, op, dz):
     _, w, dy = op.inputs
-    how = settings(op, _DEPTHWISE)
-    dw = g.DepthwiseConv2dNativeBackpropFilter(dz, g.shape(w), dy, **how)
-    return None, dw, g.DepthwiseConv2dNative(dz, w, **how)
+    convolve, _, backprop_w = products(g, op)
+    return None, backprop_w(dz, g.shape(w), dy), convolve(dz, w)
 
 
-@gradient("DepthwiseConv2dNativeBackpropFilter")
-def depthwise_backprop_filter(g, op, dz):
+@gradient("Conv2DBackpropFilter", "DepthwiseConv2dNativeBackpropFilter", "Conv3DBackpropFilterV2")
+def backprop_filter(g, op, dz):
     x, _, dy = op.inputs
-    how = settings(op, _DEPTHWISE)
-    dx = g.DepthwiseConv2dNativeBackpropInput(g.shape(x), dz, dy, **how)
-    return dx, None, g.DepthwiseConv2dNative(x, dz, **how)
-
-
-@gradient("Conv3D")
-def conv3d(g, op, dz):
-    x, w = op.inputs
-    how = settings(op, _CONV3D)
-    x_shape, w_shape = g.ShapeN([x, w])
-    return g.Conv3DBackpropInputV2(x_shape, w, dz, **how), g.Conv3DBackpropFilterV2(x, w_shape, dz, **how)
-
-
-@gradient("Conv3DBackpropInputV2")
-def conv3d_backprop_input(g, op, dz):
-    _, w, dy = op.inputs
-    how = settings(op, _CONV3D)
-    return None, g.Conv3DBackpropFilterV2(dz, g.shape(w), dy, **how), g.Conv3D(dz, w, **how)
-
-
-@gradient("Conv3DBackpropFilterV2")
-def conv3d_backprop_filter(g, op, dz):
-    x, _, dy = op.inputs
-    how = settings(op, _CONV3D)
-    return g.Conv3DBackpropInputV2(g.shape(x), dz, dy, **how), None, g.Conv3D(x, dz, **how)
+    convolve, backprop_x, _ = products(g, op)
+    return backprop_x(g.shape(x), dz, dy), None, convolve(x, dz)

@@ -1,0 +1,169 @@
+"""The options of the commands, streams and encodings, and what errors leave behind."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from graphgrad_cli.main import cli
+
+import graphgrad
+from graphgrad import dtypes
+from graphgrad.schema import graph_pb2
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+MLP, EMBEDDINGS = SAMPLES / "01_mlp" / "graph.pb", SAMPLES / "05_embeddings" / "graph.pb"
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Any:
+    return CliRunner().invoke(cli, [str(a) for a in arguments], input=stdin)
+
+
+def add(model: object, out: object, *options: str, ys: str = "loss", xs: str = "W1") -> Any:
+    return run("add-gradients", model, "--ys", ys, "--xs", xs, "-o", out, "--json", *options)
+
+
+def nodes(path: Path) -> dict[str, graph_pb2.NodeDef]:
+    return {node.name: node for node in graph_pb2.GraphDef.FromString(path.read_bytes()).node}
+
+
+@pytest.fixture
+def unknown(tmp_path: Path) -> Path:
+    """Two ops without a gradient on the way from x to loss, and one that reaches outside."""
+    graph = graphgrad.Graph()
+    graph.message.versions.producer = 1882
+    g = graph.build
+    x = g.Placeholder(dtype=dtypes.float32, shape=(3, 3), name="x")
+    lower, _ = g.Lu(x, name="lu")
+    q, _ = g.Qr(lower, name="qr")
+    g.Sum(q, [0, 1], name="loss")
+    g.PyFunc([x], Tout=[dtypes.float32], token="t", name="python")
+    graphgrad.save(graph, tmp_path / "unknown.pb")
+    return tmp_path / "unknown.pb"
+
+
+def test_document_of_a_sparse_gradient_and_of_its_dense_form(tmp_path: Path) -> None:
+    (sparse,) = json.loads(add(EMBEDDINGS, tmp_path / "o.pb", xs="table").stdout)["gradients"]
+    assert (sparse["kind"], sparse["dtype"]) == ("indexed_slices", "float32")
+    (dense,) = json.loads(add(EMBEDDINGS, tmp_path / "o.pb", "--densify", xs="table").stdout)["gradients"]
+    assert (dense["kind"], dense["shape"]) == ("tensor", [6, 2])
+
+
+def test_alias_names_an_identity_per_gradient(tmp_path: Path) -> None:
+    out = tmp_path / "o.pb"
+    assert add(MLP, out, "--alias", "grad/{x}", xs="W*").exit_code == 0
+    assert {"grad/W1", "grad/W2"} <= set(nodes(out))
+    assert add(MLP, out, "--alias", "grad").exit_code == 2
+
+
+def test_gate_and_colocation(tmp_path: Path) -> None:
+    out = tmp_path / "o.pb"
+    assert add(MLP, out, "--gate-gradients", "--colocate-gradients-with-ops", xs="W1,b1").exit_code == 0
+    written = nodes(out)
+    assert "gradients/MatMul_grad/tuple/group_deps" in written
+    assert list(written["gradients/loss_grad/truediv"].attr["_class"].list.s) == [b"loc:@loss"]
+
+
+def test_an_empty_item_of_grad_ys_means_ones(tmp_path: Path) -> None:
+    out = tmp_path / "o.pb"
+    assert add(MLP, out, "--grad-ys", ",losses", ys="loss,losses", xs="logits").exit_code == 0
+    assert (nodes(out)["gradients/grad_ys_0"].op, nodes(out)["gradients/grad_ys_1"].op) == ("Fill", "Identity")
+    assert add(MLP, out, "--grad-ys", ",labels", ys="loss,losses").exit_code == 2
+
+
+def test_a_second_call_opens_its_own_scope(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.pb", tmp_path / "second.pb"
+    add(MLP, first)
+    (gradient,) = json.loads(add(first, second, xs="W2").stdout)["gradients"]
+    assert gradient["tensor"].startswith("gradients_1/")
+    assert second.read_bytes().startswith(first.read_bytes())
+
+
+def test_streams(tmp_path: Path) -> None:
+    out = tmp_path / "o.pb"
+    add(MLP, out)
+    streamed = run("add-gradients", "-", "--ys", "loss", "--xs", "W1", "-o", "-", "--json", stdin=MLP.read_bytes())
+    assert streamed.stdout_bytes == out.read_bytes()
+    assert json.loads(streamed.stderr)["output"] == "-"
+
+
+@pytest.mark.parametrize("suffix", [".pbtxt", ".json", ".pb.gz", ".json.gz"])
+def test_every_encoding_gives_the_same_nodes(tmp_path: Path, suffix: str) -> None:
+    model, out, reference = tmp_path / f"m{suffix}", tmp_path / f"o{suffix}", tmp_path / "reference.pb"
+    graphgrad.save(graphgrad.load(MLP), model)
+    assert add(model, out).exit_code == 0
+    add(MLP, reference)
+    assert run("diff", out, reference).exit_code == 0
+
+
+def test_the_default_output_stands_beside_the_model(tmp_path: Path) -> None:
+    model = tmp_path / "m.pb"
+    model.write_bytes(MLP.read_bytes())
+    assert run("add-gradients", model, "--ys", "loss", "--xs", "W1").exit_code == 0
+    assert (tmp_path / "m.gradients.pb").exists()
+
+
+def test_all_missing_gradients_are_listed_and_nothing_is_left(unknown: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.pb"
+    out.write_bytes(b"mine")
+    result = add(unknown, out, xs="x")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["exit_code"]) == (4, 4)
+    assert {(m["op"], m["node"]) for m in document["missing"]} == {("Qr", "qr"), ("Lu", "lu")}
+    assert document["missing"][0]["path"] == ["x", "lu", "qr", "loss"]
+    assert out.read_bytes() == b"mine"
+    assert not list(tmp_path.glob(".graphgrad-*"))
+
+
+def test_what_reaches_outside_is_refused(unknown: Path) -> None:
+    result = run("eval", unknown, "--fetch", "python", "--feed", "x=[[1,2,3],[1,2,3],[1,2,3]]")
+    assert result.exit_code == 5
+    assert result.stderr == "error: refused, since it reaches outside the graph: PyFunc (node 'python')\n"
+
+
+def test_pickles_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "f.npz", x=np.array([{"a": 1}], object))
+    result = run("eval", MLP, "--fetch", "loss", "--feeds", tmp_path / "f.npz")
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+
+
+def test_feeds_from_literals_and_files(tmp_path: Path) -> None:
+    feeds = dict(np.load(SAMPLES / "01_mlp" / "feeds.npz"))
+    np.save(tmp_path / "x.npy", feeds["x"])
+    out = tmp_path / "o.npz"
+    literal = f"labels={feeds['labels'].tolist()}"
+    result = run(
+        "eval", MLP, "--fetch", "loss,logits:0", "--feed", f"x=@{tmp_path}/x.npy", "--feed", literal, "-o", out
+    )
+    assert result.exit_code == 0, result.stderr
+    assert set(np.load(out).files) == {"loss", "logits:0"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["--help"], ["numpy", "google.protobuf", "rich"]),
+        (
+            ["add-gradients", str(MLP), "--ys", "loss", "--xs", "W1", "-o", "OUT"],
+            ["numpy", "graphgrad.kernels", "rich"],
+        ),
+        (["eval", str(MLP), "--fetch", "W1", "-o", "OUT"], ["graphgrad.gradients", "graphgrad.backprop", "rich"]),
+    ],
+)
+def test_what_is_not_used_is_not_imported(tmp_path: Path, arguments: list[str], absent: list[str]) -> None:
+    script = (
+        "import sys; from graphgrad_cli.main import cli; cli.main(sys.argv[1:], standalone_mode=False); "
+        "print(' '.join(sys.modules), file=sys.stderr)"
+    )
+    given = [str(tmp_path / "o") if a == "OUT" else a for a in arguments]
+    loaded = subprocess.run(
+        [sys.executable, "-c", script, *given], capture_output=True, text=True, check=True
+    ).stderr.split()
+    assert not set(absent) & set(loaded)
