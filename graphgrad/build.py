@@ -116,25 +116,49 @@ class OpBuilder:
         if len(inputs) != len(signature.inputs):
             raise ArgumentError(f"{signature.name} takes {len(signature.inputs)} inputs, got {len(inputs)}")
         op = Operation(self.graph, self._node_name(name or signature.name), signature.name, self._device, None)
+        flat = self._inputs(signature, op.name, inputs, attrs)
+        complete = self._complete(signature, attrs, op.name)
+        return self._place(op, flat, complete, signature.output_dtypes(complete))
+
+    def _place(self, op: Operation, inputs: list[Tensor], attrs: dict[str, Any], dtypes: list[DType]) -> Operation:
+        """The operation, complete now, appended to the graph under what the open blocks ask for."""
+        op._inputs, op._attrs = inputs, attrs
+        op._controls = self._controls_for(inputs) if self._controllers else []
+        op._outputs = [Tensor(op, i, dtype) for i, dtype in enumerate(dtypes)]
+        if self._classes:
+            attrs["_class"] = self._classes
+        self.graph.append(op)
+        for controller in self._controllers:
+            controller.seen.add(op)
+        return op
+
+    def _inputs(
+        self, signature: opdefs.Signature, name: str, inputs: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> list[Tensor]:
+        """The inputs as a flat list of tensors; what their dtypes and numbers say of attributes goes into `attrs`."""
+        if self._are_plain(signature, inputs, attrs):
+            return list(inputs)
         for arg, value in zip(signature.inputs, inputs, strict=True):
             if arg.type_attr and isinstance(value, Tensor):
                 # A number before a tensor takes the tensor's dtype.
                 attrs.setdefault(arg.type_attr, value.dtype)
         flat: list[Tensor] = []
         for arg, value in zip(signature.inputs, inputs, strict=True):
-            if arg.number_attr or arg.type_list_attr:
-                flat.extend(self._list_input(signature, op.name, arg, value, attrs))
+            if arg.is_list:
+                flat.extend(self._list_input(signature, name, arg, value, attrs))
             else:
-                flat.append(self._input(signature, op.name, arg, value, attrs))
-        op._inputs, op._controls = flat, self._controls_for(flat) if self._controllers else []
-        op._attrs = self._complete(signature, attrs, op.name)
-        op._outputs = [Tensor(op, i, dtype) for i, dtype in enumerate(signature.output_dtypes(op._attrs))]
-        if self._classes:
-            op._attrs["_class"] = self._classes
-        self.graph.append(op)
-        for controller in self._controllers:
-            controller.seen.add(op)
-        return op
+                flat.append(self._input(signature, name, arg, value, attrs))
+        return flat
+
+    def _are_plain(self, signature: opdefs.Signature, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> bool:
+        """Whether all inputs are lone tensors of the right dtypes, as most are: then nothing is left to do for them."""
+        for arg, value in zip(signature.inputs, inputs, strict=True):
+            if value.__class__ is not Tensor or arg.is_list:
+                return False
+            wanted = arg.dtype or attrs.setdefault(arg.type_attr, value.dtype)
+            if wanted is not value.dtype or wanted is None:
+                return False
+        return True
 
     def _node_name(self, name: str) -> str:
         """A scope with its closing slash is taken as the node's name, which it reserved; else a unique name is made."""
@@ -147,14 +171,16 @@ class OpBuilder:
         if not isinstance(value, Tensor):
             if value is None:
                 raise ArgumentError(f"input {arg.name!r} of {signature.name} node {name!r} is None")
-            dtype = wanted
-            with self.in_scope(name + "/"):
+            dtype, outer, self.scope = wanted, self.scope, name + "/"
+            try:
                 if dtype is None and (attr := signature.attrs[arg.type_attr]).default is not opdefs.REQUIRED:
                     dtype = attr.default
                     is_empty = type(value) in (list, tuple) and not value
                     if is_empty and attr.allowed and dtypes.float32 not in attr.allowed:
                         self.constant(value, dtypes.float32, name=arg.name)  # TensorFlow's first guess, left unused
                 value = self.convert(value, dtype, arg.name)
+            finally:
+                self.scope = outer
         if arg.type_attr and wanted is None:
             attrs[arg.type_attr] = value.dtype
         elif wanted is not value.dtype and value.dtype is not None:
@@ -251,11 +277,9 @@ class OpBuilder:
         self, value: Any, dtype: DType | None = None, shape: tuple[int, ...] | None = None, name: str = "Const"
     ) -> Tensor:
         """A Const of a number or nested lists of numbers. One number with a `shape` is repeated over it."""
-        flat, natural = constants.flatten(value)
-        if dtype is None:
-            dtype = _dtype_of(flat)
-        proto = constants.encode(tuple(flat), natural if shape is None else shape, dtype)
-        return self.op("Const", value=proto, dtype=dtype, name=name).outputs[0]
+        literal = constants.literal(value, dtype, shape)
+        op = Operation(self.graph, self._node_name(name), "Const", self._device, None)
+        return self._place(op, [], {"value": literal, "dtype": literal.dtype}, [literal.dtype]).outputs[0]
 
 
 def colocation_classes(op: Operation) -> tuple[str, ...]:
@@ -263,13 +287,3 @@ def colocation_classes(op: Operation) -> tuple[str, ...]:
     classes = tuple(c for c in op.annotation("_class") or () if c.startswith("loc:@"))
     return classes or (f"loc:@{op.name}",)
 
-
-def _dtype_of(flat: list[Any]) -> DType:
-    kinds = {type(v) for v in flat}
-    if kinds <= {bool} and kinds:
-        return dtypes.bool_
-    if kinds <= {int} and kinds:
-        return dtypes.int32 if all(-(2**31) <= v < 2**31 for v in flat) else dtypes.int64
-    if kinds <= {str, bytes} and kinds:
-        return dtypes.string
-    return dtypes.complex128 if complex in kinds else dtypes.float32

@@ -6,9 +6,10 @@ Values are flat lists in row-major order beside a shape; big arrays are the busi
 from __future__ import annotations
 
 import functools
+import math
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphgrad import dtypes
 from graphgrad.dtypes import DType
@@ -64,18 +65,53 @@ def _content(dtype: DType, flat: Sequence[Any]) -> bytes:
     return struct.pack(f"<{len(flat)}{_LAYOUT[dtype][0][0]}", *flat)
 
 
-def encode(flat: tuple[Any, ...], shape: tuple[int, ...], dtype: DType) -> graph_pb2.TensorProto:
-    """A TensorProto as TensorFlow's Python writes it: lone values in their field, more as `tensor_content`.
+class Literal(NamedTuple):
+    """A constant built here, not yet a message: elements in row-major order; a lone one may stand for all."""
 
-    Integers give one shared message for the same arguments; nobody may change it.
+    flat: tuple[Any, ...]
+    shape: tuple[int, ...]
+    dtype: DType
+
+    def message(self) -> graph_pb2.TensorProto:
+        """A TensorProto as TensorFlow's Python writes it: lone values in their field, more as `tensor_content`.
+
+        Integers give one shared message for equal literals; nobody may change it.
+        """
+        # Floats are not shared: -0.0 and 0.0 are the same key.
+        return _encode_shared(*self) if self.dtype.is_integer else _encode(*self)
+
+    def elements(self) -> list[Any]:
+        """Every element, as it reads once it is written."""
+        if not self.dtype.is_integer:
+            return decode(self.message())
+        return list(self.flat * (math.prod(self.shape) // len(self.flat) if self.flat else 0))
+
+
+def literal(value: Any, dtype: DType | None = None, shape: tuple[int, ...] | None = None) -> Literal:
+    """A number or nested lists of them; one number with a `shape` is repeated over it.
+
+    Raises ArgumentError for ragged lists and for dtypes that have no constants.
     """
-    # Floats are not shared: -0.0 and 0.0 are the same key.
-    return _encode_shared(flat, shape, dtype) if dtype.is_integer else _encode(flat, shape, dtype)
+    flat, natural = flatten(value)
+    if dtype is None:
+        dtype = _dtype_of(flat)
+    if dtype not in _LAYOUT:
+        raise ArgumentError(f"constants of dtype {dtype} cannot be written")
+    return Literal(tuple(flat), natural if shape is None else shape, dtype)
+
+
+def _dtype_of(flat: list[Any]) -> DType:
+    kinds = {type(v) for v in flat}
+    if kinds <= {bool} and kinds:
+        return dtypes.bool_
+    if kinds <= {int} and kinds:
+        return dtypes.int32 if all(-(2**31) <= v < 2**31 for v in flat) else dtypes.int64
+    if kinds <= {str, bytes} and kinds:
+        return dtypes.string
+    return dtypes.complex128 if complex in kinds else dtypes.float32
 
 
 def _encode(flat: tuple[Any, ...], shape: tuple[int, ...], dtype: DType) -> graph_pb2.TensorProto:
-    if dtype not in _LAYOUT:
-        raise ArgumentError(f"constants of dtype {dtype} cannot be written")
     tensor = graph_pb2.TensorProto(dtype=dtype.enum)  # type: ignore[arg-type]
     tensor.tensor_shape.SetInParent()
     for size in shape:
@@ -96,6 +132,8 @@ def flatten(value: Any) -> tuple[list[Any], tuple[int, ...]]:
     """Nested lists or tuples of numbers -> (flat list, shape). Raises ArgumentError where they are ragged."""
     if not isinstance(value, (list, tuple)):
         return [value], ()
+    if not any(isinstance(item, (list, tuple)) for item in value):
+        return list(value), (len(value),)
     parts = [flatten(item) for item in value]
     shapes = {shape for _, shape in parts}
     if len(shapes) > 1:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from graphgrad import dtypes, names
+from graphgrad import collector, dtypes, names
 from graphgrad.backprop import AGGREGATION_METHODS, Gradient, ReversePass
 from graphgrad.errors import ArgumentError, DtypeError, NotAGraphTensorError
 from graphgrad.frontier import Frontier
@@ -134,7 +134,7 @@ def differentiate(
     if name:
         names.check_scope_name(name.rstrip("/"), "name")
         scope = name if name.endswith("/") else graph.name_authority.unique_scope(name) + "/"
-    with g.in_scope(scope):
+    with collector.paused(), g.in_scope(scope):
         seeds = [
             _seed(g, i, y, seed, colocate_gradients_with_ops)
             for i, (y, seed) in enumerate(zip(y_list, given, strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,11 +39,17 @@ class Tensor:
     @property
     def shape(self) -> Shape:
         """The static shape: a tuple with None for unknown dimensions, or None for an unknown rank."""
+        facts = self.op.facts
+        if facts is not None and self._shape_like is None and self.index < len(facts.shapes):
+            return facts.shapes[self.index]
         return self.op.graph.inference.shape(self)
 
     @property
     def value(self) -> Any:
         """What is statically known of a small integer or bool tensor: a `shapes.values.Value`, or None."""
+        facts = self.op.facts
+        if facts is not None:
+            return None if facts.values is None else facts.values[self.index]
         return self.op.graph.inference.value(self)
 
     def shaped_like(self, other: Tensor) -> None:
@@ -239,10 +246,9 @@ class Operation:
 
     def __getitem__(self, attr: str) -> Any:
         """The attribute's value, its default where the file leaves it out. Raises KeyError for one the op lacks."""
-        try:
-            return self._attrs[attr]
-        except KeyError:
-            pass
+        value = self._attrs.get(attr)
+        if value is not None or attr in self._attrs:
+            return value.message() if value.__class__ is constants.Literal else value
         node = self._node
         if node is not None and attr in node.attr:
             value = attributes.decode(node.attr[attr])
@@ -277,7 +283,7 @@ class Operation:
         """An attribute the node carries, as its message."""
         if self._node is not None:
             return self._node.attr[attr]
-        return attributes.encode(self._attr_kind(attr), self._attrs[attr])
+        return attributes.encode(self._attr_kind(attr), self[attr])
 
     def _attr_kind(self, attr: str) -> str:
         signature = self.signature
@@ -370,9 +376,9 @@ class Graph:
     @functools.cached_property
     def inference(self) -> Any:
         """Static shapes and values of this graph's tensors."""
-        from graphgrad.shapes.inference import Inference
+        from graphgrad.shapes import inference
 
-        return Inference()
+        return inference
 
     @functools.cached_property
     def functions(self) -> Mapping[str, graph_pb2.FunctionDef]:
@@ -423,9 +429,18 @@ class Graph:
         validate(self)
 
 
-def small_constant(op: Operation) -> list[Any] | None:
-    """The elements of a Const of numbers with at most 4096 of them, flat; None for larger ones."""
-    proto = op["value"]
-    if constants.count(proto) > 4096:
+def constant_shape(op: Operation) -> Shape:
+    """The shape of a Const."""
+    value = op._attrs.get("value")
+    return value.shape if value.__class__ is constants.Literal else attributes.decode_shape(op["value"].tensor_shape)
+
+
+def small_constant(op: Operation) -> tuple[tuple[int, ...], list[Any]] | None:
+    """Shape and elements, flat, of a Const of numbers with at most 4096 of them; None for larger ones."""
+    value = op._attrs.get("value")
+    if value.__class__ is constants.Literal:
+        return (value.shape, value.elements()) if math.prod(value.shape) <= 4096 else None
+    value = op["value"]
+    if constants.count(value) > 4096:
         return None
-    return constants.decode(proto)
+    return tuple(dim.size for dim in value.tensor_shape.dim), constants.decode(value)

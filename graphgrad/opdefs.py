@@ -19,7 +19,7 @@ REQUIRED = object()
 class Arg:
     """An input or output argument: one tensor, `number_attr` of them, or one per type in `type_list_attr`."""
 
-    __slots__ = ("dtype", "is_ref", "name", "number_attr", "type_attr", "type_list_attr")
+    __slots__ = ("dtype", "is_list", "is_ref", "name", "number_attr", "type_attr", "type_list_attr")
 
     def __init__(self, definition: graph_pb2.OpDef.ArgDef):
         self.name = definition.name
@@ -27,11 +27,8 @@ class Arg:
         self.type_attr = definition.type_attr
         self.number_attr = definition.number_attr
         self.type_list_attr = definition.type_list_attr
+        self.is_list = bool(self.number_attr or self.type_list_attr)
         self.is_ref = definition.is_ref
-
-    @property
-    def is_list(self) -> bool:
-        return bool(self.number_attr or self.type_list_attr)
 
     def dtypes(self, attrs: Any) -> list[DType]:
         """The dtypes of the tensors this argument stands for, under these attributes."""

@@ -10,6 +10,7 @@ import os
 
 from google.protobuf import json_format, message, text_format
 
+from graphgrad import collector
 from graphgrad.errors import ModelError
 from graphgrad.formats import files, payloads
 from graphgrad.graph import Graph
@@ -37,8 +38,9 @@ def load(path: str | os.PathLike[str]) -> Graph:
     name = "standard input" if path == files.STREAM else path
     encoding = recognise(data, name)
     try:
-        graph = Graph(*_PARSERS[encoding](data))
-        graph.validate()
+        with collector.paused():
+            graph = Graph(*_PARSERS[encoding](data))
+            graph.validate()
     except ModelError as error:
         raise ModelError(f"{name}: {error}") from None
     graph.source = Source(path, encoding, compressed, data)

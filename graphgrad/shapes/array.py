@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import math
 
-from graphgrad.attributes import Shape, decode_shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.attributes import Shape
+from graphgrad.graph import Operation, Tensor, constant_shape
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import merge_all, same_as_first, scalar
@@ -29,7 +29,7 @@ shapes(
 # ---------------------------------------------------------------------- made
 @shape("Const")
 def const(op: Operation) -> Shape:
-    return decode_shape(op["value"].tensor_shape)
+    return constant_shape(op)
 
 
 @shape("Placeholder", "PlaceholderV2")

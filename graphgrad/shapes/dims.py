@@ -83,6 +83,8 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     """The shape of an element-wise op over a and b."""
     if a is None or b is None:
         return None
+    if a == b:
+        return a
     return tuple(broadcast_dim(x, y) for x, y in aligned(a, b))
 
 

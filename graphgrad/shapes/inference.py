@@ -24,71 +24,72 @@ class Facts:
         self.shapes, self.values = shapes, known
 
 
-class _Visiting:
-    """Stands on an operation while its inputs are inferred; a cycle that comes back to it finds nothing known."""
+class _Unknown:
+    """Knows nothing of any output."""
+
+    def __getitem__(self, index: int) -> None:
+        return None
+
+    def __len__(self) -> int:
+        return 1 << 30
 
 
-_VISITING = _Visiting()
+_VISITING = Facts(_Unknown(), _Unknown())  # type: ignore[arg-type]  # stands on an operation while its inputs are inferred
 
 
-class Inference:
-    """Answers for the tensors of one graph."""
-
-    def shape(self, tensor: Tensor) -> Shape:
-        facts = self._facts(tensor.op)
-        if facts is _VISITING or tensor.index >= len(facts.shapes):
-            return None
-        like = tensor._shape_like
-        if like is not None:
+def shape(tensor: Tensor) -> Shape:
+    """The static shape, with what the tensor that this one is shaped like knows."""
+    facts = tensor.op.facts or _infer(tensor.op)
+    like = tensor._shape_like
+    try:
+        if like is not None and facts is not _VISITING:
             tensor._shape_like = None
-            facts.shapes[tensor.index] = dims.merge(facts.shapes[tensor.index], self.shape(like))
+            facts.shapes[tensor.index] = dims.merge(facts.shapes[tensor.index], shape(like))
         return facts.shapes[tensor.index]
+    except IndexError:  # an output that only its consumers tell of
+        return None
 
-    def learn(self, tensor: Tensor, shape: Shape) -> None:
-        """Adds what is known of a tensor's shape from elsewhere."""
-        facts = self._facts(tensor.op)
-        facts.shapes[tensor.index] = dims.merge(facts.shapes[tensor.index], shape)
 
-    def value(self, tensor: Tensor) -> Value | None:
-        facts = self._facts(tensor.op)
-        if facts is _VISITING or facts.values is None:
-            return None
-        return facts.values[tensor.index]
+def learn(tensor: Tensor, found: Shape) -> None:
+    """Adds what is known of a tensor's shape from elsewhere."""
+    shapes = (tensor.op.facts or _infer(tensor.op)).shapes
+    shapes[tensor.index] = dims.merge(shapes[tensor.index], found)
 
-    def _facts(self, op: Operation) -> Any:
+
+def value(tensor: Tensor) -> Value | None:
+    """The static value, as far as it is known."""
+    known = (tensor.op.facts or _infer(tensor.op)).values
+    return None if known is None else known[tensor.index]
+
+
+def _infer(wanted: Operation) -> Facts:
+    stack = [wanted]
+    while stack:
+        op = stack[-1]
         if op.facts is None:
-            self._infer(op)
-        return op.facts
-
-    def _infer(self, wanted: Operation) -> None:
-        stack = [wanted]
-        while stack:
-            op = stack[-1]
-            if op.facts is None:
-                op.facts = _VISITING
-                waiting = [t.op for t in op.inputs if t.op.facts is None]
-                waiting += [like.op for t in op.inputs if (like := t._shape_like) is not None and like.op.facts is None]
-                if waiting:
-                    stack.extend(waiting)
-                    continue
-            stack.pop()
-            if op.facts is _VISITING:
-                op.facts = _work_out(op)
+            op.facts = _VISITING
+            waiting = [t.op for t in op.inputs if t.op.facts is None]
+            waiting += [like.op for t in op.inputs if (like := t._shape_like) is not None and like.op.facts is None]
+            if waiting:
+                stack.extend(waiting)
+                continue
+        stack.pop()
+        if op.facts is _VISITING:
+            op.facts = _work_out(op)
+    return wanted.facts
 
 
 def _work_out(op: Operation) -> Facts:
     rule = registry.shape_rule(op.type)
-    count = len(op.outputs)
     shapes: list[Shape]
     if rule is None:
-        shapes = [None] * count
+        shapes = [None] * len(op.outputs)
     else:
         found = rule(op)
-        shapes = list(found) if isinstance(found, list) else [found]
+        shapes = found if isinstance(found, list) else [found]
     declared = op.annotation("_output_shapes")
     if declared:
         shapes = [dims.merge(a, b) for a, b in zip(shapes, declared, strict=False)]
-    facts = Facts(shapes, None)
-    op.facts = facts
+    facts = op.facts = Facts(shapes, None)  # a value may follow from the op's own shape
     facts.values = values.of(op)
     return facts

@@ -133,10 +133,8 @@ def _by_python(*inputs: Value) -> bool:
 
 @_value("Const")
 def _const(op: Operation) -> Found:
-    flat = small_constant(op)
-    if flat is None:
-        return None
-    return Value(tuple(d.size for d in op["value"].tensor_shape.dim), tuple(flat), True)
+    found = small_constant(op)
+    return found and Value(found[0], tuple(found[1]), True)
 
 
 @_value("Shape", "ShapeN")

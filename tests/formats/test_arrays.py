@@ -43,7 +43,7 @@ def test_content_round_trip(dtype: dtypes.DType) -> None:
     ],
 )
 def test_the_last_given_value_repeats(name: str) -> None:
-    proto = constants.encode((1,), (2, 3), dtypes.by_name(name))
+    proto = constants.Literal((1,), (2, 3), dtypes.by_name(name)).message()
     found = arrays.from_proto(proto)
     assert found.shape == (2, 3)
     assert (found == 1).all()
