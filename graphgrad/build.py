@@ -109,6 +109,15 @@ class OpBuilder:
         finally:
             self._classes, self._device = outer
 
+    @contextmanager
+    def on_device(self, device: str) -> Iterator[None]:
+        """New nodes are placed there, colocated as before."""
+        outer, self._device = self._device, device
+        try:
+            yield
+        finally:
+            self._device = outer
+
     # ------------------------------------------------------------------ nodes
     def _add(
         self, signature: opdefs.Signature, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None
@@ -286,4 +295,3 @@ def colocation_classes(op: Operation) -> tuple[str, ...]:
     """The `loc:@` classes of an operation; its own name where it has none."""
     classes = tuple(c for c in op.annotation("_class") or () if c.startswith("loc:@"))
     return classes or (f"loc:@{op.name}",)
-

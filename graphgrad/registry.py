@@ -22,6 +22,8 @@ F = TypeVar("F", bound=Rule)
 _SHAPES: dict[str, Rule] = {}
 _GRADIENTS: dict[str, Rule | None] = {}
 _KERNELS: dict[str, Rule] = {}
+_ELEMENTWISE: set[str] = set()
+_PLANNERS: dict[str, Rule] = {}
 _loaded: set[str] = set()
 
 
@@ -68,28 +70,53 @@ def shapes(rule: Rule, *op_types: str) -> None:
     _add(_SHAPES, op_types, rule)
 
 
-def kernel(*op_types: str) -> Callable[[F], F]:
+def kernel(*op_types: str, elementwise: bool = False) -> Callable[[F], F]:
     """Registers the function below as the numpy kernel of these op types.
 
     It gets one positional array per input (a list of arrays for a list input; 0-d arrays for scalars; object
     arrays of `bytes` for strings) and, by keyword, those attributes its signature names after `*`: numpy dtypes
     for types, tuples (None where unknown) for shapes, `str` for strings, tuples for lists. The name `state` asks
     for the evaluation's variables and random generators, `node_name` for the node's name. It never writes into
-    its inputs and may return one of them; it returns one array (tuple of arrays for several outputs, a list for
-    a list output).
+    its inputs and may return one of them or a view; whether it does depends on shapes, dtypes and attributes alone. It
+    returns one array (tuple of arrays for several outputs, a list for a list output).
+
+    A kernel that names a keyword `out=None` writes its one result there if it is given an array of the right shape and
+    dtype, which may not overlap an input. `elementwise` says that every element of the result follows from the same
+    element of each broadcast input, so that the kernel may be called on parts, and on flat ones.
     """
 
     def register(rule: F) -> F:
         _add(_KERNELS, op_types, rule)
+        if elementwise:
+            _ELEMENTWISE.update(op_types)
         return rule
 
     return register
 
 
-def kernels(table: dict[str, Rule]) -> None:
-    """Registers a table of kernels, op type -> function."""
+def kernels(table: dict[str, Rule], elementwise: bool = False) -> None:
+    """Registers a table of kernels, op type -> function; `elementwise` as in `kernel`."""
     for op_type, rule in table.items():
         _add(_KERNELS, [op_type], rule)
+    if elementwise:
+        _ELEMENTWISE.update(table)
+
+
+def planned(*op_types: str) -> Callable[[F], F]:
+    """Registers the function below as the planner of kernels that gain from knowing their operands beforehand.
+
+    It gets one operand per input tensor, with `shape`, `dtype`, `is_contiguous` and `value` (the array where it is the
+    same in every run, else None), and attributes by keyword as kernels do. The kernel has accepted such operands, so
+    nothing is left to check. It returns a call `call(*arrays, out=None)` for a lone result, written into `out` (which
+    may not overlap an input) where that is given; a universal function of numpy where one does; or None where the
+    kernel cannot be bettered.
+    """
+
+    def register(rule: F) -> F:
+        _add(_PLANNERS, op_types, rule)
+        return rule
+
+    return register
 
 
 def _load(room: str, op_type: str) -> None:
@@ -116,6 +143,16 @@ def kernel_of(op_type: str) -> Rule | None:
     if op_type not in _KERNELS:
         _load("kernels", op_type)
     return _KERNELS.get(op_type)
+
+
+def is_elementwise(op_type: str) -> bool:
+    """Whether the kernel of an op type, which has been looked up, works element by element."""
+    return op_type in _ELEMENTWISE
+
+
+def planner_of(op_type: str) -> Rule | None:
+    """The planner of an op type whose kernel has been looked up, or None."""
+    return _PLANNERS.get(op_type)
 
 
 UNKNOWN = object()

@@ -24,8 +24,13 @@ def halves_in_float32(kernel: Callable) -> Callable:
         dtype = arrays[0].dtype
         if dtype not in HALVES:
             return kernel(*arrays, **attributes)
+        out = attributes.pop("out", None)
         wide = [array.astype(np.float32) if array.dtype == dtype else array for array in arrays]
-        return kernel(*wide, **attributes).astype(dtype)
+        narrow = kernel(*wide, **attributes).astype(dtype)
+        if out is None:
+            return narrow
+        out[...] = narrow
+        return out
 
     if isinstance(kernel, np.ufunc):  # whose keywords (out, where, ...) are no attributes
         del widened.__wrapped__

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.kernels._rows import refuse_outside
-from graphgrad.registry import kernel, kernels
+from graphgrad.registry import kernel, kernels, planned
 
 Array = np.ndarray[Any, Any]
 NumpyType = np.dtype[Any]
@@ -295,6 +295,28 @@ def broadcast_to(x: Array, shape: Array) -> Array:
     if x.ndim > len(dims):
         raise ValueError(f"cannot broadcast shape {list(x.shape)} to fewer axes: {list(dims)}")
     return _filled(dims, x, x.dtype)
+
+
+@planned("BroadcastTo")
+def plan_broadcast_to(x: Any, shape: Any) -> Callable[..., Array] | None:
+    return None if shape.value is None or x.shape == tuple(shape.value) else _spread_over(tuple(shape.value.tolist()))
+
+
+@planned("Tile")
+def plan_tile(x: Any, multiples: Any) -> Callable[..., Array] | None:
+    """Where only axes of one element are repeated, which is what sums hand back."""
+    if multiples.value is None or any(n != 1 and size != 1 for n, size in zip(multiples.value, x.shape, strict=True)):
+        return None
+    return _spread_over(tuple(int(n) * size for n, size in zip(multiples.value, x.shape, strict=True)))
+
+
+def _spread_over(shape: Shape) -> Callable[..., Array]:
+    def call(x: Array, _: Array, out: Array | None = None) -> Array:
+        out = np.empty(shape, x.dtype) if out is None else out
+        out[...] = x
+        return out
+
+    return call
 
 
 @kernel("Fill")

@@ -13,7 +13,7 @@ import numpy as np
 from graphgrad.kernels import _einsum  # noqa: F401  (its ops belong to this family)
 from graphgrad.kernels._decompositions import adjoint_of
 from graphgrad.kernels._precision import BFLOAT16, HALVES
-from graphgrad.registry import kernel
+from graphgrad.registry import kernel, planned
 
 # --- products --------------------------------------------------------------------------------------------
 
@@ -60,6 +60,20 @@ def matmul(a, b, *, transpose_a, transpose_b):
     return product(x, y)
 
 
+@planned("MatMul")
+def plan_matmul(a, b, *, transpose_a, transpose_b):
+    return _planned_product(a.dtype, transpose_a, transpose_b, np.transpose)
+
+
+def _planned_product(dtype, adjoint_x, adjoint_y, adjoint):
+    """np.matmul, which hands transposes to BLAS as flags."""
+    if dtype.char not in "fdFD":
+        return None
+    if not adjoint_x and not adjoint_y:
+        return np.matmul
+    return lambda x, y, out=None: np.matmul(adjoint(x) if adjoint_x else x, adjoint(y) if adjoint_y else y, out)
+
+
 @kernel("SparseMatMul")
 def sparse_matmul(a, b, *, transpose_a, transpose_b, a_is_sparse, b_is_sparse):
     """A product in float32; the zeros of a factor marked as sparse annihilate even what is not finite."""
@@ -86,6 +100,13 @@ def batch_matmul(x, y, *, adj_x, adj_y):
     x, y = adjoint_of(x) if adj_x else x, adjoint_of(y) if adj_y else y
     refuse_unfit(x, y)
     return product(x, y)
+
+
+@planned("BatchMatMul", "BatchMatMulV2")
+def plan_batch_matmul(x, y, *, adj_x, adj_y):
+    if math.prod(y.shape[:-2]) == 1 and len(x.shape) > 2:
+        return None  # one product for all of the batch
+    return _planned_product(x.dtype, adj_x, adj_y, adjoint_of)
 
 
 @kernel("BatchMatMul")

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphgrad.kernels._erf import erf, erfc
 from graphgrad.kernels._precision import BFLOAT16, FLOAT16, halves_in_float32
-from graphgrad.registry import kernel, kernels
+from graphgrad.registry import kernel, kernels, planned
 
 kernels(
     {
@@ -67,30 +67,31 @@ kernels(
         # several steps
         "Erf": halves_in_float32(erf),
         "Erfc": halves_in_float32(erfc),
-    }
+    },
+    elementwise=True,
 )
 
 # ---------------------------------------------------------------------------------------------- one argument
 
 
-@kernel("Round")
+@kernel("Round", elementwise=True)
 def round_half_to_even(x):
     """An integer is its own rounding."""
     return x if x.dtype.kind in "iu" else np.rint(x)
 
 
-@kernel("Rsqrt")
-def rsqrt(x):
-    return np.reciprocal(np.sqrt(x))
+@kernel("Rsqrt", elementwise=True)
+def rsqrt(x, *, out=None):
+    return np.reciprocal(np.sqrt(x), out)
 
 
-@kernel("Sigmoid")
+@kernel("Sigmoid", elementwise=True)
 @halves_in_float32
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-@kernel("PopulationCount")
+@kernel("PopulationCount", elementwise=True)
 def population_count(x):
     return np.bitwise_count(x.view(f"u{x.dtype.itemsize}"))
 
@@ -98,32 +99,33 @@ def population_count(x):
 # ----------------------------------------- gradients of functions of one argument, in terms of their value y
 
 
-@kernel("TanhGrad")
+@kernel("TanhGrad", elementwise=True)
 @halves_in_float32
-def tanh_grad(y, dy):
-    return dy * (1 - y * y)
+def tanh_grad(y, dy, *, out=None):
+    slope = np.subtract(1, np.multiply(y, y, out), out)
+    return np.multiply(dy, slope, out)
 
 
-@kernel("SigmoidGrad")
+@kernel("SigmoidGrad", elementwise=True)
 @halves_in_float32
-def sigmoid_grad(y, dy):
-    return dy * y * (1 - y)
+def sigmoid_grad(y, dy, *, out=None):
+    return np.multiply(dy * y, 1 - y, out)
 
 
-@kernel("SqrtGrad")
+@kernel("SqrtGrad", elementwise=True)
 @halves_in_float32
 def sqrt_grad(y, dy):
     return dy * 0.5 / y.conj()
 
 
-@kernel("RsqrtGrad")
+@kernel("RsqrtGrad", elementwise=True)
 @halves_in_float32
 def rsqrt_grad(y, dy):
     y = y.conj()
     return y * y * y * (dy * -0.5)
 
 
-@kernel("ReciprocalGrad", "InvGrad")
+@kernel("ReciprocalGrad", "InvGrad", elementwise=True)
 @halves_in_float32
 def reciprocal_grad(y, dy):
     y = y.conj()
@@ -133,7 +135,7 @@ def reciprocal_grad(y, dy):
 # --------------------------------------------------------------------------------------------- two arguments
 
 
-@kernel("Add")
+@kernel("Add", elementwise=True)
 def add(x, y):
     """x + y; strings are joined."""
     total = np.add(x, y)
@@ -150,18 +152,18 @@ def _truncated_quotient(x, y):
     return np.floor_divide(x - np.fmod(x, y), y)
 
 
-@kernel("Div", "RealDiv")
-def divide(x, y):
+@kernel("Div", "RealDiv", elementwise=True)
+def divide(x, y, *, out=None):
     """Of integers, the quotient rounded towards zero."""
-    return _truncated_quotient(x, y) if x.dtype.kind in "iu" else np.divide(x, y)
+    return np.add(_truncated_quotient(x, y), 0, out) if x.dtype.kind in "iu" else np.divide(x, y, out)
 
 
-@kernel("TruncateDiv")
+@kernel("TruncateDiv", elementwise=True)
 def truncate_div(x, y):
     return _truncated_quotient(x, y) if x.dtype.kind in "iu" else np.trunc(np.divide(x, y))
 
 
-@kernel("FloorDiv")
+@kernel("FloorDiv", elementwise=True)
 def floor_div(x, y):
     """floor(x / y). NumPy's floor division goes by the remainder: it differs for infinities and 1 / 0.1."""
     if x.dtype.kind in "iu":
@@ -170,7 +172,7 @@ def floor_div(x, y):
     return np.floor(np.divide(x, y))
 
 
-@kernel("FloorMod")
+@kernel("FloorMod", elementwise=True)
 def floor_mod(x, y):
     """The remainder with the sign of y."""
     if x.dtype.kind in "iu":
@@ -178,7 +180,7 @@ def floor_mod(x, y):
     return np.remainder(x, y)
 
 
-@kernel("Mod", "TruncateMod")
+@kernel("Mod", "TruncateMod", elementwise=True)
 def truncate_mod(x, y):
     """The remainder with the sign of x."""
     if x.dtype.kind in "iu":
@@ -190,43 +192,43 @@ def _zero_where(condition, value):
     return np.where(condition, value.dtype.type(0), value)
 
 
-@kernel("DivNoNan")
+@kernel("DivNoNan", elementwise=True)
 def div_no_nan(x, y):
     return _zero_where(y == 0, np.divide(x, y))
 
 
-@kernel("MulNoNan")
+@kernel("MulNoNan", elementwise=True)
 def mul_no_nan(x, y):
     return _zero_where(y == 0, np.multiply(x, y))
 
 
-@kernel("Xdivy")
+@kernel("Xdivy", elementwise=True)
 def xdivy(x, y):
     return _zero_where(x == 0, np.divide(x, y))
 
 
-@kernel("Xlogy")
+@kernel("Xlogy", elementwise=True)
 def xlogy(x, y):
     return _zero_where(x == 0, np.multiply(x, np.log(y)))
 
 
-@kernel("Xlog1py")
+@kernel("Xlog1py", elementwise=True)
 def xlog1py(x, y):
     return _zero_where(x == 0, np.multiply(x, np.log1p(y)))
 
 
-@kernel("Pow")
+@kernel("Pow", elementwise=True)
 def power(x, y):
     if x.dtype.kind == "i" and np.any(y < 0):
         raise ValueError("integers to negative integer powers are not allowed")
     return np.power(x, y)
 
 
-@kernel("SquaredDifference")
-def squared_difference(x, y):
+@kernel("SquaredDifference", elementwise=True)
+def squared_difference(x, y, *, out=None):
     """|x - y|^2, which for complex numbers is (x - y) times its conjugate."""
     difference = np.subtract(x, y)
-    return difference * difference.conj() if difference.dtype.kind == "c" else np.square(difference)
+    return np.multiply(difference, difference.conj() if difference.dtype.kind == "c" else difference, out)
 
 
 def _shift_by(y):
@@ -234,12 +236,12 @@ def _shift_by(y):
     return np.clip(y, 0, 8 * y.dtype.itemsize - 1)
 
 
-@kernel("LeftShift")
+@kernel("LeftShift", elementwise=True)
 def left_shift(x, y):
     return np.left_shift(x, _shift_by(y))
 
 
-@kernel("RightShift")
+@kernel("RightShift", elementwise=True)
 def right_shift(x, y):
     return np.right_shift(x, _shift_by(y))
 
@@ -310,12 +312,12 @@ def select(condition, t, e):
     return np.where(condition, t, e)
 
 
-@kernel("SelectV2")
+@kernel("SelectV2", elementwise=True)
 def select_v2(condition, t, e):
     return np.where(condition, t, e)
 
 
-@kernel("AddN", "AccumulateNV2")
+@kernel("AddN", "AccumulateNV2", elementwise=True)
 def add_n(inputs):
     first, *others = inputs
     for other in others:
@@ -325,7 +327,19 @@ def add_n(inputs):
         return first
     total = np.add(first, others[0])
     for other in others[1:]:
-        total += other
+        total = np.add(total, other, total if total.ndim else None)
+    return total
+
+
+@planned("AddN", "AccumulateNV2")
+def plan_add_n(first, *others):
+    return _total if others else None
+
+
+def _total(first, *others, out=None):
+    total = np.add(first, others[0], out)
+    for other in others[1:]:
+        total = np.add(total, other, out)
     return total
 
 
@@ -351,7 +365,7 @@ def _truncated(x, bits, low_bits):
     return (np.array(x, ndmin=1, order="C").view(bits) & mask).view(x.dtype).reshape(x.shape)
 
 
-@kernel("Cast")
+@kernel("Cast", elementwise=True)
 def cast(x, *, DstT, Truncate):
     if object in (x.dtype, DstT) or DstT.kind in "SU":
         raise TypeError("a cast from or to strings is not supported")

@@ -5,25 +5,27 @@ Every kernel returns the dtype of its input; sums over float16 and bfloat16 are 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels._precision import halves_in_float32
-from graphgrad.registry import kernel, kernels
+from graphgrad.registry import kernel, kernels, planned
 
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
 
 
-def relu(x):
-    return np.maximum(x, x.dtype.type(0))
+def relu(x, *, out=None):
+    return np.maximum(x, x.dtype.type(0), out=out)
 
 
 def relu6(x):
     return np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6))
 
 
-@kernel("LeakyRelu")
+@kernel("LeakyRelu", elementwise=True)
 def leaky_relu(x, *, alpha):
     slope = x.dtype.type(alpha)
     return np.maximum(x, x * slope) if 0 < alpha < 1 else np.where(x > 0, x, x * slope)
@@ -54,15 +56,15 @@ def softsign(x):
     return x / (np.abs(x) + x.dtype.type(1))
 
 
-def relu_grad(dy, x):
-    return dy * (x > 0).astype(dy.dtype)
+def relu_grad(dy, x, *, out=None):
+    return np.multiply(dy, (x > 0).astype(dy.dtype), out)
 
 
 def relu6_grad(dy, x):
     return dy * ((x > 0) & (x < 6)).astype(dy.dtype)
 
 
-@kernel("LeakyReluGrad")
+@kernel("LeakyReluGrad", elementwise=True)
 def leaky_relu_grad(dy, x, *, alpha):
     return np.where(x > 0, dy, dy * dy.dtype.type(alpha))
 
@@ -99,23 +101,35 @@ kernels(
         "SeluGrad": selu_grad,
         "SoftplusGrad": softplus_grad,
         "SoftsignGrad": softsign_grad,
-    }
+    },
+    elementwise=True,
 )
 
 
-def _shifted(logits: np.ndarray) -> np.ndarray:
+def _shifted(logits: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Logits minus the largest of their row, so that no exponential overflows."""
-    return logits - logits.max(-1, keepdims=True, initial=-np.inf)
+    if not logits.size:
+        return logits.copy()
+    return np.subtract(logits, np.maximum.reduce(logits, -1, None, None, True), out)
 
 
 @kernel("Softmax")
 @halves_in_float32
 def softmax(logits):
     _at_least("softmax", logits, 1)
-    y = _shifted(logits)
+    return _softmax(logits)
+
+
+def _softmax(logits, out=None):
+    y = _shifted(logits, out)
     np.exp(y, out=y)
     y /= y.sum(-1, keepdims=True)
     return y
+
+
+@planned("Softmax")
+def plan_softmax(logits):
+    return _softmax if logits.dtype.char in "fd" else None
 
 
 @kernel("LogSoftmax")
@@ -152,15 +166,16 @@ def sparse_softmax_cross_entropy(features, labels):
     batch, classes = features.shape
     if batch and not classes:
         raise ValueError("logits must have at least one class")
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
+    outside = labels.view(f"u{labels.itemsize}") >= classes  # a negative label is a large one
+    if np.logical_or.reduce(outside):
         raise ValueError(f"label {labels[outside][0]} is outside the valid range [0, {classes})")
-    logits, rows = _shifted(wide(features)), np.arange(batch)
+    logits = _shifted(wide(features))
+    chosen = np.arange(0, batch * classes, classes) + labels if classes else labels
     backprop = np.exp(logits)
-    total = backprop.sum(-1, keepdims=True)
-    loss = np.log(total[:, 0]) - logits[rows, labels]
-    backprop /= total
-    backprop[rows, labels] -= 1
+    total = np.add.reduce(backprop, -1, None, None, True)
+    loss = np.log(total[:, 0]) - logits.take(chosen)
+    np.divide(backprop, total, backprop)
+    backprop.reshape(-1)[chosen] -= 1
     return loss.astype(features.dtype, copy=False), backprop.astype(features.dtype, copy=False)
 
 
@@ -171,6 +186,16 @@ def bias_add(x, bias, *, data_format):
     if bias.shape != (x.shape[axis],):
         raise ValueError(f"bias of shape {bias.shape} does not fit {x.shape[axis]} channels")
     return x + bias.reshape(-1, *(1,) * (x.ndim - 1 - axis))
+
+
+@planned("BiasAdd")
+def plan_bias_add(x, bias, *, data_format):
+    return None if data_format == "NCHW" else np.add
+
+
+@planned("BiasAddV1")
+def plan_bias_add_v1(x, bias):
+    return np.add
 
 
 @kernel("BiasAddV1")
@@ -185,8 +210,19 @@ def bias_add_grad(dy, *, data_format):
     if data_format == "NCHW":
         total = dy.sum((0, *range(2, dy.ndim)), dtype=dy.dtype)
     else:
-        total = dy.reshape(-1, dy.shape[-1]).sum(0, dtype=dy.dtype)
+        rows = dy.reshape(-1, dy.shape[-1])
+        total = np.ones(len(rows), dy.dtype) @ rows
     return total.astype(dtype, copy=False)
+
+
+@planned("BiasAddGrad")
+def plan_bias_add_grad(dy, *, data_format):
+    """The sum over rows, as a product with ones."""
+    if data_format == "NCHW" or dy.dtype.char not in "fd" or not dy.is_contiguous:
+        return None
+    channels = dy.shape[-1]
+    ones = np.ones(math.prod(dy.shape[:-1]), dy.dtype)
+    return lambda dy, out=None: np.matmul(ones, dy.reshape(-1, channels), out)
 
 
 @kernel("L2Loss")

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from graphgrad.kernels._precision import HALVES, halves_in_float32
-from graphgrad.registry import kernel
+from graphgrad.registry import kernel, planned
 
 # ------------------------------------------------------------------------------------------------- over axes
 
@@ -29,30 +29,81 @@ def _wide(dtype: np.dtype) -> np.dtype:
     return _FLOAT32 if dtype in HALVES else dtype
 
 
-def _sum_by_blas(array, first: int, past: int):
-    """The sum over the axes from `first` until `past` as a product with ones; None where that is slower."""
-    outer, inner = math.prod(array.shape[:first]), math.prod(array.shape[past:])
-    length = math.prod(array.shape[first:past])
-    ones = np.ones(length, array.dtype)
+def _by_blas(shape: tuple[int, ...], axes: tuple[int, ...], dtype: np.dtype):
+    """The sum over neighbouring axes of a contiguous array as a product with ones; None where that is no gain.
+
+    It is a function of the array and of where to write the sum, which has the axes left out or not.
+    """
+    rank, size = len(shape), math.prod(shape)
+    if size <= 2048 or not 0 < len(axes) < rank or dtype.char not in "fd":
+        return None
+    ahead = sorted(axis % rank for axis in axes)
+    in_one_piece = ahead[-1] - ahead[0] == len(set(ahead)) - 1 == len(ahead) - 1
+    if not in_one_piece or not all(-rank <= axis < rank for axis in axes):
+        return None
+    outer, inner = math.prod(shape[: ahead[0]]), math.prod(shape[ahead[-1] + 1 :])
+    length = size // (outer * inner)
+    ones = np.ones(length, dtype)
     if inner == 1:
-        return array.reshape(outer, length) @ ones
+        return lambda array, out: np.matmul(array.reshape(outer, length), ones, out.reshape(outer))
     if outer == 1:
-        return ones @ array.reshape(length, inner)
-    return np.matmul(ones, array.reshape(outer, length, inner)) if length * inner >= 4096 else None
+        return lambda array, out: np.matmul(ones, array.reshape(length, inner), out.reshape(inner))
+    if length * inner < 4096:
+        return None
+    return lambda array, out: np.matmul(ones, array.reshape(outer, length, inner), out.reshape(outer, inner))
+
+
+def _reduced(shape: tuple[int, ...], axes: tuple[int, ...], keep_dims: bool) -> tuple[int, ...]:
+    gone = {axis % len(shape) for axis in axes}
+    return tuple(1 if i in gone else n for i, n in enumerate(shape) if keep_dims or i not in gone)
 
 
 def _sum(array, axes, dtype, keep_dims):
-    rank = array.ndim
-    if array.size > 2048 and 0 < len(axes) < rank and array.dtype == dtype and dtype.char in "fd":
-        ahead = sorted(axis % rank for axis in axes)
-        in_one_piece = ahead[-1] - ahead[0] == len(set(ahead)) - 1 == len(ahead) - 1
-        if in_one_piece and all(-rank <= axis < rank for axis in axes) and array.flags.c_contiguous:
-            first, past = ahead[0], ahead[-1] + 1
-            total = _sum_by_blas(array, first, past)
-            if total is not None:
-                ones = (1,) * (past - first) if keep_dims else ()
-                return total.reshape(array.shape[:first] + ones + array.shape[past:])
-    return np.add.reduce(array, axes, dtype, None, keep_dims)
+    by_blas = _by_blas(array.shape, axes, array.dtype) if array.dtype == dtype and array.flags.c_contiguous else None
+    if by_blas is None:
+        return np.add.reduce(array, axes, dtype, None, keep_dims)
+    total = np.empty(_reduced(array.shape, axes, keep_dims), dtype)
+    by_blas(array, total)
+    return total
+
+
+def _planned_sum(input, reduction_indices, keep_dims):
+    """For floats, a function of the array and of where to write its sum; else None."""
+    if reduction_indices.value is None or input.dtype.char not in "fdFD":
+        return None
+    axes = _axes(reduction_indices.value)
+    by_blas = _by_blas(input.shape, axes, input.dtype) if input.is_contiguous else None
+    return by_blas or (lambda array, out: np.add.reduce(array, axes, None, out, keep_dims))
+
+
+@planned("Sum")
+def plan_sum(input, reduction_indices, *, keep_dims):
+    total = _planned_sum(input, reduction_indices, keep_dims)
+    if total is None:
+        return None
+    shape = _reduced(input.shape, _axes(reduction_indices.value), keep_dims)
+
+    def call(array, _, out=None):
+        out = np.empty(shape, array.dtype) if out is None else out
+        total(array, out)
+        return out
+
+    return call
+
+
+@planned("Mean")
+def plan_mean(input, reduction_indices, *, keep_dims):
+    sum_of = plan_sum(input, reduction_indices, keep_dims=keep_dims)
+    size = math.prod(input.shape)
+    if sum_of is None or not size:
+        return None
+    count = input.dtype.type(size // math.prod(_reduced(input.shape, _axes(reduction_indices.value), keep_dims)))
+
+    def call(array, _, out=None):
+        out = sum_of(array, _, out)
+        return np.divide(out, count, out)
+
+    return call
 
 
 @kernel("Sum")

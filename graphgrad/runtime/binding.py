@@ -22,18 +22,31 @@ from graphgrad.schema import graph_pb2
 Kernel = Callable[..., Any]
 
 
-def bind(kernel: Kernel, op: Operation, state: State) -> Kernel:
+def bind(kernel: Kernel, op: Operation, state: State | None) -> Kernel:
     """The kernel with the attributes it names filled in from the operation."""
     code = getattr(inspect.unwrap(kernel), "__code__", None)
     if code is None or not code.co_kwonlyargcount:
         return kernel
-    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    names = [name for name in _keywords(code) if name != "out"]
     given: dict[str, Any] = {"state": state, "node_name": op.name}
     try:
         settled = {name: given[name] if name in given else for_kernel(op[name]) for name in names}
     except KeyError as error:
         raise EvaluationError(f"node {op.name!r} ({op.type}) lacks attribute {error}") from None
     return functools.partial(kernel, **settled)
+
+
+def _keywords(code: Any) -> tuple[str, ...]:
+    return code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]  # type: ignore[no-any-return]
+
+
+def asks_for(kernel: Kernel, keyword: str) -> bool:
+    """Whether a kernel names a keyword; every universal function of numpy takes `out`."""
+    kernel = inspect.unwrap(kernel)
+    if isinstance(kernel, np.ufunc):
+        return keyword == "out"
+    code = getattr(kernel, "__code__", None)
+    return code is not None and keyword in _keywords(code)
 
 
 def for_kernel(value: Any) -> Any:

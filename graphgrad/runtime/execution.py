@@ -5,6 +5,7 @@ A run never changes the plan; state lives in the variables and generators the pl
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -12,21 +13,16 @@ from typing import Any
 import numpy as np
 
 from graphgrad import dtypes
-from graphgrad.errors import ArgumentError, EvaluationError, GraphGradError
+from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import IndexedSlices, Operation, Tensor
-from graphgrad.runtime import binding
+from graphgrad.runtime.program import Program, build
+from graphgrad.runtime.record import Record
+from graphgrad.runtime.steps import Step, take
 from graphgrad.shapes import dims
 
-
-class Step:
-    """One call: a bound kernel, the slots it reads and writes, and those that die with it."""
-
-    __slots__ = ("frees", "inputs", "nested", "op", "outputs", "run")
-
-    def __init__(self, op: Operation, run: binding.Kernel, inputs: list[int], outputs: list[int], nested: bool):
-        self.op, self.run, self.inputs, self.outputs, self.nested = op, run, inputs, outputs, nested
-        self.frees: list[int] = []
+Shapes = tuple[tuple[int, ...], ...]
+MOST_PROGRAMS = 8  # kept by a plan; the first made is the first to go
 
 
 class FeedSpec:
@@ -67,7 +63,10 @@ def _cast_feed(array: np.ndarray[Any, Any], dtype: dtypes.DType, name: str) -> n
 
 
 class Plan:
-    """A compiled graph. `run` may be called any number of times."""
+    """A compiled graph. `run` may be called any number of times.
+
+    The second run with feeds of the same shapes is watched, and from the third on a program made for these shapes runs.
+    """
 
     def __init__(
         self,
@@ -76,8 +75,14 @@ class Plan:
         feeds: list[FeedSpec],
         fetches: list[Tensor | IndexedSlices | Operation],
         slots: dict[Tensor, int],
+        threads: int = 1,
     ):
         self.steps, self._initial, self._feeds, self._fetches, self._slots = steps, initial, feeds, fetches, slots
+        self._fed = [spec.slot for spec in feeds]
+        self._places = dict.fromkeys(slots.values())  # where the fetched values are
+        self._threads = threads
+        self._programs: dict[Shapes, Program | None] = {}  # None: seen once
+        self._is_running = threading.Lock()  # a program's arrays serve one run at a time
 
     def run(self, feeds: Mapping[Any, Any] | None = None) -> list[Any]:
         """One evaluation: a numpy array per fetched tensor, IndexedSlices of arrays, None for an operation.
@@ -85,68 +90,80 @@ class Plan:
         Feeds are given by tensor or by name ('x' or 'x:0'). Raises ValueError for a feed that is missing, unknown or
         does not fit, RuntimeError where a kernel fails, naming its node.
         """
-        slots = self._initial.copy()
-        self._feed(slots, feeds or {})
+        given = self._checked(feeds or {})
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for step in self.steps:
-                self._take(step, slots)
-        return [self._result(fetch, slots) for fetch in self._fetches]
+            values = dict(zip(self._places, self.values(given), strict=True))
+        return [self._result(fetch, values) for fetch in self._fetches]
 
-    def _take(self, step: Step, slots: list[Any]) -> None:
+    def values(self, feeds: list[Any]) -> list[Any]:
+        """The values of the fetched tensors, each once, for values of the fed ones, taken as they are."""
+        if not all(isinstance(value, np.ndarray) for value in feeds) or not self._is_running.acquire(blocking=False):
+            return self._step_by_step(feeds)
         try:
-            result = step.run(*[slots[i] for i in step.inputs])
-        except (GraphGradError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            raise EvaluationError(_failure(step, slots, error)) from error
-        outputs = step.outputs
-        if len(outputs) == 1 and not isinstance(result, (list, tuple)):
-            if outputs[0] >= 0:
-                slots[outputs[0]] = binding.as_array(result)
-        elif outputs:
-            for slot, value in zip(outputs, binding.flatten(result) if step.nested else result, strict=True):
-                if slot >= 0:
-                    slots[slot] = binding.as_array(value)
-        for slot in step.frees:
-            slots[slot] = None
+            return self._by_shapes(feeds)
+        finally:
+            self._is_running.release()
 
-    def _feed(self, slots: list[Any], feeds: Mapping[Any, Any]) -> None:
+    def _by_shapes(self, feeds: list[Any]) -> list[Any]:
+        shapes = tuple([value.shape for value in feeds])
+        program = self._programs.get(shapes)
+        if program is not None:
+            return program.run(feeds)
+        if shapes not in self._programs:
+            if len(self._programs) == MOST_PROGRAMS:
+                self._programs.pop(next(iter(self._programs)))
+            self._programs[shapes] = None
+            return self._step_by_step(feeds)
+        watched = Record(self._initial, self._fed)
+        for slot, value in zip(self._fed, feeds, strict=True):
+            watched.note_fed(slot, value)
+        values = self._step_by_step(feeds, watched)
+        self._programs[shapes] = build(
+            self.steps, watched, self._fed, list(self._places), len(self._initial), self._threads
+        )
+        return values
+
+    def _step_by_step(self, feeds: list[Any], watched: Record | None = None) -> list[Any]:
+        slots = self._initial.copy()
+        for slot, value in zip(self._fed, feeds, strict=True):
+            slots[slot] = value
+        for at, step in enumerate(self.steps):
+            take(step, slots)
+            if watched is not None:
+                watched.note(at, step, slots)
+            for slot in step.frees:
+                slots[slot] = None
+        return [slots[slot] for slot in self._places]
+
+    def _checked(self, feeds: Mapping[Any, Any]) -> list[Any]:
         by_name = {(k.name if isinstance(k, Tensor) else k if ":" in k else f"{k}:0"): v for k, v in feeds.items()}
+        values = []
         for spec in self._feeds:
             name = spec.tensor.name
             if name not in by_name:
                 raise ArgumentError(f"feed {name!r} is missing: the plan was compiled for it")
-            slots[spec.slot] = spec.check(by_name.pop(name))
+            values.append(spec.check(by_name.pop(name)))
         if by_name:
             raise ArgumentError(f"{next(iter(by_name))!r} is fed, and the plan was not compiled for it")
+        return values
 
-    def _result(self, fetch: Tensor | IndexedSlices | Operation, slots: list[Any]) -> Any:
+    def _result(self, fetch: Tensor | IndexedSlices | Operation, values: Mapping[int, Any]) -> Any:
         if isinstance(fetch, Operation):
             return None
         if isinstance(fetch, IndexedSlices):
             shape = fetch.dense_shape
             return IndexedSlices(
-                self._value(fetch.values, slots),
-                self._value(fetch.indices, slots),
-                None if shape is None else self._value(shape, slots),
+                self._value(fetch.values, values),
+                self._value(fetch.indices, values),
+                None if shape is None else self._value(shape, values),
             )
-        return self._value(fetch, slots)
+        return self._value(fetch, values)
 
-    def _value(self, tensor: Tensor, slots: list[Any]) -> Any:
-        value = slots[self._slots[tensor]]
+    def _value(self, tensor: Tensor, values: Mapping[int, Any]) -> Any:
+        value = values[self._slots[tensor]]
         if not isinstance(value, np.ndarray):
             raise EvaluationError(
                 f"{tensor.name!r} is a {tensor.dtype} and holds no numbers: fetch what is read from it"
             )
         return value
-
-
-def _failure(step: Step, slots: list[Any], error: Exception) -> str:
-    inputs = ", ".join(_describe(slots[i]) for i in step.inputs)
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"{step.op.type} node {step.op.name!r} failed on ({inputs}): {reason}"
-
-
-def _describe(value: Any) -> str:
-    return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -5,6 +5,7 @@ The plan is a flat list of steps over numbered slots. Everything that can be ref
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,8 @@ from graphgrad.formats import arrays
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import State
 from graphgrad.runtime import binding
-from graphgrad.runtime.execution import FeedSpec, Plan, Step
+from graphgrad.runtime.execution import FeedSpec, Plan
+from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
 
 Fetch = str | Tensor | IndexedSlices | Operation
@@ -65,6 +67,7 @@ def compile(
     feeds: Iterable[str | Tensor] = (),
     variables: Mapping[str, np.ndarray[Any, Any]] | None = None,
     state: State | None = None,
+    threads: int | None = None,
 ) -> Plan:
     """A plan that computes the fetches from the feeds, to be run as often as one likes.
 
@@ -74,6 +77,7 @@ def compile(
         feeds: the tensors whose values `Plan.run` will be given; any tensor may be one.
         variables: first values of variables by name, used where `state` is not given.
         state: variables and random generators shared with other plans.
+        threads: how many threads long element-wise chains are run on; all processors by default.
 
     Raises:
         ValueError: a name is not in the graph.
@@ -82,7 +86,7 @@ def compile(
     listed: Any = fetches if isinstance(fetches, (list, tuple)) else [fetches]
     wanted = [_fetch(graph, fetch) for fetch in listed]
     fed = dict.fromkeys(_tensor(graph, f) for f in feeds)
-    return _Compiler(wanted, fed, state or State(variables)).plan()
+    return _Compiler(wanted, fed, state or State(variables), threads or _processors()).plan()
 
 
 def evaluate(
@@ -106,6 +110,10 @@ def evaluate(
     return results if isinstance(fetches, (list, tuple)) else results[0]
 
 
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _tensor(graph: Graph, item: str | Tensor) -> Tensor:
     if isinstance(item, str):
         return graph.tensor(item)
@@ -125,8 +133,10 @@ def _fetch(graph: Graph, item: Fetch) -> Tensor | IndexedSlices | Operation:
 class _Compiler:
     """Prunes, orders, checks and binds; used once."""
 
-    def __init__(self, fetches: list[Tensor | IndexedSlices | Operation], fed: dict[Tensor, None], state: State):
-        self.fetches, self.fed, self.state = fetches, fed, state
+    def __init__(
+        self, fetches: list[Tensor | IndexedSlices | Operation], fed: dict[Tensor, None], state: State, threads: int
+    ):
+        self.fetches, self.fed, self.state, self.threads = fetches, fed, state, threads
         self.tensors: list[Tensor] = []
         self.targets: list[Operation] = []
         for fetch in fetches:
@@ -153,7 +163,7 @@ class _Compiler:
             steps, set(fetched.values()), kept={i for i, v in enumerate(self.initial) if v is not None}
         )
         specs = [FeedSpec(t, self.slots[t]) for t in self.fed]
-        return Plan(steps, self.initial, specs, self.fetches, fetched)
+        return Plan(steps, self.initial, specs, self.fetches, fetched, self.threads)
 
     def _slot(self, tensor: Tensor) -> int:
         slot = self.slots.get(tensor)
@@ -225,7 +235,18 @@ class _Compiler:
             step, _, inputs[i] = self._read_reference(op.inputs[i], inputs[i])
             reads.append(step)
         outputs = [-1 if t in self.fed else self._slot(t) for t in op.outputs]
-        return [*reads, Step(op, run, inputs, outputs, binding.outputs_flat(op))]
+        signature = op.signature
+        step = Step(
+            op,
+            run,
+            inputs,
+            outputs,
+            binding.outputs_flat(op),
+            is_plain=signature is not None and not signature.is_stateful and not binding.asks_for(kernel, "state"),
+            is_elementwise=registry.is_elementwise(op.type),
+            takes_out=sizes is None and binding.asks_for(kernel, "out"),
+        )
+        return [*reads, step]
 
     def _read_reference(self, tensor: Tensor, slot: int) -> tuple[Step, Tensor, int]:
         """A step that reads the variable behind a reference when it is reached, into a slot of its own."""

@@ -6,8 +6,6 @@ meets Python's stack; on a cycle (a loop's back edge) nothing is known.
 
 from __future__ import annotations
 
-from typing import Any
-
 from graphgrad import registry
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation, Tensor

@@ -1,0 +1,250 @@
+"""A plan made for feeds of certain shapes: a list of calls over arrays that stay in their places from run to run.
+
+What depends on shapes alone was computed once; results are written into memory whose owner has died; chains of
+element-wise steps run tile by tile. What a program computes is what its plan computes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad import registry
+from graphgrad.errors import EvaluationError, GraphGradError
+from graphgrad.runtime import binding, tiles
+from graphgrad.runtime.record import Form, Record
+from graphgrad.runtime.steps import Step, failure, take
+
+Array = np.ndarray[Any, Any]
+SMALL_FEED = 1 << 16  # bytes; larger feeds are read where they lie
+NUMBERS = "biufcV"
+FOREVER = 1 << 60
+
+
+class Program:
+    """Calls in order, over `slots` in which everything but fresh results stays."""
+
+    def __init__(self, slots: list[Any], fed: list[int], fetched: list[int]):
+        self.slots, self.fed, self.fetched = slots, fed, fetched
+        self.calls: list[Callable[[], Any]] = []
+        self.steps: list[Step] = []  # what each call stands for; the first one of a group
+        self.copied: set[int] = set()  # fetched slots whose array the next run writes into
+        self.loose: list[int] = []  # slots whose values do not outlive the run
+
+    def run(self, feeds: Sequence[Array]) -> list[Any]:
+        """The fetched values, which are the caller's. Raises EvaluationError naming the node that failed."""
+        slots = self.slots
+        for slot, value in zip(self.fed, feeds, strict=True):
+            if slots[slot] is None:
+                slots[slot] = value
+            else:
+                slots[slot][...] = value
+        at = 0
+        try:
+            for at, call in enumerate(self.calls):  # noqa: B007  (the place is told where a call fails)
+                call()
+            return [np.array(slots[i]) if i in self.copied else slots[i] for i in self.fetched]
+        except (GraphGradError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            step = self.steps[at]
+            raise EvaluationError(failure(step, [slots[i] for i in step.inputs], error)) from error
+        finally:
+            for slot in self.loose:
+                slots[slot] = None
+
+
+def build(
+    steps: Sequence[Step], record: Record, fed: Sequence[int], fetched: Sequence[int], count: int, threads: int
+) -> Program:
+    """The program of steps that a record was made of; `count` slots."""
+    return _Maker(steps, record, fed, fetched, count, threads).program()
+
+
+class _Maker:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        record: Record,
+        fed: Sequence[int],
+        fetched: Sequence[int],
+        count: int,
+        threads: int,
+    ):
+        self.record, self.threads = record, threads
+        self.fed, self.fetched = list(fed), list(fetched)
+        self.steps = [_planned(step, record) for at, step in enumerate(steps) if at not in record.gone]
+        self.slots: list[Any] = [None] * count
+        self.read = {i for step in self.steps for i in step.inputs}
+        self.owned = {i for i in fed if self._has_small_feed(i)}  # slots with memory of their own that stays
+        self.owned.update(step.outputs[0] for step in self.steps if self._can_own(step))
+        self.fixed = {*record.folded, *self.owned}
+        self.views: list[Step] = []
+
+    def _has_small_feed(self, slot: int) -> bool:
+        form = self.record.forms[slot]
+        is_small = form.dtype.kind in NUMBERS and np.prod(form.shape, dtype=int) * form.dtype.itemsize <= SMALL_FEED
+        return is_small and slot not in self.record.kept
+
+    def _can_own(self, step: Step) -> bool:
+        """Whether a step's result can be written into the same memory every run."""
+        record, slot = self.record, step.outputs[0] if len(step.outputs) == 1 else -1
+        if slot < 0 or not step.is_plain or not (step.takes_out or step.is_elementwise):
+            return False
+        if slot not in record.stable or slot in record.root or slot in record.kept:
+            return False
+        if slot in self.fetched and slot not in self.read:
+            return False
+        return slot in record.forms and record.forms[slot].dtype.kind in NUMBERS
+
+    def program(self) -> Program:
+        record = self.record
+        work = self._without_views()
+        groups = tiles.grouped(work, record, self.fixed, self.owned)
+        last = self._last_uses(groups)
+        memory = _Memory()
+        program = Program(self.slots, self.fed, self.fetched)
+        for slot, array in record.folded.items():
+            self.slots[slot] = array
+        for slot in self.fed:
+            if slot in self.owned:
+                self.slots[slot] = np.empty(*record.forms[slot][:2])
+        waiting = list(self.views)
+        self._show(waiting)
+        for at, group in enumerate(groups):
+            self._bind(program, group, at, last, memory)
+            if waiting:
+                self._show(waiting)
+            for slot in {record.root_of(i) for step in group for i in (*step.inputs, *step.outputs) if i >= 0}:
+                if last.get(slot) == at:
+                    memory.release(slot)
+        program.copied = {i for i in self.fetched if record.root_of(i) in self.fixed}
+        program.loose = [i for i, value in enumerate(self.slots) if value is None]
+        return program
+
+    def _without_views(self) -> list[Step]:
+        """The steps that have to run: what only shows fixed memory in another shape is shown once, when building."""
+        record, work = self.record, []
+        for step in self.steps:
+            outputs = [o for o in step.outputs if o >= 0]
+            is_view = step.is_plain and outputs and all(record.root_of(o) != o for o in outputs)
+            if is_view and all(i in self.fixed for i in step.inputs) and self._is_settled_but_for_views(step):
+                self.fixed.update(outputs)
+                self.views.append(step)
+            else:
+                work.append(step)
+        return work
+
+    def _is_settled_but_for_views(self, step: Step) -> bool:
+        roots = {self.record.root_of(o) for o in step.outputs if o >= 0}
+        shown = [i for i in step.inputs if self.record.root_of(i) in roots]
+        return all(i in shown or i in self.record.folded for i in step.inputs)
+
+    def _show(self, waiting: list[Step]) -> None:
+        """Makes the views whose memory has its place by now."""
+        for step in list(waiting):
+            if all(self.slots[i] is not None for i in step.inputs):
+                take(step, self.slots)
+                waiting.remove(step)
+
+    def _last_uses(self, groups: list[list[Step]]) -> dict[int, int]:
+        """For each piece of memory the number of the group that uses it last."""
+        last: dict[int, int] = {}
+        for at, group in enumerate(groups):
+            for step in group:
+                for i in (*step.inputs, *step.outputs):
+                    last[self.record.root_of(i)] = at
+        last.update((self.record.root_of(i), FOREVER) for i in self.fetched)
+        return last
+
+    def _bind(self, program: Program, group: list[Step], at: int, last: dict[int, int], memory: _Memory) -> None:
+        record, slots = self.record, self.slots
+        if len(group) > 1:
+            inside = {step.outputs[0] for step in group if last[step.outputs[0]] == at}
+            for step in group:
+                if step.outputs[0] not in inside:
+                    slots[step.outputs[0]] = memory.take(step.outputs[0], record.forms[step.outputs[0]])
+            program.calls.append(tiles.Tiled(group, slots, record.forms, inside, self.threads))
+            program.steps.append(group[0])
+            return
+        (step,) = group
+        if step.outputs and step.outputs[0] in self.owned:
+            slot = step.outputs[0]
+            form = record.forms[slot]
+            if step.is_elementwise and isinstance(step.run, np.ufunc):
+                for i in step.inputs:
+                    if i in self.owned and last[i] == at and record.forms[i] == form and form.is_contiguous:
+                        memory.release(i)
+                        break
+            out = slots[slot] = memory.take(slot, form)
+            call = step.run if step.takes_out else functools.partial(_copy_into, step.run)
+            if all(i in self.fixed for i in step.inputs):
+                given = [slots[i] for i in step.inputs]
+                program.calls.append(functools.partial(call, *given, out=out))
+            else:
+                program.calls.append(functools.partial(_write, call, slots, step.inputs, out))
+        else:
+            frees = [i for i in dict.fromkeys((*step.inputs, *step.outputs)) if self._dies_loose(i, at, last)]
+            program.calls.append(functools.partial(_run, step, slots, frees))
+        program.steps.append(step)
+
+    def _dies_loose(self, slot: int, at: int, last: dict[int, int]) -> bool:
+        return slot >= 0 and slot not in self.fixed and last[self.record.root_of(slot)] == at
+
+
+def _planned(step: Step, record: Record) -> Step:
+    """The step with a kernel made for its operands, where there is one."""
+    planner = registry.planner_of(step.op.type)
+    operands = [record.form(i) for i in step.inputs]
+    if planner is None or not step.is_plain or None in operands:
+        return step
+    call = binding.bind(planner, step.op, None)(*operands)
+    if call is None:
+        return step
+    is_elementwise = step.is_elementwise or (isinstance(call, np.ufunc) and call.signature is None)
+    return Step(
+        step.op, call, step.inputs, step.outputs, False, is_plain=True, is_elementwise=is_elementwise, takes_out=True
+    )
+
+
+def _copy_into(run: Callable[..., Any], *inputs: Array, out: Array) -> None:
+    out[...] = run(*inputs)
+
+
+def _write(run: Callable[..., Any], slots: list[Any], inputs: list[int], out: Array) -> None:
+    run(*[slots[i] for i in inputs], out=out)
+
+
+def _run(step: Step, slots: list[Any], frees: list[int]) -> None:
+    take(step, slots)
+    for slot in frees:
+        slots[slot] = None
+
+
+class _Memory:
+    """Pieces of memory handed out, given back and handed out again, the closest in size first."""
+
+    def __init__(self) -> None:
+        self.free: list[Array] = []
+        self.used: dict[int, Array] = {}
+
+    def take(self, slot: int, form: Form) -> Array:
+        """An array for a slot."""
+        size = int(np.prod(form.shape, dtype=int)) * form.dtype.itemsize
+        fitting = [piece for piece in self.free if size <= piece.size <= 2 * size + 256]
+        if fitting:
+            piece = min(fitting, key=len)
+            self.free = [other for other in self.free if other is not piece]
+        else:
+            piece = np.empty(max(size, 1), np.uint8)
+        self.used[slot] = piece
+        return piece[:size].view(form.dtype).reshape(form.shape)
+
+    def release(self, slot: int) -> None:
+        """The slot's array has no more readers."""
+        piece = self.used.pop(slot, None)
+        if piece is not None:
+            self.free.append(piece)
