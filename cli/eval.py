@@ -9,6 +9,9 @@ from graphgrad_cli import arguments
 
 if TYPE_CHECKING:
     from graphgrad.graph import Graph
+    from graphgrad.runtime.profile import Profile
+
+MOST_NODES = 20  # rows of a profile; --json has all
 
 
 @click.command("eval")
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--output", metavar="OUT.npz", help="Write the results to an archive, each under its name as fetched."
 )
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="Threads for large chains; default: all processors."
+)
+@click.option("--profile", is_flag=True, help="Show, on standard error, where the time of the run went.")
+@click.option("--trace", metavar="OUT.json", help="Write the run in the Chrome trace format.")
 @arguments.JSON
 def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: bool, **options: Any) -> None:
     """Compute tensors of a graph with the NumPy interpreter.
@@ -41,20 +49,27 @@ def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: boo
     from graphgrad_cli.failure import as_document
 
     with as_document(as_json):
-        names, results = _run(model, fetch, options)
+        names, results, profile = _run(model, fetch, options)
         if output is not None:
             from graphgrad.formats import arrays
 
             arrays.write_npz(output, dict(zip(names, results, strict=True)))
+        if options["trace"] is not None:
+            from graphgrad.formats import files
+
+            files.write(options["trace"], [profile.trace()], compressed=False)
     if as_json:
-        _emit(names, results, output)
+        _emit(names, results, output, profile if options["profile"] else None)
     elif output is None or output != "-":
         _print(names, results)
+    if options["profile"] and not as_json:
+        _print_profile(profile)
 
 
-def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[list[str], list[Any]]:
+def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[list[str], list[Any], Any]:
     from graphgrad.formats import arrays, graphdef
     from graphgrad.runtime import plan
+    from graphgrad.runtime.profile import Profile
 
     graph = graphdef.load(model)
     names = [spelled for item in arguments.split(fetch) for spelled in _fetched(graph, item)]
@@ -62,7 +77,10 @@ def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[l
     path = options["variables"]
     variables = arrays.read_npz(path, "--variables") if path else None
     first = arguments.split(options["run_first"]) if options["run_first"] else []
-    return names, plan.evaluate(graph, names, feeds, variables, [_operation(graph, name) for name in first])
+    operations = [_operation(graph, name) for name in first]
+    profile = Profile() if options["profile"] or options["trace"] else None
+    results = plan.evaluate(graph, names, feeds, variables, operations, options["threads"], profile)
+    return names, results, profile
 
 
 def _fetched(graph: Graph, item: str) -> list[str]:
@@ -109,7 +127,7 @@ def _tensor(graph: Graph, name: str, option: str) -> Any:
         raise ArgumentError(f"{option}: {error}") from None
 
 
-def _emit(names: list[str], results: list[Any], output: str | None) -> None:
+def _emit(names: list[str], results: list[Any], output: str | None, profile: Profile | None) -> None:
     from graphgrad_cli.failure import emit_json
 
     fetches = []
@@ -118,7 +136,22 @@ def _emit(names: list[str], results: list[Any], output: str | None) -> None:
         if output is None:
             entry["value"] = _plain(array)
         fetches.append(entry)
-    emit_json({"schema": 1, "output": output, "fetches": fetches})
+    document = {"schema": 1, "output": output, "fetches": fetches}
+    if profile is not None:
+        totals = {"by_type": profile.by_type(), "by_node": profile.by_node()}
+        document["profile"] = {key: [total._asdict() for total in found] for key, found in totals.items()}
+    emit_json(document)
+
+
+def _print_profile(profile: Profile) -> None:
+    from graphgrad_cli import output
+
+    for what, totals in (("op type", profile.by_type()), ("node", profile.by_node()[:MOST_NODES])):
+        table = output.table(what, "calls", "ms", "MB", "share", right=("calls", "ms", "MB", "share"))
+        for total in totals:
+            cells = f"{total.seconds * 1e3:.3f}", f"{total.bytes / 1e6:.2f}", f"{total.share:.1%}"
+            table.add_row(total.name, str(total.calls), *cells)
+        output.show(table, to_people=True)
 
 
 def _plain(array: Any) -> Any:

@@ -20,8 +20,8 @@ def table(*columns: str, right: Collection[str] = (), title: str | None = None) 
     return made
 
 
-def show(item: Table) -> None:
-    """Prints it."""
+def show(item: Table, to_people: bool = False) -> None:
+    """Prints it, to standard error where it is no result but meant for people's eyes."""
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=False).print(item)
+    Console(highlight=False, soft_wrap=False, stderr=to_people).print(item)

@@ -16,6 +16,7 @@ from graphgrad import dtypes
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.runtime.profile import Profile
 from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
 from graphgrad.runtime.steps import Step, take
@@ -84,8 +85,10 @@ class Plan:
         self._programs: dict[Shapes, Program | None] = {}  # None: seen once
         self._is_running = threading.Lock()  # a program's arrays serve one run at a time
 
-    def run(self, feeds: Mapping[Any, Any] | None = None) -> list[Any]:
+    def run(self, feeds: Mapping[Any, Any] | None = None, profile: Profile | None = None) -> list[Any]:
         """One evaluation: a numpy array per fetched tensor, IndexedSlices of arrays, None for an operation.
+
+        A `profile` takes down what each step costs, as steps run one by one.
 
         Feeds are given by tensor or by name ('x' or 'x:0'). Raises ValueError for a feed that is missing, unknown or
         does not fit, RuntimeError where a kernel fails, naming its node.
@@ -93,8 +96,14 @@ class Plan:
         given = self._checked(feeds or {})
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            values = dict(zip(self._places, self.values(given), strict=True))
+            found = self.values(given) if profile is None else self._step_by_step(given, profile)
+            values = dict(zip(self._places, found, strict=True))
         return [self._result(fetch, values) for fetch in self._fetches]
+
+    @property
+    def is_stateless(self) -> bool:
+        """Whether every run with the same feeds gives the same, and leaves nothing behind."""
+        return all(step.is_plain for step in self.steps)
 
     def values(self, feeds: list[Any]) -> list[Any]:
         """The values of the fetched tensors, each once, for values of the fed ones, taken as they are."""
@@ -124,7 +133,7 @@ class Plan:
         )
         return values
 
-    def _step_by_step(self, feeds: list[Any], watched: Record | None = None) -> list[Any]:
+    def _step_by_step(self, feeds: list[Any], watched: Record | Profile | None = None) -> list[Any]:
         slots = self._initial.copy()
         for slot, value in zip(self._fed, feeds, strict=True):
             slots[slot] = value

@@ -18,6 +18,7 @@ from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import State
 from graphgrad.runtime import binding
 from graphgrad.runtime.execution import FeedSpec, Plan
+from graphgrad.runtime.profile import Profile
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
 
@@ -95,18 +96,25 @@ def evaluate(
     feeds: Mapping[str | Tensor, Any] | None = None,
     variables: Mapping[str, np.ndarray[Any, Any]] | None = None,
     run_first: Sequence[str | Operation] = (),
+    threads: int | None = None,
+    profile: Profile | None = None,
 ) -> Any:
     """Computes fetches once: an array for one fetch, a list for a list; an IndexedSlices fetch gives an IndexedSlices of arrays.
 
     `run_first` names operations (initialisers, assignments) that run before, one after the other, with the same
-    feeds. Raises as `compile` and `Plan.run` do.
+    feeds. `threads` is as in `compile`, `profile` as in `Plan.run`. Raises as these do.
     """
     given = {_tensor(graph, name): value for name, value in (feeds or {}).items()}
     state = State(variables)
     for operation in run_first:
         op = graph.operation(operation) if isinstance(operation, str) else operation
         compile(graph, [op], given, state=state).run(given)
-    results = compile(graph, fetches, given, state=state).run(given)
+    plan = compile(graph, fetches, given, state=state, threads=threads)
+    if profile is not None and plan.is_stateless:
+        plan.run(
+            given
+        )  # what a first run does once, libraries that are loaded and memory that is asked for, is not shown
+    results = plan.run(given, profile)
     return results if isinstance(fetches, (list, tuple)) else results[0]
 
 

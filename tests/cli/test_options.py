@@ -167,3 +167,27 @@ def test_what_is_not_used_is_not_imported(tmp_path: Path, arguments: list[str], 
         [sys.executable, "-c", script, *given], capture_output=True, text=True, check=True
     ).stderr.split()
     assert not set(absent) & set(loaded)
+
+
+def test_profile_and_trace(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.json"
+    arguments = [
+        "eval",
+        MLP,
+        "--fetch",
+        "loss",
+        "--feeds",
+        MLP.with_name("feeds.npz"),
+        "--trace",
+        trace,
+        "--threads",
+        "1",
+    ]
+    result = run(*arguments, "--profile")
+    assert result.stdout.startswith("loss") and "SparseSoftmaxCrossEntropyWithLogits" in result.stderr
+    document = json.loads(run(*arguments, "--profile", "--json").stdout)
+    by_type = {total["name"]: total for total in document["profile"]["by_type"]}
+    assert by_type["MatMul"]["calls"] == 2 and sum(t["share"] for t in by_type.values()) == pytest.approx(1)
+    events = json.loads(trace.read_text())["traceEvents"]
+    assert [e["name"] for e in events].count("MatMul") == 2 and all(e["dur"] > 0 for e in events)
+    assert run(*arguments[:-1], "0").exit_code == 2

@@ -1,0 +1,85 @@
+"""Which steps may find that an input has no value, because it lies on the way that a Switch did not take.
+
+Only those steps look: they hand DEAD on instead of running. What can be live only under conditions is told when
+compiling; a Merge that joins both ways of a predicate is live whenever they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from typing import Any
+
+from graphgrad.controlflow.frames import MERGES, SWITCHES
+from graphgrad.graph import Operation, Tensor
+from graphgrad.kernels._liveness import DEAD
+from graphgrad.runtime.binding import Kernel
+
+# Ways that must be taken, as (predicate, branch), for a value to be there for sure.
+Conditions = frozenset[tuple[Tensor, int]]
+ALWAYS: Conditions = frozenset()
+
+
+class Liveness:
+    """The conditions of operations, noted producers first."""
+
+    def __init__(self, order: Iterable[Operation], fed: Container[Tensor]):
+        self.fed = fed
+        self._of: dict[Operation, Conditions] = {}
+        for op in order:
+            conditions = self._conditions(op)
+            if conditions:
+                self._of[op] = conditions
+
+    def __getitem__(self, op: Operation) -> Conditions:
+        return self._of.get(op, ALWAYS)
+
+    def of(self, tensor: Tensor) -> Conditions:
+        """When a tensor has a value for sure."""
+        if tensor in self.fed:
+            return ALWAYS
+        conditions = self._of.get(tensor.op, ALWAYS)
+        if tensor.op.type in SWITCHES:
+            return conditions | {(_asked(tensor.op.inputs[1]), tensor.index)}
+        return conditions
+
+    def _conditions(self, op: Operation) -> Conditions:
+        if op.type == "ControlTrigger":
+            return ALWAYS
+        if op.type in MERGES:
+            return _joined([self.of(t) for t in op.inputs])
+        found = ALWAYS
+        for tensor in op.inputs:
+            found |= self.of(tensor)
+        for producer in op.control_inputs:
+            found |= self[producer]
+        return found
+
+
+def _asked(predicate: Tensor) -> Tensor:
+    """The tensor a predicate was copied from."""
+    while predicate.op.type in ("Identity", "Switch"):
+        predicate = predicate.op.inputs[0]
+    return predicate
+
+
+def _joined(inputs: list[Conditions]) -> Conditions:
+    """One input with a value is enough: both ways of a predicate make up for it, else the least demanding input."""
+    if len(inputs) == 2:
+        one, other = inputs
+        for predicate, branch in one:
+            if (predicate, 1 - branch) in other:
+                return one - {(predicate, branch)} | other - {(predicate, 1 - branch)}
+    return min(inputs, key=len)
+
+
+def guarded(run: Kernel, read: int, outputs: int) -> Kernel:
+    """A kernel that is not asked where an input has no value. It reads the first inputs; the others are waited for."""
+    dead: Any = (DEAD,) * outputs if outputs != 1 else DEAD
+
+    def call(*inputs: Any) -> Any:
+        for value in inputs:
+            if value is DEAD:
+                return dead
+        return run(*inputs[:read])
+
+    return call
