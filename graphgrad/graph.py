@@ -47,9 +47,6 @@ class Tensor:
     @property
     def value(self) -> Any:
         """What is statically known of a small integer or bool tensor: a `shapes.values.Value`, or None."""
-        facts = self.op.facts
-        if facts is not None:
-            return None if facts.values is None else facts.values[self.index]
         return self.op.graph.inference.value(self)
 
     def shaped_like(self, other: Tensor) -> None:
@@ -275,6 +272,10 @@ class Operation:
         node = self._node
         return attributes.decode(node.attr[attr]) if node is not None and attr in node.attr else None
 
+    def annotate(self, attr: str, value: Any) -> None:
+        """Gives an operation that was built an attribute outside its signature."""
+        self._attrs[attr] = value
+
     def attr_names(self) -> list[str]:
         """The names of the attributes the node carries itself, sorted."""
         return sorted(self._node.attr if self._node is not None else self._attrs)
@@ -321,6 +322,7 @@ class Operation:
 
 # Attributes outside the ops' signatures that are written here, with their kinds.
 _PRIVATE_ATTRS = {
+    "_XlaSharding": "string",
     "_class": "list(string)",
     "_gradient_op_type": "string",
     "_has_manual_control_dependencies": "bool",

@@ -1,16 +1,20 @@
 """Static shapes and small static values, worked out when asked for and kept on the operation.
 
-One pass with a stack of its own infers what an operation depends on before the operation itself, so depth never
-meets Python's stack; on a cycle (a loop's back edge) nothing is known.
+Passes with a stack of their own infer what an operation depends on before the operation itself, so depth never
+meets Python's stack; on a cycle (a loop's back edge) nothing is known. Most values nobody asks for.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from graphgrad import registry
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation, Tensor
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.values import Value
+
+_UNASKED: Any = object()
 
 
 class Facts:
@@ -56,8 +60,27 @@ def learn(tensor: Tensor, found: Shape) -> None:
 
 def value(tensor: Tensor) -> Value | None:
     """The static value, as far as it is known."""
-    known = (tensor.op.facts or _infer(tensor.op)).values
+    facts = tensor.op.facts or _infer(tensor.op)
+    known = _find_values(tensor.op) if facts.values is _UNASKED else facts.values
     return None if known is None else known[tensor.index]
+
+
+def _find_values(wanted: Operation) -> list[Value | None] | None:
+    stack, entered = [wanted], set()
+    while stack:
+        op = stack[-1]
+        facts = op.facts or _infer(op)
+        if op not in entered and facts.values is _UNASKED:
+            facts.values = None  # what a cycle that comes back here finds
+            if values.has_rule(op):
+                entered.add(op)
+                stack += [t.op for t in op.inputs if t.op.facts is None or t.op.facts.values is _UNASKED]
+                continue
+        stack.pop()
+        if op in entered:
+            entered.remove(op)
+            facts.values = values.of(op)
+    return wanted.facts.values  # type: ignore[no-any-return]
 
 
 def _infer(wanted: Operation) -> Facts:
@@ -88,6 +111,4 @@ def _work_out(op: Operation) -> Facts:
     declared = op.annotation("_output_shapes")
     if declared:
         shapes = [dims.merge(a, b) for a, b in zip(shapes, declared, strict=False)]
-    facts = op.facts = Facts(shapes, None)  # a value may follow from the op's own shape
-    facts.values = values.of(op)
-    return facts
+    return Facts(shapes, _UNASKED)

@@ -54,12 +54,14 @@ def _value(*op_types: str) -> Callable[[Callable[[Operation], Found]], Callable[
     return register
 
 
+def has_rule(op: Operation) -> bool:
+    """Whether anything may be known of the operation's values."""
+    return op.type in _RULES and bool(op.outputs) and op.outputs[0].dtype in _KINDS
+
+
 def of(op: Operation) -> list[Value | None] | None:
-    """The values of an operation's outputs, or None where nothing is known of any. Its inputs are inferred already."""
-    rule = _RULES.get(op.type)
-    if rule is None or not op.outputs or op.outputs[0].dtype not in _KINDS:
-        return None
-    found = rule(op)
+    """The values of the outputs of an op that has a rule, or None where nothing is known of any."""
+    found = _RULES[op.type](op)
     if found is None:
         return None
     found = found if isinstance(found, list) else [found]
