@@ -284,27 +284,16 @@ class Operation:
         """An attribute the node carries, as its message."""
         if self._node is not None:
             return self._node.attr[attr]
-        return attributes.encode(self._attr_kind(attr), self[attr])
-
-    def _attr_kind(self, attr: str) -> str:
-        signature = self.signature
-        if signature is not None and attr in signature.attrs:
-            return signature.attrs[attr].type
-        return _PRIVATE_ATTRS[attr]
+        return attributes.encode(_attr_kind(self.type, attr), self[attr])
 
     def node_def(self) -> graph_pb2.NodeDef:
         """The node as a message: the one that was read, or a new one for a node that was built."""
         if self._node is not None:
             return self._node
         node = graph_pb2.NodeDef()
-        node.CopyFrom(
-            _prototype(
-                self.type,
-                self.device,
-                tuple((k, v, self._attr_kind(k)) for k, v in self._attrs.items() if k != "value"),
-            )
-        )
-        if "value" in self._attrs:
+        attrs = self._attrs
+        node.CopyFrom(_prototype(self.type, self.device, tuple([item for item in attrs.items() if item[0] != "value"])))
+        if "value" in attrs:
             node.attr["value"].CopyFrom(self.attr_message("value"))
         node.name = self.name
         node.input.extend([t.op.name if t.index == 0 else f"{t.op.name}:{t.index}" for t in self.inputs])
@@ -330,11 +319,18 @@ _PRIVATE_ATTRS = {
 }
 
 
+def _attr_kind(op_type: str, attr: str) -> str:
+    signature = opdefs.signature(op_type)
+    if signature is not None and attr in signature.attrs:
+        return signature.attrs[attr].type
+    return _PRIVATE_ATTRS[attr]
+
+
 @functools.lru_cache(maxsize=4096)
-def _prototype(op_type: str, device: str, attrs: tuple[tuple[str, Any, str], ...]) -> graph_pb2.NodeDef:
+def _prototype(op_type: str, device: str, attrs: tuple[tuple[str, Any], ...]) -> graph_pb2.NodeDef:
     node = graph_pb2.NodeDef(op=op_type, device=device)
-    for name, value, kind in attrs:
-        node.attr[name].CopyFrom(attributes.encode(kind, value))
+    for name, value in attrs:
+        node.attr[name].CopyFrom(attributes.encode(_attr_kind(op_type, name), value))
     return node
 
 
@@ -381,6 +377,11 @@ class Graph:
         from graphgrad.shapes import inference
 
         return inference
+
+    @functools.cached_property
+    def loop_shapes(self) -> dict[Operation, Shape]:
+        """What is known of loop variables whose shape changes from iteration to iteration."""
+        return {}
 
     @functools.cached_property
     def functions(self) -> Mapping[str, graph_pb2.FunctionDef]:
