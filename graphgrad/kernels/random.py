@@ -442,3 +442,15 @@ for _op_type, (_classes_of, _probability_of) in SAMPLERS.items():
 def all_candidates(true_classes, *, num_sampled):
     ones = np.ones(num_sampled, np.float32)
     return np.arange(num_sampled), np.ones(true_classes.shape, np.float32), ones
+
+
+@kernel("ComputeAccidentalHits")
+def compute_accidental_hits(true_classes, sampled_candidates, *, num_true):
+    """Where a sampled class is a true one: the row, the sample's place (its last), the least number as a weight."""
+    if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
+        raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
+    places = {candidate: place for place, candidate in enumerate(sampled_candidates.tolist())}
+    rows, classes = np.indices(true_classes.shape)[0].ravel(), true_classes.ravel().tolist()
+    hits = [(row, places[c]) for row, c in zip(rows.tolist(), classes, strict=True) if c in places]
+    indices, ids = np.array(hits, np.int64).reshape(-1, 2).T
+    return indices.astype(np.int32), ids, np.full(len(hits), np.finfo(np.float32).min)
