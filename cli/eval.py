@@ -34,6 +34,7 @@ MOST_NODES = 20  # rows of a profile; --json has all
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads for large chains; default: all processors."
 )
+@click.option("--max-iterations", type=click.IntRange(min=0), metavar="N", help="Stop a loop that goes on for longer.")
 @click.option("--profile", is_flag=True, help="Show, on standard error, where the time of the run went.")
 @click.option("--trace", metavar="OUT.json", help="Write the run in the Chrome trace format.")
 @arguments.JSON
@@ -79,7 +80,9 @@ def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[l
     first = arguments.split(options["run_first"]) if options["run_first"] else []
     operations = [_operation(graph, name) for name in first]
     profile = Profile() if options["profile"] or options["trace"] else None
-    results = plan.evaluate(graph, names, feeds, variables, operations, options["threads"], profile)
+    results = plan.evaluate(
+        graph, names, feeds, variables, operations, options["threads"], profile, options["max_iterations"]
+    )
     return names, results, profile
 
 

@@ -46,8 +46,9 @@ class ReversePass:
         """Walks back from ys. Raises MissingGradientError naming every operation on the way that has no rule."""
         for y, seed in zip(ys, seeds, strict=True):
             self._receive(y, seed)
-        stops = self.frontier.stops(self.awaits)
         ready = deque(op for op in dict.fromkeys(y.op for y in ys) if op in self.awaits and not self.awaits[op])
+        self._start(ready)
+        stops = self.frontier.stops(self.awaits)
         while ready:
             op = ready.popleft()
             if self.colocate:
@@ -58,6 +59,7 @@ class ReversePass:
             self._release(op, ready)
         if self.missing:
             raise self._missing_error()
+        self._finish()
 
     def gradient(self, x: Tensor) -> Gradient:
         """What the pass found for x: its gradient, or None."""
@@ -72,14 +74,25 @@ class ReversePass:
             received = self.received[tensor.op] = [[] for _ in tensor.op.outputs]
         received[tensor.index].append(gradient)
 
+    def _start(self, ready: deque[Operation]) -> None:
+        """What a pass through loops has to do before the first operation, ..."""
+
+    def _finish(self) -> None:
+        """... and after the last."""
+
     def _visit(self, op: Operation, stopped: bool) -> None:
         received = self.received.get(op)
         if received is None:
             return
+        self._sum_up(op, received)
+        if not (stopped or not op.inputs or all(dz is None for dz in received)):
+            self._hand_on(op, received)
+
+    def _sum_up(self, op: Operation, received: list[Any]) -> None:
         for i, summands in enumerate(received):
             received[i] = self._aggregate(op, summands)
-        if stopped or not op.inputs or all(dz is None for dz in received):
-            return
+
+    def _hand_on(self, op: Operation, received: list[Any]) -> None:
         gradients = self._ask_rule(op, received)
         if gradients is None:
             return
@@ -126,7 +139,7 @@ class ReversePass:
         output_gradients = list(received)
         for i, dz in enumerate(output_gradients):
             if dz is None and (dtype := op.outputs[i].dtype) is not None and dtype.is_trainable:
-                output_gradients[i] = g.zeros_for(op.outputs[i])
+                output_gradients[i] = self._zeros_for(op.outputs[i])
         outer = g.scope
         g.scope = g.graph.name_authority.unique(f"{outer}{op.name}_grad") + "/"
         try:
@@ -143,6 +156,9 @@ class ReversePass:
         finally:
             g.scope = outer
         return gradients
+
+    def _zeros_for(self, output: Tensor) -> Tensor | None:
+        return self.g.zeros_for(output)
 
     def _rule(self, op: Operation) -> Any:
         op_type = op.annotation("_gradient_op_type")

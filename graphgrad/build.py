@@ -15,6 +15,7 @@ from graphgrad import constants, dtypes, opdefs
 from graphgrad.dtypes import DType
 from graphgrad.errors import ArgumentError, DtypeError
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.schema import graph_pb2
 
 
 class Int32s(list[int]):
@@ -38,6 +39,8 @@ class OpBuilder:
         self._controllers: list[_Controller] = []
         self._classes: tuple[str, ...] = ()
         self._device = ""
+        self.context: Any = None  # the branch or loop that new nodes are fitted into, see graphgrad.controlflow
+        self.flow: Any = None  # the reverse pass under way, where it goes through branches or loops
 
     def __getattr__(self, op_type: str) -> Callable[..., Any]:
         signature = opdefs.signature(op_type) if op_type[:1].isupper() else None
@@ -118,6 +121,30 @@ class OpBuilder:
         finally:
             self._device = outer
 
+    @contextmanager
+    def within(self, context: Any) -> Iterator[None]:
+        """New nodes stand in this context: each is handed to its `adopt`."""
+        outer, self.context = self.context, context
+        try:
+            yield
+        finally:
+            self.context = outer
+
+    @contextmanager
+    def detached(self) -> Iterator[None]:
+        """New nodes stand in no context and wait for nothing."""
+        outer = self._controllers, self.context
+        self._controllers, self.context = [], None
+        try:
+            yield
+        finally:
+            self._controllers, self.context = outer
+
+    def note_controlled(self, op: Operation) -> None:
+        """Takes a node as one that waits for what the open blocks ask for."""
+        for controller in self._controllers:
+            controller.seen.add(op)
+
     # ------------------------------------------------------------------ nodes
     def _add(
         self, signature: opdefs.Signature, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None
@@ -127,12 +154,16 @@ class OpBuilder:
         op = Operation(self.graph, self._node_name(name or signature.name), signature.name, self._device, None)
         flat = self._inputs(signature, op.name, inputs, attrs)
         complete = self._complete(signature, attrs, op.name)
-        return self._place(op, flat, complete, signature.output_dtypes(complete))
+        self._place(op, flat, complete, signature.output_dtypes(complete))
+        if self.context is not None:
+            with self.in_scope(op.name + "/"):
+                self.context.adopt(op)
+        return op
 
     def _place(self, op: Operation, inputs: list[Tensor], attrs: dict[str, Any], dtypes: list[DType]) -> Operation:
         """The operation, complete now, appended to the graph under what the open blocks ask for."""
         op._inputs, op._attrs = inputs, attrs
-        op._controls = self._controls_for(inputs) if self._controllers else []
+        op._controls = self.controls_for(inputs) if self._controllers else []
         op._outputs = [Tensor(op, i, dtype) for i, dtype in enumerate(dtypes)]
         if self._classes:
             attrs["_class"] = self._classes
@@ -183,7 +214,7 @@ class OpBuilder:
             dtype, outer, self.scope = wanted, self.scope, name + "/"
             try:
                 if dtype is None and (attr := signature.attrs[arg.type_attr]).default is not opdefs.REQUIRED:
-                    dtype = attr.default
+                    dtype = attr.default if _packed_dtype(value) not in (attr.allowed or ()) else None
                     is_empty = type(value) in (list, tuple) and not value
                     if is_empty and attr.allowed and dtypes.float32 not in attr.allowed:
                         self.constant(value, dtypes.float32, name=arg.name)  # TensorFlow's first guess, left unused
@@ -230,7 +261,8 @@ class OpBuilder:
                 complete[key] = tuple(value)
         return complete
 
-    def _controls_for(self, inputs: list[Tensor]) -> list[Operation]:
+    def controls_for(self, inputs: list[Tensor]) -> list[Operation]:
+        """What a node with these inputs waits for under the open blocks."""
         producers = {t.op for t in inputs}
         waits_for: dict[Operation, None] = {}
         for controller in self._controllers:
@@ -287,8 +319,29 @@ class OpBuilder:
     ) -> Tensor:
         """A Const of a number or nested lists of numbers. One number with a `shape` is repeated over it."""
         literal = constants.literal(value, dtype, shape)
+        return self._constant(literal, literal.dtype, name)
+
+    def constant_like(self, const: Operation, name: str = "Const") -> Tensor:
+        """A Const of the value that another has."""
+        value, content = const["value"], self.graph.payloads.get(const.name)
+        if content is not None:
+            value = graph_pb2.TensorProto(
+                dtype=value.dtype, tensor_shape=value.tensor_shape, tensor_content=bytes(content)
+            )
+        return self._constant(value, const["dtype"], name)
+
+    def _constant(self, value: constants.Literal | graph_pb2.TensorProto, dtype: DType, name: str) -> Tensor:
         op = Operation(self.graph, self._node_name(name), "Const", self._device, None)
-        return self._place(op, [], {"value": literal, "dtype": literal.dtype}, [literal.dtype]).outputs[0]
+        self._place(op, [], {"value": value, "dtype": dtype}, [dtype])
+        if self.context is not None:
+            self.context.adopt(op)
+        return op.outputs[0]
+
+
+def _packed_dtype(value: Any) -> DType | None:
+    """The dtype of a list's first tensor."""
+    tensors = value if isinstance(value, (list, tuple)) else ()
+    return next((v.dtype for v in tensors if isinstance(v, Tensor)), None)
 
 
 def colocation_classes(op: Operation) -> tuple[str, ...]:

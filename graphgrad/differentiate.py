@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from graphgrad import collector, dtypes, names
+from graphgrad import collector, dtypes, names, registry
 from graphgrad.backprop import AGGREGATION_METHODS, Gradient, ReversePass
 from graphgrad.errors import ArgumentError, DtypeError, NotAGraphTensorError
 from graphgrad.frontier import Frontier
@@ -140,7 +140,7 @@ def differentiate(
             for i, (y, seed) in enumerate(zip(y_list, given, strict=True))
         ]
         frontier = Frontier(y_list, x_list, stops)
-        reverse = ReversePass(
+        reverse = _pass_through(frontier)(
             g,
             frontier,
             gate=gate_gradients,
@@ -154,6 +154,15 @@ def differentiate(
     if unconnected_gradients == "zero":
         found = [g.unconnected(x) if dx is None else dx for x, dx in zip(x_list, found, strict=True)]
     return Differentiation(x_list, found, reasons, [])
+
+
+def _pass_through(frontier: Frontier) -> type[ReversePass]:
+    """The reverse pass; another one where branches or loops lie between xs and ys."""
+    if any(registry.is_control_flow(op_type) for op_type in {op.type for op in frontier.between}):
+        from graphgrad.controlflow.reverse import ControlFlowPass
+
+        return ControlFlowPass
+    return ReversePass
 
 
 def _graph_of(*arguments: Any) -> Graph:

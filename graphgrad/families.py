@@ -6,9 +6,13 @@ _FAMILIES = {
         CopyHost DebugGradientIdentity DebugGradientRefIdentity DebugIdentity DebugIdentityV2 DebugIdentityV3
         DeepCopy Empty EnsureShape ExpandDims Fill GuaranteeConst Identity IdentityN InvertPermutation
         LinSpace ListDiff LowerBound OneHot OnesLike Pack ParallelConcat Placeholder PlaceholderV2
-        PlaceholderWithDefault PreventGradient Print Range Rank RefIdentity Reshape Shape ShapeN Size
-        Snapshot Split SplitV Squeeze StopGradient Tile Transpose Unique UniqueV2 UniqueWithCounts
-        UniqueWithCountsV2 Unpack UnravelIndex UpperBound Where ZerosLike
+        PlaceholderWithDefault PreventGradient Range Rank RefIdentity Reshape Shape ShapeN Size Snapshot
+        Split SplitV Squeeze StopGradient Tile Transpose Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2
+        Unpack UnravelIndex UpperBound Where ZerosLike _EagerConst
+    """,
+    "controlflow": """
+        ControlTrigger Enter Exit LoopCond Merge NextIteration RefEnter RefExit RefMerge RefNextIteration
+        RefSwitch Switch
     """,
     "conv": """
         Conv Conv2D Conv2DBackpropFilter Conv2DBackpropFilterV2 Conv2DBackpropInput Conv2DBackpropInputV2
@@ -16,11 +20,32 @@ _FAMILIES = {
         DepthwiseConv2dNative DepthwiseConv2dNativeBackpropFilter DepthwiseConv2dNativeBackpropInput
         Dilation2D Dilation2DBackpropFilter Dilation2DBackpropInput
     """,
+    "counts": """
+        DenseCountSparseOutput EditDistance RaggedBincount RaggedCountSparseOutput SparseBincount
+        SparseCountSparseOutput
+    """,
+    "csr": """
+        CSRSparseMatrixComponents CSRSparseMatrixToDense CSRSparseMatrixToSparseTensor DenseToCSRSparseMatrix
+        SparseMatrixAdd SparseMatrixMatMul SparseMatrixMul SparseMatrixNNZ SparseMatrixOrderingAMD
+        SparseMatrixSoftmax SparseMatrixSoftmaxGrad SparseMatrixSparseCholesky SparseMatrixSparseMatMul
+        SparseMatrixTranspose SparseMatrixZeros SparseTensorToCSRSparseMatrix
+    """,
+    "device": """
+        AllToAll CollectivePermute CopyToMesh CopyToMeshGrad CrossReplicaSum NcclAllReduce NcclBroadcast
+        NcclReduce Relayout RelayoutLike XlaClusterOutput XlaSharding XlaSpmdFullToShardShape
+        XlaSpmdShardToFullShape
+    """,
+    "encodings": """
+        DecodeCSV DecodePaddedRaw DecodeRaw UnicodeDecode UnicodeDecodeWithOffsets UnicodeEncode
+        UnicodeTranscode
+    """,
     "image": """
-        AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
-        CropAndResizeGradImage ExtractImagePatches ExtractVolumePatches HSVToRGB ImageProjectiveTransformV2
-        ImageProjectiveTransformV3 RGBToHSV ResizeArea ResizeBicubic ResizeBicubicGrad ResizeBilinear
-        ResizeBilinearGrad ResizeNearestNeighbor ResizeNearestNeighborGrad ScaleAndTranslate
+        AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
+        CropAndResizeGradImage DrawBoundingBoxes ExtractGlimpse ExtractImagePatches ExtractVolumePatches
+        GenerateBoundingBoxProposals HSVToRGB ImageProjectiveTransformV2 ImageProjectiveTransformV3
+        NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps RGBToHSV RandomCrop ResizeArea
+        ResizeBicubic ResizeBicubicGrad ResizeBilinear ResizeBilinearGrad ResizeNearestNeighbor
+        ResizeNearestNeighborGrad SampleDistortedBoundingBox SampleDistortedBoundingBoxV2 ScaleAndTranslate
         ScaleAndTranslateGrad
     """,
     "linalg": """
@@ -34,6 +59,21 @@ _FAMILIES = {
         MatrixTriangularSolve Qr SelfAdjointEigV2 SparseMatMul Svd TridiagonalMatMul TridiagonalSolve
         XlaEinsum
     """,
+    "lists": """
+        EmptyTensorList TensorListConcat TensorListConcatLists TensorListConcatV2 TensorListElementShape
+        TensorListFromTensor TensorListGather TensorListGetItem TensorListLength TensorListPopBack
+        TensorListPushBack TensorListPushBackBatch TensorListReserve TensorListResize TensorListScatter
+        TensorListScatterIntoExistingList TensorListScatterV2 TensorListSetItem TensorListSplit
+        TensorListStack
+    """,
+    "lookup": """
+        AnonymousHashTable AnonymousMutableDenseHashTable AnonymousMutableHashTable
+        AnonymousMutableHashTableOfTensors HashTable HashTableV2 InitializeTable InitializeTableFromTextFile
+        InitializeTableFromTextFileV2 InitializeTableV2 LookupTableExport LookupTableExportV2 LookupTableFind
+        LookupTableFindV2 LookupTableImport LookupTableImportV2 LookupTableInsert LookupTableInsertV2
+        LookupTableRemoveV2 LookupTableSize LookupTableSizeV2 MutableDenseHashTable MutableDenseHashTableV2
+        MutableHashTable MutableHashTableOfTensors MutableHashTableOfTensorsV2 MutableHashTableV2
+    """,
     "math": """
         Abs AccumulateNV2 Acos Acosh Add AddN AddV2 Angle ApproximateEqual Asin Asinh Atan Atan2 Atanh
         Bitcast BitwiseAnd BitwiseOr BitwiseXor BroadcastArgs BroadcastGradientArgs Cast Ceil ClipByValue
@@ -43,6 +83,9 @@ _FAMILIES = {
         PopulationCount Pow Real RealDiv Reciprocal ReciprocalGrad RightShift Rint Round Rsqrt RsqrtGrad
         Select SelectV2 Sigmoid SigmoidGrad Sign Sin Sinh Sqrt SqrtGrad Square SquaredDifference Sub Tan Tanh
         TanhGrad TruncateDiv TruncateMod Xdivy Xlog1py Xlogy
+    """,
+    "messages": """
+        Assert Print PrintV2
     """,
     "nn": """
         BiasAdd BiasAddGrad BiasAddV1 Elu EluGrad InTopK InTopKV2 L2Loss LeakyRelu LeakyReluGrad LogSoftmax
@@ -60,15 +103,28 @@ _FAMILIES = {
         MaxPoolGradGradV2 MaxPoolGradGradWithArgmax MaxPoolGradV2 MaxPoolGradWithArgmax MaxPoolV2
         MaxPoolWithArgmax
     """,
+    "quantize": """
+        FakeQuantWithMinMaxArgs FakeQuantWithMinMaxArgsGradient FakeQuantWithMinMaxVars
+        FakeQuantWithMinMaxVarsGradient FakeQuantWithMinMaxVarsPerChannel
+        FakeQuantWithMinMaxVarsPerChannelGradient QuantizeAndDequantize QuantizeAndDequantizeV2
+        QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 QuantizeAndDequantizeV4Grad
+    """,
+    "ragged": """
+        RaggedCross RaggedFillEmptyRows RaggedFillEmptyRowsGrad RaggedGather RaggedRange
+        RaggedTensorFromVariant RaggedTensorToSparse RaggedTensorToTensor RaggedTensorToVariant
+        RaggedTensorToVariantGradient
+    """,
     "random": """
-        AllCandidateSampler LogUniformCandidateSampler Multinomial ParameterizedTruncatedNormal RandomGamma
-        RandomPoissonV2 RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt
-        StatelessMultinomial StatelessParameterizedTruncatedNormal StatelessRandomGammaV2
-        StatelessRandomGammaV3 StatelessRandomGetAlg StatelessRandomGetKeyCounter
+        AllCandidateSampler ComputeAccidentalHits FixedUnigramCandidateSampler LearnedUnigramCandidateSampler
+        LogUniformCandidateSampler Multinomial ParameterizedTruncatedNormal RandomGamma RandomIndexShuffle
+        RandomPoisson RandomPoissonV2 RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt
+        StatelessMultinomial StatelessParameterizedTruncatedNormal StatelessRandomBinomial
+        StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomGetAlg StatelessRandomGetKeyCounter
         StatelessRandomGetKeyCounterAlg StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomPoisson
         StatelessRandomUniform StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2
         StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2
-        StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal UniformCandidateSampler
+        StatelessTruncatedNormal StatelessTruncatedNormalV2 ThreadUnsafeUnigramCandidateSampler
+        TruncatedNormal UniformCandidateSampler
     """,
     "reduction": """
         All Any ApproxTopK ArgMax ArgMin Bincount Cumprod Cumsum CumulativeLogsumexp DenseBincount
@@ -82,12 +138,23 @@ _FAMILIES = {
         SparseSegmentSumWithNumSegments UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd
         UnsortedSegmentSum
     """,
+    "sets": """
+        DenseToDenseSetOperation DenseToSparseSetOperation SetSize SparseToSparseSetOperation
+    """,
     "slicing": """
         BatchToSpace BatchToSpaceND DepthToSpace DynamicPartition DynamicStitch Gather GatherNd GatherV2
         InplaceAdd InplaceSub InplaceUpdate MirrorPad MirrorPadGrad Pad PadV2 ParallelDynamicStitch Reverse
         ReverseSequence ReverseV2 Roll ScatterNd ScatterNdNonAliasingAdd Slice SpaceToBatch SpaceToBatchND
         SpaceToDepth StridedSlice StridedSliceGrad TensorScatterAdd TensorScatterMax TensorScatterMin
         TensorScatterSub TensorScatterUpdate TensorStridedSliceUpdate
+    """,
+    "sparse": """
+        DeserializeManySparse DeserializeSparse SerializeManySparse SerializeSparse SparseAdd SparseAddGrad
+        SparseConcat SparseCross SparseCrossHashed SparseCrossV2 SparseDenseCwiseAdd SparseDenseCwiseDiv
+        SparseDenseCwiseMul SparseFillEmptyRows SparseFillEmptyRowsGrad SparseReduceMax SparseReduceMaxSparse
+        SparseReduceSum SparseReduceSumSparse SparseReorder SparseReshape SparseSlice SparseSliceGrad
+        SparseSoftmax SparseSparseMaximum SparseSparseMinimum SparseSplit SparseTensorDenseAdd
+        SparseTensorDenseMatMul SparseToDense
     """,
     "special": """
         BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1 BesselK0 BesselK0e BesselK1 BesselK1e
@@ -117,6 +184,26 @@ _FAMILIES = {
         SparseApplyAdagradV2 SparseApplyCenteredRMSProp SparseApplyFtrl SparseApplyFtrlV2 SparseApplyMomentum
         SparseApplyProximalAdagrad SparseApplyProximalGradientDescent SparseApplyRMSProp TemporaryVariable
         VarHandleOp VarIsInitializedOp Variable VariableShape VariableV2 _ReadVariablesOp
+    """,
+    "strings": """
+        AsString DecodeBase64 EncodeBase64 Fingerprint ReduceJoin RegexFullMatch RegexReplace
+        StaticRegexFullMatch StaticRegexReplace StringFormat StringJoin StringLength StringLower StringNGrams
+        StringSplit StringSplitV2 StringStrip StringToHashBucket StringToHashBucketFast
+        StringToHashBucketStrong StringToNumber StringUpper Substr UnsortedSegmentJoin
+    """,
+    "tensorarray": """
+        Stack StackClose StackCloseV2 StackPop StackPopV2 StackPush StackPushV2 StackV2 TensorArray
+        TensorArrayClose TensorArrayCloseV2 TensorArrayCloseV3 TensorArrayConcat TensorArrayConcatV2
+        TensorArrayConcatV3 TensorArrayGather TensorArrayGatherV2 TensorArrayGatherV3 TensorArrayGrad
+        TensorArrayGradV2 TensorArrayGradV3 TensorArrayGradWithShape TensorArrayPack TensorArrayRead
+        TensorArrayReadV2 TensorArrayReadV3 TensorArrayScatter TensorArrayScatterV2 TensorArrayScatterV3
+        TensorArraySize TensorArraySizeV2 TensorArraySizeV3 TensorArraySplit TensorArraySplitV2
+        TensorArraySplitV3 TensorArrayUnpack TensorArrayV2 TensorArrayV3 TensorArrayWrite TensorArrayWriteV2
+        TensorArrayWriteV3
+    """,
+    "variant": """
+        CompositeTensorVariantFromComponents CompositeTensorVariantToComponents OptionalFromValue
+        OptionalGetValue OptionalHasValue OptionalNone
     """,
 }
 

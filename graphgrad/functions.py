@@ -102,6 +102,10 @@ class GraphBuilder(OpBuilder):
                 return self.constant(list(x.shape), dtypes.int32, name="shape_as_tensor")  # type: ignore[arg-type]
         return self.Shape(x)
 
+    def shape_with_gaps(self, shape: Shape) -> int | list[int]:
+        """A static shape as tensor lists are given it: -1 for what is not known."""
+        return -1 if shape is None else Int32s(-1 if n is None else n for n in shape)
+
     # ------------------------------------------------------------------ element-wise
     def cast(self, x: Any, dtype: DType) -> Any:
         """`x` itself where it has the dtype already; a number starts as a constant, of an IndexedSlices go the values."""
@@ -147,6 +151,10 @@ class GraphBuilder(OpBuilder):
     def reduce_sum(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Sum over `axis`, or over all axes."""
         return self._reduce("Sum", x, axis, keepdims)
+
+    def reduce_mean(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """Mean over `axis`, or over all axes."""
+        return self._reduce("Mean", x, axis, keepdims)
 
     def reduce_prod(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
         """Product over `axis`, or over all axes."""
@@ -352,6 +360,12 @@ class GraphBuilder(OpBuilder):
         with self.colocate_with(tensor.op), self.control_dependencies([gate]):
             identity = self.Identity(tensor, name="control_dependency")
         return dataclasses.replace(gradient, values=identity) if isinstance(gradient, IndexedSlices) else identity
+
+    def here(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """A constant from another branch or loop than the gradient stands in is written again; others are as they are."""
+        if self.flow is None or x.op.type != "Const" or self.flow.are_together(x.op, gradient.op):
+            return x
+        return self.constant_like(x.op)
 
     def python_value(self, x: Tensor) -> values.Value | None:
         """The value of a small tensor where TensorFlow's Python layer sees it (`tf.get_static_value`)."""

@@ -384,9 +384,11 @@ class Graph:
         return {}
 
     @functools.cached_property
-    def functions(self) -> Mapping[str, graph_pb2.FunctionDef]:
-        """The function library by name."""
-        return {function.signature.name: function for function in self.message.library.function}
+    def functions(self) -> Any:
+        """The `library.Library`, a mapping from names to FunctionDefs; that of a body is its caller's."""
+        from graphgrad.library import Library
+
+        return Library(self.message.library)
 
     def __len__(self) -> int:
         return len(self.operations)

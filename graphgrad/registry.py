@@ -155,6 +155,11 @@ def planner_of(op_type: str) -> Rule | None:
     return _PLANNERS.get(op_type)
 
 
+def is_control_flow(op_type: str) -> bool:
+    """Whether an op type steers values through branches or loops of a flat graph."""
+    return FAMILY_OF.get(op_type) == "controlflow"
+
+
 UNKNOWN = object()
 
 

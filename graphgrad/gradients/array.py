@@ -50,7 +50,7 @@ gradients(
                 "Identity",
                 "IdentityN",
             ],
-            *["PlaceholderWithDefault", "Print", "RefIdentity"],
+            *["PlaceholderWithDefault", "RefIdentity", "_EagerConst"],
         ],
         unchanged,
     )
@@ -151,7 +151,7 @@ def pieces(g: GraphBuilder, parts: list[Tensor], axis: Tensor, dz: Any) -> list[
     axis = g.cast(axis, dtypes.int32)  # TensorFlow fails on an int64 axis
     if isinstance(dz, IndexedSlices):
         return sparse_pieces(g, parts, axis, dz)
-    axis = axis % g.rank(parts[0])
+    axis = g.here(axis, dz) % g.rank(parts[0])
     shapes = part_shapes(g, parts)
     if len(shapes) > 16:  # from here on one SplitV is cheaper than a Slice for each
         sizes = g.Squeeze(g.Slice(g.stack(shapes, axis=1), [axis, 0], [1, -1]))

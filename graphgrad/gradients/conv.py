@@ -52,3 +52,10 @@ def backprop_filter(g, op, dz):
     x, _, dy = op.inputs
     convolve, backprop_x, _ = products(g, op)
     return backprop_x(g.shape(x), dz, dy), None, convolve(x, dz)
+
+
+@gradient("Dilation2D")
+def dilation(g, op, dz):
+    x, w = op.inputs
+    how = {name: op[name] for name in ("strides", "rates", "padding")}
+    return g.Dilation2DBackpropInput(x, w, dz, **how), g.Dilation2DBackpropFilter(x, w, dz, **how)

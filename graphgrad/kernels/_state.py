@@ -5,7 +5,7 @@ An array once handed out by a variable never changes: updates go into one that n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,11 +69,14 @@ class Variable:
 class State:
     """Everything that outlives one run of a graph."""
 
-    def __init__(self, values: Mapping[str, Array] | None = None):
-        """`values` are the first values of variables, by the variable's name or its node's."""
+    def __init__(self, values: Mapping[str, Array] | None = None, max_iterations: int | None = None):
+        """`values` are the first values of variables, by the variable's name or its node's; a loop that goes on for
+        more than `max_iterations` is stopped."""
+        self.max_iterations = max_iterations
         self.variables: dict[str, Variable] = {}
         self._values = dict(values or {})
         self._generators: dict[str, NodeGenerator] = {}
+        self._resources: dict[str, Any] = {}
 
     def variable(self, name: str, dtype: np.dtype[Any], shape: Shape, node_name: str = "") -> Variable:
         """The variable of that name; made, with its given value if there is one, when first asked for."""
@@ -94,6 +97,12 @@ class State:
     def drop_temporary(self, name: str) -> None:
         """Forgets a temporary variable."""
         self.variables.pop(f"{name}/temporary", None)
+
+    def resource(self, name: str, make: Callable[[], Any]) -> Any:
+        """What else is kept under a name, a table for instance; made when first asked for."""
+        if name not in self._resources:
+            self._resources[name] = make()
+        return self._resources[name]
 
     def generator(self, node_name: str, seed: int, seed2: int) -> NodeGenerator:
         """The random generator of a stateful node, which goes on from run to run."""

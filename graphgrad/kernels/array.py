@@ -44,6 +44,7 @@ kernels(
             "DebugIdentityV3",
             "DebugGradientIdentity",
             "DebugGradientRefIdentity",
+            "_EagerConst",
         ),
         _identity,
     )

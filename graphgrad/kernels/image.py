@@ -363,7 +363,10 @@ def adjust_saturation(images, scale):
 
 @kernel("AdjustHue")
 def adjust_hue(images, delta):
-    hsv = rgb_to_hsv(images)
+    """Turns the colours and keeps what all three channels have in common, whatever its sign."""
+    _check_colours(images)
+    common = images.min(-1, keepdims=True)
+    hsv = rgb_to_hsv(images - common)
     hue = hsv[..., 0] + delta
     hsv[..., 0] = hue - np.floor(hue)
-    return hsv_to_rgb(hsv)
+    return hsv_to_rgb(hsv) + common

@@ -22,13 +22,13 @@ from graphgrad.schema import graph_pb2
 Kernel = Callable[..., Any]
 
 
-def bind(kernel: Kernel, op: Operation, state: State | None) -> Kernel:
-    """The kernel with the attributes it names filled in from the operation."""
+def bind(kernel: Kernel, op: Operation, state: State | None, name: str = "") -> Kernel:
+    """The kernel with the attributes it names filled in from the operation. `name` is what its state is kept under."""
     code = getattr(inspect.unwrap(kernel), "__code__", None)
     if code is None or not code.co_kwonlyargcount:
         return kernel
     names = [name for name in _keywords(code) if name != "out"]
-    given: dict[str, Any] = {"state": state, "node_name": op.name}
+    given: dict[str, Any] = {"state": state, "node_name": name or op.name}
     try:
         settled = {name: given[name] if name in given else for_kernel(op[name]) for name in names}
     except KeyError as error:

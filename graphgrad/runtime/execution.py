@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,11 @@ class Plan:
             found = self.values(given) if profile is None else self._step_by_step(given, profile)
             values = dict(zip(self._places, found, strict=True))
         return [self._result(fetch, values) for fetch in self._fetches]
+
+    def places_of(self, tensors: Sequence[Tensor]) -> list[int]:
+        """Where in `values` each of the fetched tensors is."""
+        places = {slot: place for place, slot in enumerate(self._places)}
+        return [places[self._slots[tensor]] for tensor in tensors]
 
     @property
     def is_stateless(self) -> bool:

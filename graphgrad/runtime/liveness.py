@@ -6,13 +6,14 @@ compiling; a Merge that joins both ways of a predicate is live whenever they are
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from typing import Any
 
 from graphgrad.controlflow.frames import MERGES, SWITCHES
 from graphgrad.graph import Operation, Tensor
 from graphgrad.kernels._liveness import DEAD
 from graphgrad.runtime.binding import Kernel
+from graphgrad.runtime.steps import Step
 
 # Ways that must be taken, as (predicate, branch), for a value to be there for sure.
 Conditions = frozenset[tuple[Tensor, int]]
@@ -22,13 +23,16 @@ ALWAYS: Conditions = frozenset()
 class Liveness:
     """The conditions of operations, noted producers first."""
 
-    def __init__(self, order: Iterable[Operation], fed: Container[Tensor]):
+    def __init__(self, fed: Container[Tensor]):
         self.fed = fed
         self._of: dict[Operation, Conditions] = {}
-        for op in order:
-            conditions = self._conditions(op)
-            if conditions:
-                self._of[op] = conditions
+
+    def note(self, op: Operation) -> Conditions:
+        """The conditions of the next operation."""
+        conditions = self._conditions(op)
+        if conditions:
+            self._of[op] = conditions
+        return conditions
 
     def __getitem__(self, op: Operation) -> Conditions:
         return self._of.get(op, ALWAYS)
@@ -72,14 +76,35 @@ def _joined(inputs: list[Conditions]) -> Conditions:
     return min(inputs, key=len)
 
 
-def guarded(run: Kernel, read: int, outputs: int) -> Kernel:
-    """A kernel that is not asked where an input has no value. It reads the first inputs; the others are waited for."""
-    dead: Any = (DEAD,) * outputs if outputs != 1 else DEAD
+def guard(step: Step, waited_for: list[int], alive: int | None) -> Step:
+    """The step as one that is not taken where an input, or something it waits for, has no value.
+
+    `alive` is a slot that tells whether the step was taken, for an operation whose outputs do not tell.
+    """
+    step.run = _guarded(step.run, len(step.inputs), len(step.outputs), alive is not None)
+    step.inputs = [*step.inputs, *waited_for]
+    if alive is not None:
+        step.outputs = [*step.outputs, alive]
+    step.is_plain = step.is_elementwise = step.takes_out = False
+    return step
+
+
+def _guarded(run: Kernel, read: int, outputs: int, tells: bool) -> Kernel:
+    count = outputs + tells
+    dead: Any = (DEAD,) * count if count != 1 else DEAD
 
     def call(*inputs: Any) -> Any:
         for value in inputs:
             if value is DEAD:
                 return dead
-        return run(*inputs[:read])
+        if not tells:
+            return run(*inputs[:read])
+        result = run(*inputs[:read])
+        return (*result, True) if outputs else True
 
     return call
+
+
+def read_reference(variable: Any) -> Any:
+    """What a variable holds; of no variable, nothing."""
+    return variable if variable is DEAD else variable.read()

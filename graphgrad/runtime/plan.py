@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from graphgrad import registry
+from graphgrad.dtypes import variant
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import State
-from graphgrad.runtime import binding
+from graphgrad.library import Body
+from graphgrad.runtime import binding, frames, functions
 from graphgrad.runtime.execution import FeedSpec, Plan
+from graphgrad.runtime.liveness import Liveness, guard, read_reference
 from graphgrad.runtime.profile import Profile
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
@@ -69,6 +72,7 @@ def compile(
     variables: Mapping[str, np.ndarray[Any, Any]] | None = None,
     state: State | None = None,
     threads: int | None = None,
+    max_iterations: int | None = None,
 ) -> Plan:
     """A plan that computes the fetches from the feeds, to be run as often as one likes.
 
@@ -79,6 +83,7 @@ def compile(
         variables: first values of variables by name, used where `state` is not given.
         state: variables and random generators shared with other plans.
         threads: how many threads long element-wise chains are run on; all processors by default.
+        max_iterations: where a loop that goes on is stopped, used where `state` is not given.
 
     Raises:
         ValueError: a name is not in the graph.
@@ -87,7 +92,7 @@ def compile(
     listed: Any = fetches if isinstance(fetches, (list, tuple)) else [fetches]
     wanted = [_fetch(graph, fetch) for fetch in listed]
     fed = dict.fromkeys(_tensor(graph, f) for f in feeds)
-    return _Compiler(wanted, fed, state or State(variables), threads or _processors()).plan()
+    return Compiler(wanted, fed, state or State(variables, max_iterations), threads or _processors()).plan()
 
 
 def evaluate(
@@ -98,14 +103,15 @@ def evaluate(
     run_first: Sequence[str | Operation] = (),
     threads: int | None = None,
     profile: Profile | None = None,
+    max_iterations: int | None = None,
 ) -> Any:
     """Computes fetches once: an array for one fetch, a list for a list; an IndexedSlices fetch gives an IndexedSlices of arrays.
 
     `run_first` names operations (initialisers, assignments) that run before, one after the other, with the same
-    feeds. `threads` is as in `compile`, `profile` as in `Plan.run`. Raises as these do.
+    feeds. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do.
     """
     given = {_tensor(graph, name): value for name, value in (feeds or {}).items()}
-    state = State(variables)
+    state = State(variables, max_iterations)
     for operation in run_first:
         op = graph.operation(operation) if isinstance(operation, str) else operation
         compile(graph, [op], given, state=state).run(given)
@@ -138,7 +144,7 @@ def _fetch(graph: Graph, item: Fetch) -> Tensor | IndexedSlices | Operation:
     return _tensor(graph, item)
 
 
-class _Compiler:
+class Compiler:
     """Prunes, orders, checks and binds; used once."""
 
     def __init__(
@@ -156,15 +162,22 @@ class _Compiler:
                 self.tensors.append(fetch)
         self.slots: dict[Tensor, int] = {}
         self.initial: list[Any] = []
+        self.level: frames.Frame | None = None  # the loop whose operations are compiled
+        self.loops: frames.Loops | None = None  # known once a loop is met
+        self.given: set[Operation] = set()  # whose outputs are there before the first step
+        self.functions = functions.Functions()
+        self.prefix = ""  # of the names under which nodes keep their state
+        self.liveness = Liveness(self.fed)
+        self.alive: dict[Operation, int] = {}
 
     def plan(self) -> Plan:
-        order = self._order()
+        order = self.order(self.tensors, self.targets)
         self._refuse(order)
         for tensor in self.fed:
-            self._slot(tensor)
-        steps = [step for op in order for step in self._steps(op)]
-        fetched = {t: self._slot(t) for t in self.tensors}
-        reads = [self._read_reference(t, slot) for t, slot in fetched.items() if t not in self.fed and _is_reference(t)]
+            self.slot(tensor)
+        steps = self.steps(order)
+        fetched = {t: self.slot(t) for t in self.tensors}
+        reads = [self.read_reference(t, slot) for t, slot in fetched.items() if t not in self.fed and _is_reference(t)]
         steps += [step for step, _, _ in reads]
         fetched.update({tensor: slot for _, tensor, slot in reads})
         _free_after_last_use(
@@ -173,40 +186,78 @@ class _Compiler:
         specs = [FeedSpec(t, self.slots[t]) for t in self.fed]
         return Plan(steps, self.initial, specs, self.fetches, fetched, self.threads)
 
-    def _slot(self, tensor: Tensor) -> int:
+    def inside(self, level: frames.Frame) -> Compiler:
+        """A compiler for the operations of a loop that the graph of this one holds."""
+        inner = Compiler([], dict(self.fed), self.state, self.threads)
+        inner.level, inner.loops = level, self.loops
+        inner.functions, inner.prefix = self.functions, self.prefix
+        return inner
+
+    def of_function(self, body: Body) -> Plan:
+        """The plan of a function that an operation of this plan calls: from its arguments to its results."""
+        inner = Compiler([*body.results, *body.targets], dict.fromkeys(body.arguments), self.state, self.threads)
+        inner.functions, inner.prefix = self.functions, f"{body.name}/"
+        return inner.plan()
+
+    def give(self, op: Operation) -> None:
+        """Notes that the outputs of an operation are there before the first step."""
+        self.given.add(op)
+        self.fed.update(dict.fromkeys(op.outputs))
+
+    def slot(self, tensor: Tensor) -> int:
+        """The slot in which a tensor's value is kept."""
         slot = self.slots.get(tensor)
         if slot is None:
-            slot = self.slots[tensor] = len(self.initial)
-            self.initial.append(None)
+            slot = self.slots[tensor] = self._new_slot()
         return slot
 
-    def _order(self) -> list[Operation]:
-        """Every operation the fetches need, producers first; a walk in depth with a stack of its own."""
-        order: dict[Operation, None] = {}
+    def _new_slot(self) -> int:
+        self.initial.append(None)
+        return len(self.initial) - 1
+
+    def order(
+        self, tensors: Iterable[Tensor], targets: Iterable[Operation], but: Iterable[Operation] = ()
+    ) -> list[Operation]:
+        """Every operation these need, producers first, without those in `but`; a walk in depth with a stack of its own."""
+        order: dict[Operation, None] = dict.fromkeys(but)
+        known = len(order)
         entered: set[Operation] = set()
-        stack = [t.op for t in self.tensors if t not in self.fed][::-1] + self.targets[::-1]
+        roots = [self._unit(t.op) for t in tensors if t not in self.fed] + [self._unit(op) for op in targets]
+        stack = roots[::-1]
         while stack:
             op = stack[-1]
             if op in order:
                 stack.pop()
                 continue
+            if op.type in frames.EXITS and self.loops is None:
+                self.loops = frames.Loops(roots, self.fed)
+                return self.order(tensors, targets)
             needed = [p for p in self._producers(op) if p not in order]
             if needed and op not in entered:
                 entered.add(op)
                 stack.extend(reversed(needed))
             elif any(p in entered for p in needed):
                 raise EvaluationError(
-                    f"node {op.name!r} ({op.type}) is part of a loop, which this interpreter does not run"
+                    f"node {op.name!r} ({op.type}) has a value per iteration of a loop: fetch what leaves the loop"
                 )
             else:
                 stack.pop()
                 order[op] = None
-        return list(order)
+        return list(order)[known:]
 
     def _producers(self, op: Operation) -> list[Operation]:
-        return [t.op for t in op.inputs if t not in self.fed] + op.control_inputs
+        producers = [t.op for t in op.inputs if t not in self.fed]
+        if self.loops is None:
+            return producers + op.control_inputs
+        return [self._unit(p) for p in producers + op.control_inputs if p not in self.given]
+
+    def _unit(self, op: Operation) -> Operation:
+        """What is run for an operation: a whole loop for one that leaves it."""
+        return op if self.loops is None else self.loops.unit(op, self.level)  # type: ignore[return-value]
 
     def _refuse(self, order: list[Operation]) -> None:
+        if self.loops is not None:
+            order = self.loops.needed
         unfed = [op for op in order if op.type in ("Placeholder", "PlaceholderV2")]
         if unfed:
             named = ", ".join(f"{op.name!r} ({op.outputs[0].dtype} {dims.show(op.outputs[0].shape)})" for op in unfed)
@@ -217,7 +268,7 @@ class _Compiler:
             raise EvaluationError(f"refused, since it reaches outside the graph: {named}")
         missing: dict[str, list[str]] = {}
         for op in order:
-            if op.type not in ("Const", "NoOp") and registry.kernel_of(op.type) is None:
+            if not (op.type in ("Const", "NoOp") or functions.is_call(op) or registry.kernel_of(op.type)):
                 missing.setdefault(op.type, []).append(op.name)
         if missing:
             named = ", ".join(
@@ -225,24 +276,57 @@ class _Compiler:
             )
             raise EvaluationError(f"no kernel for: {named}")
 
+    def steps(self, order: Sequence[Operation]) -> list[Step]:
+        """The steps of operations, those they read from before them."""
+        steps = []
+        for op in order:
+            may_be_dead = self.liveness.note(op)
+            steps += self._guarded(op) if may_be_dead else self._steps(op)
+        return steps
+
+    def _guarded(self, op: Operation) -> list[Step]:
+        """The steps of an operation that may lie on a way not taken."""
+        if op.type in frames.MERGES:
+            return self._steps(op)
+        *reads, step = self._steps(op) or [_constant_step(op, [self.slot(t) for t in op.outputs])]
+        waited_for = [self._alive(p) for p in map(self._unit, op.control_inputs) if self.liveness[p]]
+        tells = not op.outputs or op.type in frames.SWITCHES
+        return [*reads, guard(step, waited_for, self._alive(op) if tells else None)]
+
+    def _alive(self, op: Operation) -> int:
+        """A slot that tells whether an operation was run."""
+        if op.outputs and op.type not in frames.SWITCHES:
+            return self.slot(op.outputs[0])
+        return self.alive.get(op) or self.alive.setdefault(op, self._new_slot())
+
     def _steps(self, op: Operation) -> list[Step]:
         if op.type == "NoOp":
             return []
         if op.type == "Const":
-            self.initial[self._slot(op.outputs[0])] = arrays.of_constant(op)
+            if not self.liveness[op]:
+                self.initial[self.slot(op.outputs[0])] = arrays.of_constant(op)
             return []
+        if op.type == "Loop":
+            return frames.steps(op, self)  # type: ignore[arg-type]
+        is_passing = self.level is not None and op.type in frames.PASSING and not self.liveness[op]
+        if is_passing and not binding.references_read(op):
+            self.slots[op.outputs[0]] = self.slot(op.inputs[0])
+            return []
+        if functions.is_call(op):
+            inputs, outputs = [self.slot(t) for t in op.inputs], [self.slot(t) for t in op.outputs]
+            return [Step(op, functions.runner(op, self), inputs, outputs, False)]
         kernel = registry.kernel_of(op.type)
         assert kernel is not None
-        run = binding.bind(kernel, op, self.state)
+        run = binding.bind(kernel, op, self.state, self.prefix + op.name)
         sizes = binding.grouping(op)
         if sizes is not None:
             run = binding.grouped(run, sizes)
-        inputs = [self._slot(t) for t in op.inputs]
+        inputs = [self.slot(t) for t in op.inputs]
         reads = []
         for i in binding.references_read(op):
-            step, _, inputs[i] = self._read_reference(op.inputs[i], inputs[i])
+            step, _, inputs[i] = self.read_reference(op.inputs[i], inputs[i])
             reads.append(step)
-        outputs = [-1 if t in self.fed else self._slot(t) for t in op.outputs]
+        outputs = [-1 if t in self.fed else self.slot(t) for t in op.outputs]
         signature = op.signature
         step = Step(
             op,
@@ -250,20 +334,25 @@ class _Compiler:
             inputs,
             outputs,
             binding.outputs_flat(op),
-            is_plain=signature is not None and not signature.is_stateful and not binding.asks_for(kernel, "state"),
+            is_plain=signature is not None
+            and not signature.is_stateful
+            and not binding.asks_for(kernel, "state")
+            and not any(t.dtype is variant for t in (*op.inputs, *op.outputs)),  # which may hold on to arrays
             is_elementwise=registry.is_elementwise(op.type),
             takes_out=sizes is None and binding.asks_for(kernel, "out"),
         )
         return [*reads, step]
 
-    def _read_reference(self, tensor: Tensor, slot: int) -> tuple[Step, Tensor, int]:
+    def read_reference(self, tensor: Tensor, slot: int) -> tuple[Step, Tensor, int]:
         """A step that reads the variable behind a reference when it is reached, into a slot of its own."""
-        self.initial.append(None)
-        return (
-            Step(tensor.op, lambda variable: variable.read(), [slot], [len(self.initial) - 1], False),
-            tensor,
-            len(self.initial) - 1,
-        )
+        value = self._new_slot()
+        return Step(tensor.op, read_reference, [slot], [value], False), tensor, value
+
+
+def _constant_step(op: Operation, outputs: list[int]) -> Step:
+    """A step for what needs none on a way that is always taken: a Const, a NoOp."""
+    value = arrays.of_constant(op) if op.type == "Const" else ()
+    return Step(op, lambda: value, [], outputs, False)
 
 
 def _is_reference(tensor: Tensor) -> bool:

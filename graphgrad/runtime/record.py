@@ -140,14 +140,16 @@ class Record:
     def note(self, at: int, step: Step, slots: list[Any]) -> None:
         """Learns from step number `at`, which has just run, its inputs still in their slots."""
         outputs = [o for o in step.outputs if o >= 0]
-        is_plain = step.is_plain and all(isinstance(slots[i], np.ndarray) for i in (*step.inputs, *outputs))
-        if not is_plain:
-            self.kept.update(map(self.root_of, step.inputs))
-        elif self._is_settled(step):
+        arrays = [slots[i] for i in (*step.inputs, *outputs)]
+        is_plain = step.is_plain and all(isinstance(array, np.ndarray) for array in arrays)
+        if is_plain and self._is_settled(step):
             self.folded.update((o, slots[o]) for o in outputs)
             self.stable.update(outputs)
             self.gone.add(at)
             return
+        if not is_plain or any(array.dtype == object for array in arrays):  # a variant may hold what it is made of
+            is_plain = False
+            self.kept.update(map(self.root_of, step.inputs))
         follows = is_plain and self._shapes_follow(step)
         for o in outputs:
             if not isinstance(slots[o], np.ndarray):

@@ -46,6 +46,11 @@ def take(step: Step, slots: list[Any]) -> None:
         raise
     except Exception as error:
         raise EvaluationError(failure(step, [slots[i] for i in step.inputs], error)) from error
+    store(step, result, slots)
+
+
+def store(step: Step, result: Any, slots: list[Any]) -> None:
+    """Puts what a step gave into its slots."""
     outputs = step.outputs
     if len(outputs) == 1 and not isinstance(result, (list, tuple)):
         if outputs[0] >= 0:

@@ -22,7 +22,7 @@ shapes(
     same_as_first,
     *["CheckNumerics", "CheckNumericsV2", "Copy", "CopyHost", "DebugGradientIdentity", "DebugGradientRefIdentity"],
     *["DebugIdentity", "DebugIdentityV2", "DebugIdentityV3", "DeepCopy", "GuaranteeConst", "Identity", "OnesLike"],
-    *["PreventGradient", "Print", "RefIdentity", "Snapshot", "StopGradient", "ZerosLike"],
+    *["PreventGradient", "RefIdentity", "Snapshot", "StopGradient", "ZerosLike", "_EagerConst"],
 )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
-from graphgrad.registry import shape
+from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes._windows import output_size, paddings, spatial_axes
+from graphgrad.shapes.common import same_as_first
 
 
 @shape("Conv2D", "Conv3D", "DepthwiseConv2dNative")
@@ -22,15 +23,24 @@ def convolution(op: Operation) -> Shape:
         )
     out[channel] = w[-1]
     if op.type == "DepthwiseConv2dNative":
-        out[channel] = None if w[2] is None or w[3] is None else w[2] * w[3]
+        out[channel] = dims.product(dims.merge_dim(x[channel], w[2]), w[3])
     return tuple(out)
 
 
-@shape("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput")
+@shape("Conv2DBackpropInput")
 def backprop_input(op: Operation) -> Shape:
-    """TensorFlow derives Conv2D's from the sizes only where it knows the other operands too."""
-    if op.type == "Conv2DBackpropInput" and not all(dims.is_known(t.shape) for t in op.inputs[1:]):
-        return (None,) * 4
+    """TensorFlow takes the batch from the gradient; the sizes may be those of height and width alone."""
+    sizes, dy = values.as_shape(op.inputs[0]), op.inputs[2].shape
+    batch = None if dy is None else dy[0]
+    if sizes is not None and len(sizes) == 2:
+        w = op.inputs[1].shape
+        channels = None if w is None else w[2]
+        return (batch, channels, *sizes) if op["data_format"] == "NCHW" else (batch, *sizes, channels)
+    return (batch, *(dims.merge(sizes, (None,) * 4) or ())[1:])
+
+
+@shape("DepthwiseConv2dNativeBackpropInput")
+def depthwise_backprop_input(op: Operation) -> Shape:
     return dims.merge(values.as_shape(op.inputs[0]), (None,) * 4)
 
 
@@ -47,3 +57,31 @@ def backprop_input_3d(op: Operation) -> Shape:
 @shape("Conv3DBackpropFilterV2")
 def backprop_filter_3d(op: Operation) -> Shape:
     return dims.merge(values.as_shape(op.inputs[1]), (None,) * 5)
+
+
+@shape("Conv2DBackpropInputV2", "Conv3DBackpropInput")
+def like_input(op: Operation) -> Shape:
+    return dims.merge(op.inputs[0].shape, (None,) * (5 if "3D" in op.type else 4))
+
+
+@shape("Conv2DBackpropFilterV2", "Conv3DBackpropFilter")
+def like_filter(op: Operation) -> Shape:
+    return dims.merge(op.inputs[1].shape, (None,) * (5 if "3D" in op.type else 4))
+
+
+@shape("Dilation2D")
+def dilation(op: Operation) -> Shape:
+    """One unknown size makes TensorFlow forget both; the channels are the filter's."""
+    x, w = (dims.merge(t.shape, (None,) * rank) or () for t, rank in zip(op.inputs, (4, 3), strict=True))
+    sizes = [output_size(x[i], w[i - 1], op["strides"][i], op["padding"], (0, 0), op["rates"][i]) for i in (1, 2)]
+    if None in (*x[1:3], *w[:2]):
+        sizes = [None, None]
+    return (x[0], *sizes, w[2])
+
+
+shapes(same_as_first, "Dilation2DBackpropInput")
+
+
+@shape("Dilation2DBackpropFilter")
+def dilation_filter(op: Operation) -> Shape:
+    return op.inputs[1].shape

@@ -1,25 +1,80 @@
-"""Static shapes of resizing."""
+"""Static shapes of resizing, cropping, warping and patches of images, and of colour spaces."""
 
 from __future__ import annotations
 
+import math
+
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
-from graphgrad.registry import shape
-from graphgrad.shapes import values
+from graphgrad.registry import shape, shapes
+from graphgrad.shapes import dims, values
+from graphgrad.shapes._windows import output_size
+from graphgrad.shapes.common import same_as_first
+from graphgrad.shapes.dims import Dim
 
 
-@shape("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea")
+def _images(op: Operation, number: int = 0) -> tuple[Dim, ...]:
+    return dims.merge(op.inputs[number].shape, (None,) * 4) or ()
+
+
+@shape("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "ScaleAndTranslate")
 def resize(op: Operation) -> Shape:
-    image = op.inputs[0].shape or (None,) * 4
+    image = _images(op)
     return (image[0], *(values.as_shape(op.inputs[1]) or (None, None)), image[3])
 
 
-@shape("ResizeBilinearGrad", "ResizeBicubicGrad")
+@shape("ResizeBilinearGrad", "ResizeBicubicGrad", "ScaleAndTranslateGrad")
 def resize_grad(op: Operation) -> Shape:
     return op.inputs[1].shape
 
 
 @shape("ResizeNearestNeighborGrad")
 def resize_nearest_neighbor_grad(op: Operation) -> Shape:
-    dz = op.inputs[0].shape or (None,) * 4
+    dz = _images(op)
     return (dz[0], *(values.as_shape(op.inputs[1]) or (None, None)), dz[3])
+
+
+@shape("ImageProjectiveTransformV2", "ImageProjectiveTransformV3")
+def projective_transform(op: Operation) -> Shape:
+    image = _images(op)
+    return (image[0], *(values.as_shape(op.inputs[2]) or (None, None)), image[3])
+
+
+@shape("CropAndResize")
+def crop_and_resize(op: Operation) -> Shape:
+    boxes, indices = (op.inputs[1].shape or (None,))[0], (op.inputs[2].shape or (None,))[0]
+    size = values.as_shape(op.inputs[3]) or (None, None)
+    return (dims.merge_dim(boxes, indices), *size, _images(op)[3])
+
+
+@shape("CropAndResizeGradImage")
+def crop_and_resize_grad_image(op: Operation) -> Shape:
+    return dims.merge(values.as_shape(op.inputs[3]), (None,) * 4)
+
+
+@shape("CropAndResizeGradBoxes")
+def crop_and_resize_grad_boxes(op: Operation) -> Shape:
+    return op.inputs[2].shape
+
+
+@shape("ExtractImagePatches", "ExtractVolumePatches")
+def patches(op: Operation) -> Shape:
+    """One unknown size makes TensorFlow forget all (of volumes also the rank, which is wrong and not done here)."""
+    sizes, strides = op["ksizes"], op["strides"]
+    rates = op.get("rates") or (1,) * len(sizes)
+    x = dims.merge(op.inputs[0].shape, (None,) * len(sizes)) or ()
+    along = [
+        output_size(x[axis], sizes[axis], strides[axis], op["padding"], (0, 0), rates[axis])
+        for axis in range(1, len(sizes) - 1)
+    ]
+    along = [None] * len(along) if None in along else along
+    return (x[0], *along, dims.product(x[-1], math.prod(sizes)))
+
+
+@shape("RGBToHSV", "HSVToRGB")
+def colours(op: Operation) -> Shape:
+    x = op.inputs[0].shape
+    return dims.replace(x, -1, 3)
+
+
+shapes(same_as_first, "AdjustContrast", "AdjustContrastv2", "AdjustHue", "AdjustSaturation")

@@ -1,7 +1,7 @@
 """Static shapes and small static values, worked out when asked for and kept on the operation.
 
 Passes with a stack of their own infer what an operation depends on before the operation itself, so depth never
-meets Python's stack; on a cycle (a loop's back edge) nothing is known. Most values nobody asks for.
+meets Python's stack; a loop's back edge is not waited for. Most values nobody asks for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from graphgrad import registry
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation, Tensor
-from graphgrad.shapes import dims, values
+from graphgrad.shapes import _loops, dims, values
 from graphgrad.shapes.values import Value
 
 _UNASKED: Any = object()
@@ -58,6 +58,11 @@ def learn(tensor: Tensor, found: Shape) -> None:
     shapes[tensor.index] = dims.merge(shapes[tensor.index], found)
 
 
+def settle(op: Operation, shapes: list[Shape]) -> None:
+    """Notes the shapes of an operation's outputs in place of what its rule tells."""
+    op.facts = Facts(shapes, None)
+
+
 def value(tensor: Tensor) -> Value | None:
     """The static value, as far as it is known."""
     facts = tensor.op.facts or _infer(tensor.op)
@@ -89,7 +94,7 @@ def _infer(wanted: Operation) -> Facts:
         op = stack[-1]
         if op.facts is None:
             op.facts = _VISITING
-            waiting = [t.op for t in op.inputs if t.op.facts is None]
+            waiting = [t.op for t in op.inputs if t.op.facts is None and t.op.type not in _loops.BACK_EDGES]
             waiting += [like.op for t in op.inputs if (like := t._shape_like) is not None and like.op.facts is None]
             if waiting:
                 stack.extend(waiting)
@@ -97,7 +102,9 @@ def _infer(wanted: Operation) -> Facts:
         stack.pop()
         if op.facts is _VISITING:
             op.facts = _work_out(op)
-    return wanted.facts
+    if _loops.open_merges:
+        _loops.compare()
+    return wanted.facts or _infer(wanted)
 
 
 def _work_out(op: Operation) -> Facts:

@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
-from graphgrad.registry import shape, shapes
+from graphgrad.registry import shape
 from graphgrad.shapes import dims, values
 from graphgrad.shapes._windows import output_size, paddings
-from graphgrad.shapes.common import same_as_first
 
 
-@shape("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D")
-def pool(op: Operation) -> Shape:
-    x = op.inputs[0].shape or (None,) * len(op["ksize"])
-    sizes = zip(x, op["ksize"], op["strides"], strict=True)
+def _pooled(op: Operation, ksize: Sequence[int], strides: Sequence[int]) -> Shape:
+    x = dims.merge(op.inputs[0].shape, (None,) * len(ksize)) or ()
     return tuple(
         d if k == 1 and s == 1 else output_size(d, k, s, op["padding"], paddings(op, axis))
-        for axis, (d, k, s) in enumerate(sizes)
+        for axis, (d, k, s) in enumerate(zip(x, ksize, strides, strict=True))
     )
 
 
-shapes(same_as_first, "MaxPoolGrad", "MaxPool3DGrad")
+@shape(
+    *["MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D"],
+    *["MaxPoolGradGrad", "MaxPool3DGradGrad", "MaxPoolGradGradWithArgmax"],
+)
+def pool(op: Operation) -> Shape:
+    return _pooled(op, op["ksize"], op["strides"])
 
 
-@shape("MaxPoolGradGrad", "MaxPool3DGradGrad")
-def pool_grad_grad(op: Operation) -> Shape:
-    return op.inputs[1].shape
+@shape("MaxPoolWithArgmax")
+def max_pool_with_argmax(op: Operation) -> list[Shape]:
+    return [_pooled(op, op["ksize"], op["strides"])] * 2
 
 
-@shape("AvgPoolGrad")
+@shape("MaxPoolV2", "MaxPoolGradGradV2")
+def max_pool_v2(op: Operation) -> Shape:
+    ksize, strides = (values.complete(t) for t in op.inputs[-2:])
+    return None if ksize is None or strides is None else _pooled(op, ksize, strides)
+
+
+@shape("MaxPoolGrad", "MaxPoolGradV2", "MaxPoolGradWithArgmax", "FractionalMaxPoolGrad")
+def same_image(op: Operation) -> Shape:
+    return dims.merge(op.inputs[0].shape, (None,) * 4)
+
+
+@shape("MaxPool3DGrad")
+def same_volume(op: Operation) -> Shape:
+    return dims.merge(op.inputs[0].shape, (None,) * 5)
+
+
+@shape("AvgPoolGrad", "FractionalAvgPoolGrad")
 def avg_pool_grad(op: Operation) -> Shape:
     return dims.merge(values.as_shape(op.inputs[0]), (None,) * 4)
 
@@ -36,3 +57,11 @@ def avg_pool_grad(op: Operation) -> Shape:
 @shape("AvgPool3DGrad")
 def avg_pool_3d_grad(op: Operation) -> Shape:
     return dims.merge(values.as_shape(op.inputs[0]), (None,) * 5)
+
+
+@shape("FractionalMaxPool", "FractionalAvgPool")
+def fractional_pool(op: Operation) -> list[Shape]:
+    """TensorFlow says the sequences of borders are as long as there are cells; they are one longer."""
+    x = dims.merge(op.inputs[0].shape, (None,) * 4) or ()
+    cells = tuple(None if d is None else math.floor(d / r) for d, r in zip(x, op["pooling_ratio"], strict=True))
+    return [cells, (None,), (None,)]

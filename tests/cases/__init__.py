@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import pkgutil
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import ml_dtypes
@@ -20,6 +21,8 @@ from graphgrad import dtypes
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, Tensor
 
+# Ops that TensorFlow has retired, and the last version of a graph that may hold them.
+LAST_VERSIONS = {"BatchNormWithGlobalNormalization": 8, "QuantizeAndDequantize": 21}
 # How much of the placeholders' shapes the graph says: everything, the ranks, nothing.
 LEVELS = ("static", "ranks", "nothing")
 
@@ -75,7 +78,8 @@ def const(value: Any, dtype: str = "int32") -> Input:
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A row. `smooth` is False where finite differences mean nothing at some points; `order` 1 leaves out the second;
-    `undefined` names values that TensorFlow leaves to chance."""
+    `undefined` names values that TensorFlow leaves to chance; `graph` makes the outputs from the inputs where the op
+    alone can neither be fed nor fetched."""
 
     op: str
     inputs: tuple[Any, ...]
@@ -87,6 +91,7 @@ class Case:
     tolerance: float
     random: bool
     undefined: tuple[str, ...]
+    graph: Callable[..., list[Tensor]] | None = None
 
     @property
     def id(self) -> str:
@@ -98,7 +103,7 @@ class Case:
     def build(self, level: str = "static", dtype: str | None = None) -> Built:
         """The graph of the case. `dtype` replaces float32 inputs (and complex64 by its double)."""
         graph = Graph()
-        graph.message.versions.producer = 2300
+        graph.message.versions.producer = LAST_VERSIONS.get(self.op, 2300)
         g, feeds, xs = graph.build, {}, []
         seed = zlib.crc32(self.id.encode())
         arguments: list[Any] = []
@@ -112,9 +117,11 @@ class Case:
                     xs.append(tensor)
             arguments.append(made if isinstance(item, list) else made[0])
         attrs = {k: _attr(v, dtype) for k, v in self.attrs.items()}
-        op = g.op(self.op, *arguments, name="op", **attrs)
-        ys = [t for t in op.outputs if t.dtype.is_trainable]
-        return Built(graph, feeds, xs, ys, list(op.outputs))
+        if self.graph is not None:
+            outputs = self.graph(g, *arguments, **attrs)
+        else:
+            outputs = list(g.op(self.op, *arguments, name="op", **attrs).outputs)
+        return Built(graph, feeds, xs, [t for t in outputs if t.dtype.is_trainable], outputs)
 
 
 @dataclasses.dataclass
@@ -159,13 +166,14 @@ def case(
     tolerance: float = 1.0,
     random: bool = False,
     undefined: tuple[str, ...] = (),
+    graph: Callable[..., list[Tensor]] | None = None,
     **attrs: Any,
 ) -> Case:
     """A row. A list among the inputs is a list argument; the label tells rows of one op apart and is made up if missing."""
     if not label:
         shown = [_spell(i) for i in inputs] + [f"{k}={v}" for k, v in attrs.items()]
         label = ",".join(shown).replace(" ", "")
-    return Case(op, inputs, attrs, label, smooth, order, levels, tolerance, random, undefined)
+    return Case(op, inputs, attrs, label, smooth, order, levels, tolerance, random, undefined, graph)
 
 
 def _spell(item: Any) -> str:

@@ -42,13 +42,17 @@ def frozen(loss: Callable[[Any], Any], image: np.ndarray) -> Network:
     """The loss as a graph with its variables turned into constants, all of which are differentiated by."""
     function = tf.function(loss).get_concrete_function(tf.TensorSpec(image.shape, tf.float32, name="x"))
     fixed = convert_variables_to_constants_v2(function, lower_control_flow=False)
-    weights = [op.outputs[0] for op in fixed.graph.get_operations() if op.type == "Const" and "ReadVariableOp" in op.name]
+    weights = [
+        op.outputs[0] for op in fixed.graph.get_operations() if op.type == "Const" and "ReadVariableOp" in op.name
+    ]
     x, y = fixed.inputs[0].name, fixed.outputs[0].name
     weights = [w.name for w in weights if w.dtype == tf.float32]
     return Network(fixed.graph.as_graph_def(), y, [x, *weights], {x: image})
 
 
-def _in_graph(build: Callable[[], tuple[Any, list[Any], dict[Any, np.ndarray]]], has_gradients: bool = False) -> Network:
+def _in_graph(
+    build: Callable[[], tuple[Any, list[Any], dict[Any, np.ndarray]]], has_gradients: bool = False
+) -> Network:
     with tf.Graph().as_default() as graph:
         loss, xs, feeds = build()
         names = {tensor.name: value for tensor, value in feeds.items()}

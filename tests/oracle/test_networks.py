@@ -105,7 +105,9 @@ def test_a_custom_gradient_is_refused_or_differentiated_through(tmp_path: Path) 
         tape.watch(image)
         loss = function(image)
     expected = tape.gradient(loss, image).numpy()
-    check([compile_graph(graph, [through], found.feeds).run(found.feeds)[0]], [expected], [through], "in the interpreter")
+    check(
+        [compile_graph(graph, [through], found.feeds).run(found.feeds)[0]], [expected], [through], "in the interpreter"
+    )
 
 
 def _without_custom_gradients(definition: Any) -> Any:

@@ -21,12 +21,13 @@ from tests.seeds import seed_value
 from tests.structure import normal_form
 
 tf1 = tf.compat.v1
+tf1.disable_control_flow_v2()  # as the graphs graphgrad reproduces were made: with it a rule's tape has other scopes
 
 
 def tensorflow_graph(built: Built) -> tuple[tf.Graph, bytes]:
     """The case's graph in TensorFlow, by way of its bytes."""
     definition = graph_pb2.GraphDef(node=[op.node_def() for op in built.graph])
-    definition.versions.producer = 2300
+    definition.versions.producer = built.graph.message.versions.producer
     data = definition.SerializeToString(deterministic=True)
     graph = tf.Graph()
     with graph.as_default():

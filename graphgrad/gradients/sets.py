@@ -1,0 +1,7 @@
+"""Sets of values have no gradients."""
+
+from __future__ import annotations
+
+from graphgrad.registry import no_gradient
+
+no_gradient("SetSize", "DenseToDenseSetOperation", "DenseToSparseSetOperation", "SparseToSparseSetOperation")

@@ -1,0 +1,136 @@
+"""Operations that call functions: their bodies are compiled once for a plan and run as plans of their own.
+
+A loop runs in a loop; only functions inside functions take part of Python's stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphgrad.errors import EvaluationError, ModelError
+from graphgrad.graph import Operation
+
+if TYPE_CHECKING:
+    from graphgrad.runtime.plan import Compiler
+
+Run = Callable[..., list[Any]]
+
+
+class Function:
+    """A function of the library, compiled."""
+
+    def __init__(self, name: str, caller: Operation, compiler: Compiler):
+        body = caller.graph.functions.body(name, caller)
+        self.name, self.argument_count = name, len(body.arguments)
+        self.plan = compiler.of_function(body)
+        self._places = self.plan.places_of(body.results)
+
+    def __call__(self, arguments: list[Any]) -> list[Any]:
+        values = self.plan.values(arguments)
+        return [values[place] for place in self._places]
+
+
+class Functions:
+    """The compiled functions of a plan, by name; shared by the plans inside it."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, Function] = {}
+
+    def get(self, name: str, caller: Operation, compiler: Compiler) -> Function:
+        """The function of that name. Raises ModelError where it is missing or calls itself."""
+        found = self._compiled.get(name)
+        if found is None:
+            if not self._compiled:
+                _refuse_recursion(caller)
+            found = self._compiled[name] = Function(name, caller, compiler)
+        return found
+
+
+def _refuse_recursion(caller: Operation) -> None:
+    library = caller.graph.functions
+    cycle = library.cycle_through(library.called_by([caller.node_def()]))
+    if cycle is not None:
+        raise ModelError(f"{caller.type} node {caller.name!r} calls a function that calls itself: {' -> '.join(cycle)}")
+
+
+def is_call(op: Operation) -> bool:
+    """Whether an operation runs functions of the library."""
+    return op.type in _RUNS or (op.signature is None and op.type in op.graph.functions)
+
+
+def runner(op: Operation, compiler: Compiler) -> Run:
+    """What runs the operation: a function of its inputs that gives its outputs."""
+
+    def function(name: str) -> Function:
+        return compiler.functions.get(name, op, compiler)
+
+    make = _RUNS.get(op.type)
+    return _call(function(op.type)) if make is None else make(op, function, compiler)
+
+
+def _call(function: Function) -> Run:
+    return lambda *arguments: function(list(arguments))
+
+
+def _partitioned(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
+    return _call(function(op["f"].name))
+
+
+def _if(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
+    branches = function(op["then_branch"].name), function(op["else_branch"].name)
+
+    def run(condition: Any, *arguments: Any) -> list[Any]:
+        return branches[0 if is_true(condition) else 1](list(arguments))
+
+    return run
+
+
+def _case(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
+    """An index outside runs the last branch."""
+    branches = [function(f.name) for f in op["branches"]]
+
+    def run(index: Any, *arguments: Any) -> list[Any]:
+        chosen = int(index)
+        return branches[chosen if 0 <= chosen < len(branches) else -1](list(arguments))
+
+    return run
+
+
+def _while(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
+    condition, body = function(op["cond"].name), function(op["body"].name)
+    most = compiler.state.max_iterations
+
+    def run(*arguments: Any) -> list[Any]:
+        values, iterations = list(arguments), 0
+        while is_true(condition(values)[0]):
+            if iterations == most:
+                raise EvaluationError(
+                    f"{op.type} node {op.name!r} was stopped after {most} iterations (--max-iterations)"
+                )
+            values = body(values)
+            iterations += 1
+        return values
+
+    return run
+
+
+_RUNS: dict[str, Callable[..., Run]] = {
+    "Case": _case,
+    "If": _if,
+    "PartitionedCall": _partitioned,
+    "StatefulPartitionedCall": _partitioned,
+    "StatelessCase": _case,
+    "StatelessIf": _if,
+    "StatelessWhile": _while,
+    "While": _while,
+}
+
+
+def is_true(value: Any) -> bool:
+    """As TensorFlow reads a condition: a number that is not zero, a string or tensor that is not empty."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value.size > 0
+    return bool(value.item() if isinstance(value, np.ndarray) else value)

@@ -1,0 +1,63 @@
+"""Static shapes of tensor lists: a list is a scalar, what is read from it has the shape that is asked for."""
+
+from __future__ import annotations
+
+from graphgrad.attributes import Shape
+from graphgrad.graph import Operation, Tensor
+from graphgrad.registry import shape, shapes
+from graphgrad.shapes import dims, values
+from graphgrad.shapes.common import same_as_first, scalar
+
+shapes(
+    scalar,
+    *["EmptyTensorList", "TensorListFromTensor", "TensorListLength", "TensorListPushBack", "TensorListReserve"],
+    *["TensorListResize", "TensorListScatter", "TensorListScatterIntoExistingList", "TensorListScatterV2"],
+    *["TensorListSetItem", "TensorListSplit"],
+)
+shapes(same_as_first, "TensorListConcatLists", "TensorListPushBackBatch")
+
+
+def _asked(tensor: Tensor) -> Shape:
+    """A shape given as a vector, or as the scalar -1 for an unknown rank."""
+    return None if tensor.shape == () else values.as_shape(tensor)
+
+
+@shape("TensorListGetItem")
+def get_item(op: Operation) -> Shape:
+    return _asked(op.inputs[2])
+
+
+@shape("TensorListPopBack")
+def pop_back(op: Operation) -> list[Shape]:
+    return [(), _asked(op.inputs[1])]
+
+
+@shape("TensorListStack")
+def stack(op: Operation) -> Shape:
+    count = op["num_elements"]
+    return dims.join((None if count < 0 else count,), _asked(op.inputs[1]))
+
+
+@shape("TensorListGather")
+def gather(op: Operation) -> Shape:
+    indices = op.inputs[1].shape
+    return dims.join((indices[0] if indices else None,), _asked(op.inputs[2]))
+
+
+@shape("TensorListConcat")
+def concat(op: Operation) -> list[Shape]:
+    return [_joined(op["element_shape"]), (None,)]
+
+
+@shape("TensorListConcatV2")
+def concat_v2(op: Operation) -> list[Shape]:
+    return [_joined(_asked(op.inputs[1])), (None,)]
+
+
+def _joined(element: Shape) -> Shape:
+    return None if element is None else (None, *element[1:])
+
+
+@shape("TensorListElementShape")
+def element_shape(op: Operation) -> Shape:
+    return None

@@ -1,0 +1,69 @@
+"""Graphs of TensorFlow programs with branches and loops, from their nodes alone: the gradients TensorFlow adds when it
+builds the program, node for node and number for number.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from graphgrad.differentiate import gradients
+from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.runtime.plan import evaluate
+from graphgrad.shapes import dims
+from tests import program_store
+from tests.closeness import why_not_close
+from tests.program_store import Program
+from tests.structure import difference, normal_form
+
+PROGRAMS = program_store.read("flow_programs")
+
+
+def differentiated(program: Program) -> tuple[Graph, list[list[Tensor | IndexedSlices | None]]]:
+    graph = program.graph()
+    ys: list[str] | list[Tensor | IndexedSlices] = program.ys
+    found = []
+    for _ in program.gradients:
+        found.append(gradients(ys, program.xs, graph=graph))
+        ys = [dx for dx in found[-1] if dx is not None]
+    return graph, found
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_nodes_are_tensorflows(name: str) -> None:
+    program = PROGRAMS[name]
+    graph, found = differentiated(program)
+    assert difference(program.nodes, normal_form(op.node_def() for op in graph.added())) == ""
+    names = [["" if dx is None else dx.name for dx in order] for order in found]
+    assert names == program.gradients
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_numbers_are_tensorflows(name: str) -> None:
+    program = PROGRAMS[name]
+    graph, found = differentiated(program)
+    fetches = {"y": graph.tensor(program.ys[0])}
+    for i, order in enumerate(found):
+        fetches.update({f"{i}/{j}": graph.build.dense(dx) for j, dx in enumerate(order) if dx is not None})
+    values = evaluate(graph, list(fetches.values()), program.feeds, program.variables)
+    for key, value in zip(fetches, values, strict=True):
+        assert why_not_close(program.values[key], value) == "", key
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_static_shapes_hold(name: str) -> None:
+    program = PROGRAMS[name]
+    graph, found = differentiated(program)
+    for i, order in enumerate(found):
+        for j, dx in enumerate(order):
+            if dx is not None:
+                assert dims.compatible(program.values[f"{i}/{j}"].shape, dx.shape)
+    assert dims.compatible(program.values["y"].shape, graph.tensor(program.ys[0]).shape)
+
+
+def test_a_plan_runs_again_and_again() -> None:
+    program = PROGRAMS["lstm-static"]
+    from graphgrad import compile as compile_graph
+
+    plan = compile_graph(program.graph(), program.ys, program.feeds, program.variables)
+    for _ in range(4):
+        assert why_not_close(program.values["y"], plan.run(program.feeds)[0]) == ""

@@ -1,0 +1,80 @@
+"""Runs TensorFlow's programs with branches and loops, differentiates them and stores what came of it in tests/golden.
+
+Run in the oracle's environment: python -m tests.oracle.write_programs
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from graphgrad.schema import graph_pb2
+from tests import program_store
+from tests.oracle.flow_programs import PROGRAMS, Inputs
+from tests.program_store import Program
+from tests.structure import normal_form
+
+tf1 = tf.compat.v1
+
+
+def built(name: str, level: str) -> Program:
+    """One program at one degree of static knowledge, with TensorFlow's gradients and numbers."""
+    function, _, order = PROGRAMS[name]
+    with tf.Graph().as_default() as graph:
+        inputs = Inputs(level)
+        y, xs = function(inputs)
+        forward = graph.as_graph_def().SerializeToString()
+        ys, found = [y], []
+        for _ in range(order):
+            found.append(tf1.gradients(ys, xs))
+            ys = [dx for dx in found[-1] if dx is not None]
+        whole = graph.as_graph_def().SerializeToString()
+        fetches = {"y": y}
+        for i, gradients in enumerate(found):
+            fetches.update({f"{i}/{j}": tf.convert_to_tensor(dx) for j, dx in enumerate(gradients) if dx is not None})
+        with tf1.Session() as session:
+            session.run(tf1.global_variables_initializer())
+            values = session.run(fetches, inputs.feeds)
+            variables = {v.op.name: session.run(v) for v in tf1.global_variables()}
+    return Program(
+        name=f"{name}-{level}",
+        graph_def=forward,
+        ys=[y.name],
+        xs=[_handle(x).name for x in xs],
+        gradients=[[_name(dx) for dx in gradients] for gradients in found],
+        nodes=normal_form(
+            graph_pb2.GraphDef.FromString(whole).node[len(graph_pb2.GraphDef.FromString(forward).node) :]
+        ),
+        feeds={t.name: value for t, value in inputs.feeds.items()},
+        variables=variables,
+        values={key: np.asarray(value) for key, value in values.items()},
+    )
+
+
+def _handle(x: Any) -> Any:
+    return x.handle if hasattr(x, "handle") else getattr(x, "_variable", x)
+
+
+def _name(gradient: Any) -> str:
+    if gradient is None:
+        return ""
+    return gradient.values.name if isinstance(gradient, tf.IndexedSlices) else gradient.name
+
+
+def main() -> None:
+    """Writes every program."""
+    tf1.disable_eager_execution()
+    tf1.disable_control_flow_v2()
+    tf1.disable_resource_variables()
+    names = [(name, level) for name, (_, levels, _) in PROGRAMS.items() for level in levels]
+    program_store.write("flow_programs", [built(name, level) for name, level in names])
+
+
+if __name__ == "__main__":
+    main()
