@@ -166,6 +166,8 @@ class ReversePass:
             rule = registry.gradient_rule(op_type)
             if rule is not registry.UNKNOWN or not self.through:
                 return rule
+        if op.signature is None and op.type in op.graph.functions:
+            return registry.gradient_rule(registry.FUNCTION_CALL)
         return registry.gradient_rule(op.type)
 
     def _release(self, op: Operation, ready: deque[Operation]) -> None:

@@ -36,6 +36,7 @@ class OpBuilder:
     def __init__(self, graph: Graph):
         self.graph = graph
         self.scope = ""
+        self.custom_gradients = "error"  # of the last call of `differentiate`, for the functions inside
         self._controllers: list[_Controller] = []
         self._classes: tuple[str, ...] = ()
         self._device = ""

@@ -130,6 +130,8 @@ def differentiate(
         _check_seed(y, seed)
 
     g = graph.build
+    g.custom_gradients = custom_gradients
+    already = len(graph.rewritten)
     scope = ""
     if name:
         names.check_scope_name(name.rstrip("/"), "name")
@@ -153,7 +155,7 @@ def differentiate(
     reasons = [explain(x, reverse) if dx is None else None for x, dx in zip(x_list, found, strict=True)]
     if unconnected_gradients == "zero":
         found = [g.unconnected(x) if dx is None else dx for x, dx in zip(x_list, found, strict=True)]
-    return Differentiation(x_list, found, reasons, [])
+    return Differentiation(x_list, found, reasons, [op.name for op in list(graph.rewritten)[already:]])
 
 
 def _pass_through(frontier: Frontier) -> type[ReversePass]:

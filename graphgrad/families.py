@@ -39,6 +39,10 @@ _FAMILIES = {
         DecodeCSV DecodePaddedRaw DecodeRaw UnicodeDecode UnicodeDecodeWithOffsets UnicodeEncode
         UnicodeTranscode
     """,
+    "functional": """
+        Case If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile
+        SymbolicGradient While
+    """,
     "image": """
         AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
         CropAndResizeGradImage DrawBoundingBoxes ExtractGlimpse ExtractImagePatches ExtractVolumePatches

@@ -289,9 +289,11 @@ class GraphBuilder(OpBuilder):
             return self.StridedSlice(x, *packed, name=scope, **masks)
 
     # ------------------------------------------------------------------ gradients
-    def zeros_for(self, output: Tensor) -> Tensor:
-        """The gradient of an output that nothing was handed on for."""
+    def zeros_for(self, output: Tensor) -> Tensor | None:
+        """The gradient of an output that nothing was handed on for; None for a handle whose variable is not known."""
         if output.dtype is dtypes.resource:
+            if common.variable(output) is None:
+                return None
             return self.zeros(self.VariableShape(output), self.variable_dtype(output))
         return self.zeros_like(output, optimize=False)
 

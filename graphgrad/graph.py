@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphgrad import attributes, constants, names, opdefs
@@ -292,13 +292,46 @@ class Operation:
             return self._node
         node = graph_pb2.NodeDef()
         attrs = self._attrs
-        node.CopyFrom(_prototype(self.type, self.device, tuple([item for item in attrs.items() if item[0] != "value"])))
+        plain = tuple([item for item in attrs.items() if item[0] != "value"])
+        try:
+            prototype = _prototype(self.type, self.device, plain)
+        except TypeError:  # functions among the values are messages, which are not hashed
+            prototype = _prototype.__wrapped__(self.type, self.device, plain)
+        node.CopyFrom(prototype)
         if "value" in attrs:
             node.attr["value"].CopyFrom(self.attr_message("value"))
         node.name = self.name
         node.input.extend([t.op.name if t.index == 0 else f"{t.op.name}:{t.index}" for t in self.inputs])
         node.input.extend([f"^{op.name}" for op in self.control_inputs])
         return node
+
+    def rewrite(
+        self,
+        inputs: Sequence[Tensor] = (),
+        outputs: Sequence[tuple[DType, Shape]] = (),
+        op_type: str | None = None,
+        **attrs: Any,
+    ) -> None:
+        """Adds inputs and outputs behind those there are and sets attributes: all that ever happens to a node."""
+        known = self.inputs, self.control_inputs, self.outputs
+        if self._node is not None:
+            node = graph_pb2.NodeDef()
+            node.CopyFrom(self._node)
+            node.op = op_type or self.type
+            data = [text for text in node.input if text[0] != "^"] + [t.name for t in inputs]
+            controls = [text for text in node.input if text[0] == "^"]
+            node.ClearField("input")
+            node.input.extend(data + controls)
+            for name, value in attrs.items():
+                node.attr[name].CopyFrom(attributes.encode(_attr_kind(node.op, name), value))
+            self._node = node
+            self.graph.rewritten[self] = None
+        self.type = op_type or self.type
+        self._attrs.update(attrs)
+        known[0].extend(inputs)
+        known[2].extend(Tensor(self, i, dtype) for i, (dtype, _) in enumerate(outputs, len(known[2])))
+        if self.facts is not None:
+            self.facts.shapes.extend(shape for _, shape in outputs)
 
     @property
     def is_built(self) -> bool:
@@ -315,6 +348,8 @@ _PRIVATE_ATTRS = {
     "_class": "list(string)",
     "_gradient_op_type": "string",
     "_has_manual_control_dependencies": "bool",
+    "_lower_using_switch_merge": "bool",
+    "_num_original_outputs": "int",
     "_output_shapes": "list(shape)",
 }
 
@@ -347,6 +382,7 @@ class Graph:
         for node in self.message.node:
             self._adopt(Operation(self, node.name, node.op, node.device, node))
         self.read_count = len(self.operations)
+        self.rewritten: dict[Operation, None] = {}  # nodes that were read and now say something else
 
     def _adopt(self, op: Operation) -> None:
         if self._by_name.setdefault(op.name, op) is not op:
@@ -359,6 +395,18 @@ class Graph:
         """Adds a node that was built here."""
         self._by_name[op.name] = op
         self.operations.append(op)
+
+    def take_over(self, op: Operation, inputs: list[Tensor], controls: list[Operation]) -> Operation:
+        """A copy of an operation that was built in another graph, with inputs of this one."""
+        taken = Operation(self, op.name, op.type, op.device, None)
+        taken._inputs, taken._controls, taken._attrs = inputs, controls, dict(op._attrs)
+        taken._outputs = [Tensor(taken, t.index, t.dtype) for t in op.outputs]
+        classes = tuple(c for c in op._attrs.get("_class", ()) if c.removeprefix("loc:@") in self)
+        if not classes:
+            taken._attrs.pop("_class", None)
+        self.append(taken)
+        self.inference.settle(taken, [t.shape for t in op.outputs])
+        return taken
 
     @functools.cached_property
     def name_authority(self) -> names.NameAuthority:
@@ -388,7 +436,7 @@ class Graph:
         """The `library.Library`, a mapping from names to FunctionDefs; that of a body is its caller's."""
         from graphgrad.library import Library
 
-        return Library(self.message.library)
+        return Library(self.message)
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -402,6 +450,10 @@ class Graph:
     def added(self) -> list[Operation]:
         """The operations that were built here, in order."""
         return self.operations[self.read_count :]
+
+    def added_functions(self) -> list[graph_pb2.FunctionDef]:
+        """The functions that were added to the library, in order."""
+        return list(self.functions.added) if "functions" in self.__dict__ else []
 
     def operation(self, name: str) -> Operation:
         """The operation of that name. Raises ArgumentError, with what may have been meant."""

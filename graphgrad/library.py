@@ -28,7 +28,9 @@ class Body:
 class Library(Mapping[str, graph_pb2.FunctionDef]):
     """The functions that a graph, and the bodies inside it, may call."""
 
-    def __init__(self, message: graph_pb2.FunctionDefLibrary):
+    def __init__(self, graph_def: graph_pb2.GraphDef):
+        message = graph_def.library
+        self.versions = graph_def.versions
         self._functions = {function.signature.name: function for function in message.function}
         self._gradients = {entry.function_name: entry.gradient_func for entry in message.gradient}
         self._bodies: dict[str, Body] = {}
@@ -74,11 +76,21 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         return found
 
     def add(
-        self, name: str, graph: Graph, arguments: Sequence[Tensor], results: Sequence[Tensor], like: Body | None = None
+        self,
+        name: str,
+        graph: Graph,
+        arguments: Sequence[Tensor],
+        results: Sequence[Tensor],
+        like: Body | None = None,
+        keep: Iterable[Operation] = (),
     ) -> Body:
-        """A graph as a new function of the library. `like` is what it was made from: its control results are kept."""
+        """A graph as a new function of the library, with what its results and `keep` need.
+
+        `like` is what it was made from: its control results and attributes are kept.
+        """
         name = self.unique(name)
-        definition = _Writer(graph, arguments, results, like.targets if like is not None else []).definition(name)
+        targets = like.targets if like is not None else []
+        definition = _Writer(graph, arguments, results, targets, keep).definition(name)
         if like is not None and like.name in self._functions:
             for key, value in self._functions[like.name].attr.items():
                 definition.attr[key].CopyFrom(value)
@@ -129,7 +141,7 @@ class _Reader:
 
     def body(self) -> Body:
         definition, name = self.definition, self.definition.signature.name
-        message = graph_pb2.GraphDef()
+        message = graph_pb2.GraphDef(versions=self.library.versions)
         for i, arg in enumerate(definition.signature.input_arg):
             if not arg.type:
                 raise ModelError(f"function {name!r} takes {arg.name!r} of a dtype that its caller decides")
@@ -196,8 +208,15 @@ def output_args(op_type: str, library: Mapping[str, graph_pb2.FunctionDef]) -> l
 class _Writer:
     """A graph as a FunctionDef: what its results need, placeholders of the arguments as arguments."""
 
-    def __init__(self, graph: Graph, arguments: Sequence[Tensor], results: Sequence[Tensor], targets: list[Operation]):
-        self.graph, self.results, self.targets = graph, results, targets
+    def __init__(
+        self,
+        graph: Graph,
+        arguments: Sequence[Tensor],
+        results: Sequence[Tensor],
+        targets: list[Operation],
+        keep: Iterable[Operation] = (),
+    ):
+        self.graph, self.results, self.targets, self.keep = graph, results, targets, list(keep)
         taken = {op.name for op in graph}
         self.names: dict[Tensor, str] = {}
         for tensor in arguments:
@@ -233,7 +252,7 @@ class _Writer:
 
     def _needed(self) -> set[Operation]:
         needed: set[Operation] = set()
-        queue = [t.op for t in self.results] + list(self.targets)
+        queue = [t.op for t in self.results] + list(self.targets) + self.keep
         while queue:
             op = queue.pop()
             if op not in needed:

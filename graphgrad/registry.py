@@ -19,6 +19,8 @@ from graphgrad.families import FAMILY_OF
 Rule = Callable[..., Any]
 F = TypeVar("F", bound=Rule)
 
+FUNCTION_CALL = "PartitionedCall"  # the op whose rules hold for calls by a function's name as well
+
 _SHAPES: dict[str, Rule] = {}
 _GRADIENTS: dict[str, Rule | None] = {}
 _KERNELS: dict[str, Rule] = {}

@@ -116,15 +116,31 @@ def _wanted(path: str, source: Source | None) -> tuple[str, bool]:
 def _parts(graph: Graph, source: Source | None, encoding: str) -> list[bytes]:
     tail = graph_pb2.GraphDef()
     tail.node.extend(op.node_def() for op in graph.added())
-    if source is not None and source.encoding == encoding != JSON:
+    tail.library.function.extend(graph.added_functions())
+    if not tail.library.function:
+        tail.ClearField("library")
+    if source is not None and source.encoding == encoding and _can_be_appended(graph, tail, encoding):
         if encoding == BINARY:
             return [source.data, tail.SerializeToString(deterministic=True)]
         separator = b"" if source.data.endswith(b"\n") else b"\n"
         return [source.data, separator, text_format.MessageToString(tail, as_utf8=True).encode()]
     whole = payloads.restored(graph.message, graph.payloads)
+    for i, op in enumerate(graph.operations[: graph.read_count] if graph.rewritten else ()):
+        if op in graph.rewritten:
+            whole.node[i].CopyFrom(op.node_def())
     whole.MergeFrom(tail)
     if encoding == BINARY:
         return [whole.SerializeToString(deterministic=True)]
     if encoding == TEXT:
         return [text_format.MessageToString(whole, as_utf8=True).encode()]
     return [json_format.MessageToJson(whole, indent=1, sort_keys=False).encode(), b"\n"]
+
+
+def _can_be_appended(graph: Graph, tail: graph_pb2.GraphDef, encoding: str) -> bool:
+    """Whether the file can begin with the bytes that were read: no node of theirs changed, and what follows joins them.
+
+    A second library joins the first in binary files; text holds one.
+    """
+    if graph.rewritten or encoding == JSON:
+        return False
+    return encoding == BINARY or not (tail.HasField("library") and graph.message.HasField("library"))

@@ -5,10 +5,12 @@ Where NumPy's function has TensorFlow's meaning for every dtype, the table names
 
 from __future__ import annotations
 
+import functools
 import numpy as np
 
 from graphgrad.kernels._erf import erf, erfc
 from graphgrad.kernels._precision import BFLOAT16, FLOAT16, halves_in_float32
+from graphgrad.kernels._variants import sum_of
 from graphgrad.registry import kernel, kernels, planned
 
 kernels(
@@ -325,6 +327,8 @@ def add_n(inputs):
             raise ValueError(f"the inputs must all be of the same shape: {list(first.shape)} and {list(other.shape)}")
     if not others:
         return first
+    if first.dtype.kind == "O":
+        return functools.reduce(sum_of, others, first)
     total = np.add(first, others[0])
     for other in others[1:]:
         total = np.add(total, other, total if total.ndim else None)

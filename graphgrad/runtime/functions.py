@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphgrad.controlflow.calls import symbolic_gradient
 from graphgrad.errors import EvaluationError, ModelError
 from graphgrad.graph import Operation
 
@@ -79,6 +80,10 @@ def _partitioned(op: Operation, function: Callable[[str], Function], compiler: C
     return _call(function(op["f"].name))
 
 
+def _symbolic(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
+    return _call(function(symbolic_gradient(op)))
+
+
 def _if(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
     branches = function(op["then_branch"].name), function(op["else_branch"].name)
 
@@ -125,6 +130,7 @@ _RUNS: dict[str, Callable[..., Run]] = {
     "StatelessCase": _case,
     "StatelessIf": _if,
     "StatelessWhile": _while,
+    "SymbolicGradient": _symbolic,
     "While": _while,
 }
 

@@ -1,10 +1,11 @@
 """Runs TensorFlow's programs with branches and loops, differentiates them and stores what came of it in tests/golden.
 
-Run in the oracle's environment: python -m tests.oracle.write_programs
+Run in the oracle's environment: python -m tests.oracle.write_programs [flow_programs] [function_programs]
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -57,6 +58,53 @@ def built(name: str, level: str) -> Program:
     )
 
 
+def built_of_functions(name: str, level: str) -> Program:
+    """The same with branches and loops that are functions, differentiated as TensorFlow finds them in a file."""
+    function, _, order = PROGRAMS[name]
+    with tf.Graph().as_default() as graph:
+        inputs = Inputs(level)
+        y, xs = function(inputs)
+        initializer = tf1.global_variables_initializer()
+        variables = {
+            v.op.name: (v.handle if hasattr(v, "handle") else v._variable).name for v in tf1.global_variables()
+        }
+        kinds = {v.op.name: v.dtype.base_dtype for v in tf1.global_variables()}
+        message = graph.as_graph_def()
+        x_names = [_handle(x).name for x in xs]
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(message, name="")
+        ys, found = [graph.get_tensor_by_name(y.name)], []
+        for _ in range(order):
+            found.append(tf1.gradients(ys, [graph.get_tensor_by_name(x) for x in x_names]))
+            ys = [dx for dx in found[-1] if dx is not None]
+        whole = graph_pb2.GraphDef.FromString(graph.as_graph_def().SerializeToString())
+        fetches = {"y": y.name}
+        for i, gradients in enumerate(found):
+            fetches.update(
+                {f"{i}/{j}": tf.convert_to_tensor(dx).name for j, dx in enumerate(gradients) if dx is not None}
+            )
+        reads = {key: _read(graph.get_tensor_by_name(tensor), kinds[key]) for key, tensor in variables.items()}
+        feeds = {t.name: value for t, value in inputs.feeds.items()}
+        with tf1.Session() as session:
+            session.run(initializer.name)
+            values, variables = session.run((fetches, reads), feeds)
+    return Program(
+        name=f"{name}-{level}",
+        graph_def=message.SerializeToString(),
+        ys=[y.name],
+        xs=x_names,
+        gradients=[[_name(dx) for dx in gradients] for gradients in found],
+        nodes=normal_form(whole.node[len(message.node) :]),
+        feeds=feeds,
+        variables=variables,
+        values={key: np.asarray(value) for key, value in values.items()},
+    )
+
+
+def _read(tensor: Any, dtype: Any) -> Any:
+    return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype) if tensor.dtype == tf.resource else tensor
+
+
 def _handle(x: Any) -> Any:
     return x.handle if hasattr(x, "handle") else getattr(x, "_variable", x)
 
@@ -68,12 +116,17 @@ def _name(gradient: Any) -> str:
 
 
 def main() -> None:
-    """Writes every program."""
+    """Writes every program, into both archives where none is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("archives", nargs="*", default=["flow_programs", "function_programs"])
     tf1.disable_eager_execution()
-    tf1.disable_control_flow_v2()
     tf1.disable_resource_variables()
     names = [(name, level) for name, (_, levels, _) in PROGRAMS.items() for level in levels]
-    program_store.write("flow_programs", [built(name, level) for name, level in names])
+    for archive in parser.parse_args().archives:
+        of_functions = archive == "function_programs"
+        (tf1.enable_control_flow_v2 if of_functions else tf1.disable_control_flow_v2)()
+        make = built_of_functions if of_functions else built
+        program_store.write(archive, [make(name, level) for name, level in names])
 
 
 if __name__ == "__main__":

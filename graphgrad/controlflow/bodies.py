@@ -1,0 +1,219 @@
+"""Functions are differentiated as graphs: the reverse pass adds to a copy of the body, and what it added is moved out
+into a function of its own. What the moved nodes need of the body, the forward function hands on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphgrad.attributes import Shape
+from graphgrad.backprop import Gradient
+from graphgrad.dtypes import resource
+from graphgrad.errors import MissingGradientError, ModelError
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.library import Body, Library, is_stateful
+from graphgrad.schema import graph_pb2
+
+CALLS = ("If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile")
+
+
+class Copy:
+    """A function's body, to be differentiated. `op` calls it with `inputs`, whose static shapes are given."""
+
+    def __init__(self, op: Operation, name: str, inputs: Sequence[Tensor], shapes: Sequence[Shape]):
+        self.op, self.inputs = op, list(inputs)
+        self.library: Library = op.graph.functions
+        self.body: Body = self.library.copy(name, op)
+        self.graph = self.body.graph
+        self.graph.build.custom_gradients = op.graph.build.custom_gradients
+        self.arguments, self.results = list(self.body.arguments), list(self.body.results)
+        if len(self.inputs) != len(self.arguments):
+            raise ModelError(
+                f"{op.type} node {op.name!r} hands {len(self.inputs)} values to function {name!r}, "
+                f"which takes {len(self.arguments)}"
+            )
+        for argument, shape in zip(self.arguments, shapes, strict=False):
+            self.graph.inference.settle(argument.op, [shape])
+        self.forward = set(self.graph)  # the operations of the function itself, also once it is rewritten
+        self.seeds: dict[Tensor, Tensor] = {}  # placeholders that stand for gradients in the caller's graph
+
+    def differentiate(
+        self, ys: Sequence[Tensor], xs: Sequence[Tensor], dys: Sequence[Gradient], unconnected: str = "none"
+    ) -> list[Gradient]:
+        """The gradients of results with respect to arguments, in this copy. Raises MissingGradientError."""
+        from graphgrad.differentiate import differentiate
+
+        if not ys or not xs:
+            return [None] * len(xs)
+        try:
+            found = differentiate(
+                list(ys),
+                list(xs),
+                [self._seed(dy) for dy in dys],
+                unconnected_gradients=unconnected,
+                custom_gradients=self.graph.build.custom_gradients,
+                graph=self.graph,
+            ).gradients
+        except MissingGradientError as error:
+            where = f"function {self.body.name!r}, which {self.op.type} node {self.op.name!r} calls"
+            raise MissingGradientError(f"{where}: {error}", error.missing) from None
+        self._find_forward()
+        return found
+
+    def _seed(self, dy: Gradient) -> Gradient:
+        if isinstance(dy, IndexedSlices):
+            shape = None if dy.dense_shape is None else self._stand_in(dy.dense_shape)
+            return IndexedSlices(self._stand_in(dy.values), self._stand_in(dy.indices), shape)
+        return None if dy is None else self._stand_in(dy)
+
+    def _stand_in(self, tensor: Tensor) -> Tensor:
+        placeholder: Tensor = self.graph.build.Placeholder(dtype=tensor.dtype, shape=tensor.shape, name="seed")
+        self.seeds[placeholder] = tensor
+        return placeholder
+
+    def _find_forward(self) -> None:
+        """A loop inside that was made to record values needs new nodes: they belong to the forward function."""
+        queue = [t.op for op in self.forward for t in op.inputs]
+        while queue:
+            op = queue.pop()
+            if op not in self.forward:
+                self.forward.add(op)
+                queue += [t.op for t in op.inputs]
+
+    def added(self) -> list[Operation]:
+        """What the reverse pass added, in order, without what belongs to the forward function."""
+        return [op for op in self.graph.added() if op not in self.forward and not self._is_seed(op)]
+
+    def _is_seed(self, op: Operation) -> bool:
+        return len(op.outputs) == 1 and op.outputs[0] in self.seeds
+
+    def in_forward(self, op_type: str, *inputs: Any) -> Tensor:
+        """A new operation of the forward function: its only output."""
+        g = self.graph.build
+        with g.in_scope(""):
+            op: Operation = g.op(op_type, *inputs)
+        self._keep(op)
+        return op.outputs[0]
+
+    def argument_of_variant(self, dtype: Any) -> Tensor:
+        """A new argument of the forward function."""
+        op = self.graph.build.op("Placeholder", dtype=dtype, shape=(), name="handed_on")
+        self._keep(op)
+        self.arguments.append(op.outputs[0])
+        return self.arguments[-1]
+
+    def _keep(self, op: Operation) -> None:
+        self.forward.add(op)
+        self._find_forward()
+
+    def source_of_resource(self, handle: Tensor) -> Tensor:
+        """The argument that a handle of the body is."""
+        while handle not in self.arguments:
+            op = handle.op
+            if op.type not in (*CALLS, "Identity"):
+                raise ModelError(f"function {self.body.name!r}: {handle.name!r} is a handle that is made inside")
+            handle = op.inputs[handle.index]
+        return handle
+
+    def rewritten(self) -> Body:
+        """The forward function with the arguments and results that were added to it."""
+        keep = [op for op in self.graph if op in self.forward]
+        return self.library.add(
+            f"{self.body.name}_rewritten", self.graph, self.arguments, self.results, like=self.body, keep=keep
+        )
+
+
+class GradientFunction:
+    """The nodes that differentiating a copy added, in a graph of their own.
+
+    `captured` lists what the function takes: a tensor of the caller's graph, or one of the body that the caller will
+    find among what it hands to the forward function or gets from it, and the placeholder that stands for it.
+    """
+
+    def __init__(self, copy: Copy):
+        self.copy = copy
+        self.graph = Graph(graph_pb2.GraphDef(versions=copy.library.versions))
+        self.graph.functions = copy.library
+        self.g = self.graph.build
+        self.captured: list[tuple[Tensor, Tensor]] = []
+        self._moved: dict[Tensor, Tensor] = {}
+        self._operations: dict[Operation, Operation] = {}
+
+    def move(self, op: Operation) -> None:
+        """Takes over an operation that was added to the copy; what it needs comes before it."""
+        inputs = [self.take(t) for t in op.inputs]
+        controls = [self._operations[c] for c in op.control_inputs if c in self._operations]
+        moved = self._operations[op] = self.graph.take_over(op, inputs, controls)
+        self._moved.update(zip(op.outputs, moved.outputs, strict=True))
+
+    def take(self, tensor: Tensor) -> Tensor:
+        """What stands for a tensor of the copy here."""
+        found = self._moved.get(tensor)
+        if found is None:
+            seed = self.copy.seeds.get(tensor)
+            found = self._moved[tensor] = self.argument(seed) if seed is not None else self.capture(tensor)
+        return found
+
+    def stands(self, tensor: Tensor, here: Tensor) -> Tensor:
+        """Notes what stands for another tensor of the copy."""
+        self._moved[tensor] = here
+        return here
+
+    def argument(self, source: Tensor, dtype: Any = None, shape: Any = ()) -> Tensor:
+        """A new argument for `source`, of its dtype and shape unless a dtype is given."""
+        shape = source.shape if dtype is None else shape
+        name = f"argument_{len(self.captured)}"
+        placeholder: Tensor = self.g.Placeholder(dtype=dtype or source.dtype, shape=shape, name=name)
+        self.captured.append((source, placeholder))
+        return placeholder
+
+    def capture(self, tensor: Tensor) -> Tensor:
+        """What stands for a tensor of the forward function: here what every call has, its arguments and results."""
+        copy = self.copy
+        if tensor in copy.arguments or tensor in copy.results:
+            return self.argument(tensor)
+        if tensor.op.type == "Const":
+            with self.g.in_scope("constants/"):
+                return self.g.constant_like(tensor.op)  # type: ignore[no-any-return]
+        if tensor.dtype is resource:
+            return self.take(copy.source_of_resource(tensor))
+        return self.hand_on(tensor)
+
+    def hand_on(self, tensor: Tensor) -> Tensor:
+        """What stands for a tensor that the forward function has to hand on: it becomes a result of it."""
+        self.copy.results.append(tensor)
+        return self.argument(tensor)
+
+    def outer(self, source: Tensor) -> Tensor:
+        """The tensor of the caller's graph for what was captured; asked once the forward operation is rewritten."""
+        copy = self.copy
+        if source.graph is not copy.graph:
+            return source
+        if source in copy.results:
+            return copy.op.outputs[copy.results.index(source)]
+        return copy.inputs[copy.arguments.index(source)]
+
+    @property
+    def is_stateful(self) -> bool:
+        return any(is_stateful(op) for op in self.graph)
+
+    def add_to_library(self, arguments: Sequence[Tensor], results: Sequence[Tensor]) -> graph_pb2.NameAttrList:
+        """The function, ready to be called."""
+        body = self.copy.library.add(f"{self.copy.body.name}_grad", self.graph, arguments, results)
+        return graph_pb2.NameAttrList(name=body.name)
+
+
+def components(gradient: Gradient) -> list[Tensor]:
+    """The tensors that a gradient consists of."""
+    if isinstance(gradient, IndexedSlices):
+        assert gradient.dense_shape is not None
+        return [gradient.values, gradient.indices, gradient.dense_shape]
+    return [] if gradient is None else [gradient]
+
+
+def put_together(like: Gradient, tensors: Any) -> Gradient:
+    """A gradient of the next tensors of an iterator, of the kind of another."""
+    if isinstance(like, IndexedSlices):
+        return IndexedSlices(next(tensors), next(tensors), next(tensors))
+    return None if like is None else next(tensors)

@@ -1,0 +1,90 @@
+"""Gradients of function calls: a call of the gradient of the function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphgrad.backprop import Gradient
+from graphgrad.controlflow.bodies import Copy, GradientFunction, components, put_together
+from graphgrad.functions import GraphBuilder
+from graphgrad.graph import Operation, Tensor
+from graphgrad.library import Library
+from graphgrad.schema import graph_pb2
+
+
+def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gradient]) -> list[Gradient]:
+    """The gradients of a call; the library may name a function that is the gradient."""
+    given = op.graph.functions.gradient_of(name)
+    if given is not None:
+        return _call_what_is_given(g, op, given, dz)
+    copy = Copy(op, name, op.inputs, [t.shape for t in op.inputs])
+    pairs = [(y, dy) for y, dy in zip(copy.results, dz, strict=False) if dy is not None and y.dtype.is_trainable]  # type: ignore[union-attr]
+    found = copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
+    function, results = GradientFunction(copy), len(copy.results)
+    for added in copy.added():
+        function.move(added)
+    parts = [function.take(t) for dx in found for t in components(dx)]
+    if not parts:
+        return found
+    if len(copy.results) > results:
+        _rewrite(op, copy, results)
+    inputs = [function.outer(source) for source, _ in function.captured]
+    f = function.add_to_library([placeholder for _, placeholder in function.captured], parts)
+    new = _call(g, inputs, f, [t.dtype for t in parts], function.is_stateful)
+    outputs = iter(new.outputs)
+    for output, part in zip(new.outputs, parts, strict=True):
+        output.has_shape(part.shape)
+    return [put_together(dx, outputs) for dx in found]
+
+
+def _call(
+    g: GraphBuilder, inputs: list[Tensor], f: graph_pb2.NameAttrList, results: list[Any], is_stateful: bool
+) -> Operation:
+    return g.op("StatefulPartitionedCall" if is_stateful else "PartitionedCall", inputs, f=f, Tout=results)
+
+
+def _call_what_is_given(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gradient]) -> list[Gradient]:
+    """It takes the function's arguments and a gradient of each result, and gives one for each argument."""
+    seeds = [g.zeros_for(y) if dy is None else g.dense(dy) for y, dy in zip(op.outputs, dz, strict=True)]
+    is_stateful = op.graph.functions[name].signature.is_stateful
+    f = graph_pb2.NameAttrList(name=name)
+    new = _call(g, [*op.inputs, *seeds], f, [t.dtype for t in op.inputs], is_stateful)  # type: ignore[list-item]
+    return [dx if x.dtype.is_trainable else None for x, dx in zip(op.inputs, new.outputs, strict=True)]  # type: ignore[union-attr]
+
+
+def _rewrite(op: Operation, copy: Copy, results: int) -> None:
+    """Makes the function give what its gradient needs, behind its own results."""
+    new = copy.results[results:]
+    outputs = [(t.dtype, t.shape) for t in new]
+    body = copy.rewritten()
+    if op.signature is None:
+        op.rewrite(outputs=outputs, op_type=body.name)
+        return
+    attrs = {"f": graph_pb2.NameAttrList(name=body.name), "Tout": tuple(t.dtype for t in copy.results)}
+    if op.type == "SymbolicGradient":
+        op.rewrite(outputs=outputs, op_type="PartitionedCall", **attrs)
+    else:
+        op.rewrite(outputs=outputs, **attrs)
+
+
+def symbolic_gradient(op: Operation) -> str:
+    """The function that a SymbolicGradient stands for: of a function's arguments and a gradient for each result."""
+    library: Library = op.graph.functions
+    name = op["f"].name
+    given = library.gradient_of(name)
+    wanted = f"{name}_symbolic_gradient"
+    if given is not None or wanted in library:
+        return given or wanted
+    count = len(library.body(name, op).arguments)
+    copy = Copy(op, name, op.inputs[:count], [t.shape for t in op.inputs[:count]])
+    pairs = [(y, dy) for y, dy in zip(copy.results, op.inputs[count:], strict=True) if y.dtype.is_trainable]  # type: ignore[union-attr]
+    unused = [dy for y, dy in zip(copy.results, op.inputs[count:], strict=True) if not y.dtype.is_trainable]  # type: ignore[union-attr]
+    found = copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
+    seeds = {outside: placeholder for placeholder, outside in copy.seeds.items()}
+    g = copy.graph.build
+    for i, dy in enumerate(unused):
+        seeds[dy] = g.Placeholder(dtype=dy.dtype, shape=dy.shape, name=f"unused_{i}")
+    results = [g.zeros_like(x) if dx is None else g.dense(dx) for x, dx in zip(copy.arguments, found, strict=True)]
+    arguments = [*copy.arguments, *(seeds[dy] for dy in op.inputs[count:])]
+    return library.add(wanted, copy.graph, arguments, results).name

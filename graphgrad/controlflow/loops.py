@@ -1,0 +1,196 @@
+"""Gradients of While: a loop that runs the iterations backwards, over values that the forward loop recorded.
+
+The forward loop pushes what the gradient of its body needs onto tensor lists, one for each value; the backward loop
+pops them. What no iteration changes is handed over as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphgrad import dtypes
+from graphgrad.backprop import Gradient
+from graphgrad.controlflow.bodies import Copy, GradientFunction
+from graphgrad.functions import GraphBuilder
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.schema import graph_pb2
+from graphgrad.shapes import common
+
+# What these give is small beside what they look at: the forward loop records it in place of their inputs.
+_MEASURES = ("Shape", "Size", "Rank", "TensorListElementShape", "TensorListLength")
+_STEERING = 3  # inputs of a backward loop before the gradients: its counter, the most iterations, those there were
+
+
+class LoopGradient(GradientFunction):
+    """The gradient of a loop's body."""
+
+    def __init__(self, copy: Copy, g: GraphBuilder):
+        super().__init__(copy)
+        self.outside = g
+        self.results: list[Tensor] = []  # what becomes of each captured argument, for the next iteration
+        self.lists: list[Tensor] = []  # empty lists that the forward loop starts from
+
+    def argument(self, source: Tensor, dtype: Any = None, shape: Any = ()) -> Tensor:
+        argument = super().argument(source, dtype, shape)
+        self.results.append(argument)
+        return argument
+
+    def move(self, op: Operation) -> None:
+        copy = self.copy
+        if op.type in _MEASURES and all(t.op in copy.forward and self._recorded(t) is None for t in op.inputs):
+            copy.forward.add(op)
+        else:
+            super().move(op)
+
+    def capture(self, tensor: Tensor) -> Tensor:
+        copy = self.copy
+        if tensor.op.type == "Identity":
+            return self.take(tensor.op.inputs[0])
+        if tensor in copy.arguments and tensor in copy.results:
+            return self.argument(tensor)
+        if tensor.op.type == "Const" or tensor.dtype is dtypes.resource:
+            return super().capture(tensor)
+        return self.hand_on(tensor)
+
+    def hand_on(self, tensor: Tensor) -> Tensor:
+        recorded = self._recorded(tensor)
+        if recorded is None:
+            recorded = self._record(tensor)
+        with self.g.in_scope("handed_on/"):
+            values = self.argument(recorded, dtypes.variant)
+            rest, value = self.g.TensorListPopBack(values, -1, element_dtype=tensor.dtype)
+        value.has_shape(tensor.shape)
+        self.results[-1] = rest
+        return value  # type: ignore[no-any-return]
+
+    def _recorded(self, tensor: Tensor) -> Tensor | None:
+        """The list, among the body's results, onto which a tensor is pushed already."""
+        copy = self.copy
+        for argument, result in zip(copy.arguments, copy.results, strict=True):
+            push = result.op.inputs[0].op if result.op.type == "Identity" else result.op
+            if push.type == "TensorListPushBack" and push.inputs[1] is tensor and push.inputs[0] is argument:
+                return result
+        return None
+
+    def _record(self, tensor: Tensor) -> Tensor:
+        g, name = self.outside, tensor.name.replace(":", "_") + "/accumulator"
+        shape = g.shape_with_gaps(tensor.shape)
+        element_shape = g.constant([], dtypes.int32) if shape == [] else shape
+        with g.detached():
+            empty = g.EmptyTensorList(element_shape, self.copy.op.inputs[1], element_dtype=tensor.dtype, name=name)
+        self.lists.append(empty)
+        self.copy.inputs.append(empty)
+        before = self.copy.argument_of_variant(dtypes.variant)
+        self.copy.results.append(self.copy.in_forward("TensorListPushBack", before, tensor))
+        return self.copy.results[-1]
+
+
+def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> list[Gradient]:
+    """The gradients of a loop; its inputs are a counter, the most iterations (or -1), and what is carried along."""
+    copy = Copy(op, op["body"].name, op.inputs, op["output_shapes"] or [t.shape for t in op.inputs])
+    gradients = _gradients_to_start_with(g, op, copy, dz)
+    carried = [i for i, dy in enumerate(gradients) if dy is not None]
+    counter, most, count = g.constant(0, op.outputs[0].dtype, name="grad_counter"), op.inputs[1], op.outputs[0]
+    started = [gradients[i] for i in carried]
+    found = copy.differentiate(
+        [copy.results[i] for i in carried], [copy.arguments[i] for i in carried], started, unconnected="zero"
+    )
+    with copy.graph.build.in_scope(""):
+        dense = [copy.graph.build.dense(dx) for dx in found]
+    loop = LoopGradient(copy, g)
+    steering = [loop.argument(t) for t in (counter, most, count)]
+    for dy in started:
+        loop.argument(dy)  # type: ignore[arg-type]
+    for placeholder, dy in copy.seeds.items():
+        loop.stands(placeholder, next(here for source, here in loop.captured[_STEERING:] if source is dy))
+    for added in copy.added():
+        loop.move(added)
+    loop.results[0] = loop.g.AddV2(steering[0], 1, name="counter")
+    for position, dx in enumerate(dense, _STEERING):
+        loop.results[position] = loop.take(dx)
+    if loop.lists:
+        _rewrite(op, copy, loop)
+    new = _backward_loop(g, op, loop)
+    outputs = [g.Identity(t) for t in new.outputs]
+    result: list[Gradient] = [None] * len(op.inputs)
+    for i, dx in zip(carried, outputs[_STEERING:], strict=False):
+        result[i] = dx
+    return result
+
+
+def _gradients_to_start_with(g: GraphBuilder, op: Operation, copy: Copy, dz: Sequence[Gradient]) -> list[Tensor | None]:
+    """The gradients of what the loop gives; None for lists that an earlier gradient made it record, and numbers."""
+    original = op.annotation("_num_original_outputs") or len(op.outputs)
+    gradients: list[Tensor | None] = []
+    for i, (dy, inside) in enumerate(zip(dz, copy.results, strict=False)):
+        if i >= original or not _is_trainable(inside):
+            gradients.append(None)
+        elif dy is None and inside.dtype in (dtypes.resource, dtypes.variant):
+            gradients.append(_zeros(g, op, i))
+        else:
+            gradients.append(g.dense(dy, "dense") if isinstance(dy, IndexedSlices) else dy)
+    return gradients
+
+
+def _is_trainable(inside: Tensor) -> bool:
+    if inside.op.type == "TensorListPopBack" and inside.index == 0:
+        return bool(inside.op["element_dtype"].is_trainable)
+    return inside.dtype is not None and inside.dtype.is_trainable
+
+
+def _zeros(g: GraphBuilder, op: Operation, i: int) -> Tensor | None:
+    if op.outputs[i].dtype is dtypes.variant:
+        return g.zeros_like(op.outputs[i])
+    if common.variable(op.inputs[i]) is None:
+        return None
+    return g.zeros(g.VariableShape(op.outputs[i]), g.variable_dtype(op.inputs[i]))
+
+
+def _rewrite(op: Operation, copy: Copy, loop: LoopGradient) -> None:
+    """Makes the forward loop carry the lists along."""
+    condition = Copy(op, op["cond"].name, op.inputs, [t.shape for t in op.inputs])
+    for _ in loop.lists:
+        condition.argument_of_variant(dtypes.variant)
+    functions = {
+        "cond": graph_pb2.NameAttrList(name=condition.rewritten().name),
+        "body": graph_pb2.NameAttrList(name=copy.rewritten().name),
+    }
+    attrs: dict[str, Any] = {"T": tuple(t.dtype for t in copy.results)}
+    if op["output_shapes"]:
+        attrs["output_shapes"] = (*op["output_shapes"], *[()] * len(loop.lists))
+    op.rewrite(
+        inputs=loop.lists,
+        outputs=[(dtypes.variant, ())] * len(loop.lists),
+        _num_original_outputs=len(copy.results),
+        **functions,
+        **attrs,
+    )
+
+
+def _backward_loop(g: GraphBuilder, op: Operation, loop: LoopGradient) -> Operation:
+    inputs = [loop.outer(source) for source, _ in loop.captured]
+    arguments = [placeholder for _, placeholder in loop.captured]
+    body = loop.add_to_library(arguments, loop.results)
+    new = g.op(
+        "While" if loop.is_stateful else "StatelessWhile",
+        inputs,
+        cond=_condition(op, inputs),
+        body=body,
+        output_shapes=[t.shape for t in loop.results],
+        parallel_iterations=op["parallel_iterations"],
+        name=f"{op.name}_grad",
+    )
+    new.annotate("_lower_using_switch_merge", True)
+    new.annotate("_num_original_outputs", len(inputs))
+    return new  # type: ignore[no-any-return]
+
+
+def _condition(op: Operation, inputs: list[Tensor]) -> graph_pb2.NameAttrList:
+    """As many iterations as the forward loop ran."""
+    graph = Graph(graph_pb2.GraphDef(versions=op.graph.functions.versions))
+    graph.functions = op.graph.functions
+    g = graph.build
+    arguments = [g.Placeholder(dtype=t.dtype, shape=t.shape, name=f"argument_{i}") for i, t in enumerate(inputs)]
+    body = graph.functions.add(f"{op['cond'].name}_grad", graph, arguments, [g.Less(arguments[0], arguments[2])])
+    return graph_pb2.NameAttrList(name=body.name)
