@@ -63,7 +63,8 @@ class MissingGradientError(GraphGradError, LookupError):
 
     def __init__(self, message: str, missing: list[dict[str, object]] | None = None):
         super().__init__(message)
-        self.details = {"missing": missing or []}
+        self.missing = missing or []
+        self.details = {"missing": self.missing}
 
 
 class EvaluationError(GraphGradError, RuntimeError):

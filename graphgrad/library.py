@@ -34,6 +34,7 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         self._functions = {function.signature.name: function for function in message.function}
         self._gradients = {entry.function_name: entry.gradient_func for entry in message.gradient}
         self._bodies: dict[str, Body] = {}
+        self._acyclic: set[str] = set()
         self.added: list[graph_pb2.FunctionDef] = []
 
     def __getitem__(self, name: str) -> graph_pb2.FunctionDef:
@@ -63,6 +64,7 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
     def copy(self, name: str, caller: Operation | None = None) -> Body:
         """The function as a graph that may be added to."""
         self.body(name, caller)
+        self.refuse_recursion([name], caller)
         return self._read(self._functions[name])
 
     def _read(self, definition: graph_pb2.FunctionDef) -> Body:
@@ -99,9 +101,15 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         made = self._bodies[name] = self._read(definition)
         return made
 
-    def cycle_through(self, roots: Iterable[str]) -> list[str] | None:
-        """A chain of functions that call each other and come back, among those the roots reach; else None."""
-        done: set[str] = set()
+    def refuse_recursion(self, names: Iterable[str], caller: Operation | None) -> None:
+        """Raises ModelError where one of these functions calls itself, be it through others."""
+        cycle = self._cycle_through(names)
+        if cycle is not None:
+            by = "" if caller is None else f"{caller.type} node {caller.name!r} calls "
+            raise ModelError(f"{by}a function that calls itself: {' -> '.join(cycle)}")
+
+    def _cycle_through(self, roots: Iterable[str]) -> list[str] | None:
+        done = self._acyclic
         for root in roots:
             path: list[str] = []
             stack: list[tuple[str, bool]] = [(root, False)]

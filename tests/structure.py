@@ -41,8 +41,8 @@ def _show(attr: graph_pb2.AttrValue) -> str:
     if kind == "tensor":
         array = arrays.from_proto(attr.tensor)
         return f"{array.dtype}{list(array.shape)}{array.tolist()!r}"
-    if kind == "func":
-        return "function"
+    if kind == "func" or attr.list.func:
+        return f"{max(1, len(attr.list.func))} function"
     return attr.SerializeToString(deterministic=True).hex()
 
 

@@ -142,7 +142,8 @@ class GradientFunction:
 
     def move(self, op: Operation) -> None:
         """Takes over an operation that was added to the copy; what it needs comes before it."""
-        inputs = [self.take(t) for t in op.inputs]
+        with self.g.in_scope(op.name + "/"):
+            inputs = [self.take(t) for t in op.inputs]
         controls = [self._operations[c] for c in op.control_inputs if c in self._operations]
         moved = self._operations[op] = self.graph.take_over(op, inputs, controls)
         self._moved.update(zip(op.outputs, moved.outputs, strict=True))
@@ -155,16 +156,15 @@ class GradientFunction:
             found = self._moved[tensor] = self.argument(seed) if seed is not None else self.capture(tensor)
         return found
 
-    def stands(self, tensor: Tensor, here: Tensor) -> Tensor:
-        """Notes what stands for another tensor of the copy."""
+    def stands(self, tensor: Tensor, here: Tensor) -> None:
+        """Notes what stands for a tensor of the copy."""
         self._moved[tensor] = here
-        return here
 
     def argument(self, source: Tensor, dtype: Any = None, shape: Any = ()) -> Tensor:
         """A new argument for `source`, of its dtype and shape unless a dtype is given."""
         shape = source.shape if dtype is None else shape
-        name = f"argument_{len(self.captured)}"
-        placeholder: Tensor = self.g.Placeholder(dtype=dtype or source.dtype, shape=shape, name=name)
+        with self.g.in_scope(""):
+            placeholder: Tensor = self.g.Placeholder(dtype=dtype or source.dtype, shape=shape)
         self.captured.append((source, placeholder))
         return placeholder
 
@@ -174,8 +174,7 @@ class GradientFunction:
         if tensor in copy.arguments or tensor in copy.results:
             return self.argument(tensor)
         if tensor.op.type == "Const":
-            with self.g.in_scope("constants/"):
-                return self.g.constant_like(tensor.op)  # type: ignore[no-any-return]
+            return self.g.constant_like(tensor.op)  # type: ignore[no-any-return]
         if tensor.dtype is resource:
             return self.take(copy.source_of_resource(tensor))
         return self.hand_on(tensor)

@@ -36,9 +36,9 @@ class BranchGradient(GradientFunction):
             optional = self.copy.in_forward("OptionalFromValue", [tensor])
             self.needs_rewriting = True
         self.optionals.append(optional)
-        with self.g.in_scope("handed_on/"):
-            held = self.argument(optional, dtypes.variant)
-            return self.g.OptionalGetValue(held, output_types=[tensor.dtype], output_shapes=[tensor.shape])[0]  # type: ignore[no-any-return]
+        held = self.argument(optional, dtypes.variant)
+        [value] = self.g.OptionalGetValue(held, output_types=[tensor.dtype], output_shapes=[tensor.shape])
+        return value  # type: ignore[no-any-return]
 
     def _optional_there_is(self, tensor: Tensor) -> Tensor | None:
         """The branch may have been differentiated before, and hand the value on already."""

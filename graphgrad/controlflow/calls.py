@@ -61,7 +61,7 @@ def _rewrite(op: Operation, copy: Copy, results: int) -> None:
     if op.signature is None:
         op.rewrite(outputs=outputs, op_type=body.name)
         return
-    attrs = {"f": graph_pb2.NameAttrList(name=body.name), "Tout": tuple(t.dtype for t in copy.results)}
+    attrs: dict[str, Any] = {"f": graph_pb2.NameAttrList(name=body.name), "Tout": tuple(t.dtype for t in copy.results)}
     if op.type == "SymbolicGradient":
         op.rewrite(outputs=outputs, op_type="PartitionedCall", **attrs)
     else:

@@ -57,9 +57,8 @@ class LoopGradient(GradientFunction):
         recorded = self._recorded(tensor)
         if recorded is None:
             recorded = self._record(tensor)
-        with self.g.in_scope("handed_on/"):
-            values = self.argument(recorded, dtypes.variant)
-            rest, value = self.g.TensorListPopBack(values, -1, element_dtype=tensor.dtype)
+        values = self.argument(recorded, dtypes.variant)
+        rest, value = self.g.TensorListPopBack(values, -1, element_dtype=tensor.dtype)
         value.has_shape(tensor.shape)
         self.results[-1] = rest
         return value  # type: ignore[no-any-return]
@@ -100,10 +99,8 @@ def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> 
         dense = [copy.graph.build.dense(dx) for dx in found]
     loop = LoopGradient(copy, g)
     steering = [loop.argument(t) for t in (counter, most, count)]
-    for dy in started:
-        loop.argument(dy)  # type: ignore[arg-type]
     for placeholder, dy in copy.seeds.items():
-        loop.stands(placeholder, next(here for source, here in loop.captured[_STEERING:] if source is dy))
+        loop.stands(placeholder, loop.argument(dy))
     for added in copy.added():
         loop.move(added)
     loop.results[0] = loop.g.AddV2(steering[0], 1, name="counter")

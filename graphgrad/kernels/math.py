@@ -6,6 +6,7 @@ Where NumPy's function has TensorFlow's meaning for every dtype, the table names
 from __future__ import annotations
 
 import functools
+
 import numpy as np
 
 from graphgrad.kernels._erf import erf, erfc

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphgrad.controlflow.calls import symbolic_gradient
-from graphgrad.errors import EvaluationError, ModelError
+from graphgrad.errors import EvaluationError
 from graphgrad.graph import Operation
 
 if TYPE_CHECKING:
@@ -45,16 +44,10 @@ class Functions:
         found = self._compiled.get(name)
         if found is None:
             if not self._compiled:
-                _refuse_recursion(caller)
+                library = caller.graph.functions
+                library.refuse_recursion(library.called_by([caller.node_def()]), caller)
             found = self._compiled[name] = Function(name, caller, compiler)
         return found
-
-
-def _refuse_recursion(caller: Operation) -> None:
-    library = caller.graph.functions
-    cycle = library.cycle_through(library.called_by([caller.node_def()]))
-    if cycle is not None:
-        raise ModelError(f"{caller.type} node {caller.name!r} calls a function that calls itself: {' -> '.join(cycle)}")
 
 
 def is_call(op: Operation) -> bool:
@@ -81,6 +74,8 @@ def _partitioned(op: Operation, function: Callable[[str], Function], compiler: C
 
 
 def _symbolic(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
+    from graphgrad.controlflow.calls import symbolic_gradient
+
     return _call(function(symbolic_gradient(op)))
 
 

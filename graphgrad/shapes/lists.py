@@ -22,26 +22,43 @@ def _asked(tensor: Tensor) -> Shape:
     return None if tensor.shape == () else values.as_shape(tensor)
 
 
+# Which input of the ops that make lists says what shape the elements have.
+_MADE_WITH = {
+    "EmptyTensorList": 0, "TensorListReserve": 0, "TensorListFromTensor": 1,
+    "TensorListScatter": 2, "TensorListScatterV2": 2, "TensorListSplit": 1,
+}
+_CHANGED_BY = ("Identity", "TensorListPopBack", "TensorListPushBack", "TensorListResize", "TensorListSetItem")
+
+
+def _element(handle: Tensor) -> Shape:
+    """The shape of a list's elements, as far as the ops that made it tell."""
+    while handle.op.type in _CHANGED_BY or handle.op.type == "TensorListScatterIntoExistingList":
+        handle = handle.op.inputs[0]
+    made_with = _MADE_WITH.get(handle.op.type)
+    return None if made_with is None else _asked(handle.op.inputs[made_with])
+
+
 @shape("TensorListGetItem")
 def get_item(op: Operation) -> Shape:
-    return _asked(op.inputs[2])
+    return dims.merge(_asked(op.inputs[2]), _element(op.inputs[0]))
 
 
 @shape("TensorListPopBack")
 def pop_back(op: Operation) -> list[Shape]:
-    return [(), _asked(op.inputs[1])]
+    return [(), dims.merge(_asked(op.inputs[1]), _element(op.inputs[0]))]
 
 
 @shape("TensorListStack")
 def stack(op: Operation) -> Shape:
     count = op["num_elements"]
-    return dims.join((None if count < 0 else count,), _asked(op.inputs[1]))
+    element = dims.merge(_asked(op.inputs[1]), _element(op.inputs[0]))
+    return dims.join((None if count < 0 else count,), element)
 
 
 @shape("TensorListGather")
 def gather(op: Operation) -> Shape:
     indices = op.inputs[1].shape
-    return dims.join((indices[0] if indices else None,), _asked(op.inputs[2]))
+    return dims.join((indices[0] if indices else None,), dims.merge(_asked(op.inputs[2]), _element(op.inputs[0])))
 
 
 @shape("TensorListConcat")

@@ -40,6 +40,8 @@ ARROWS = {
         "frontier",
         "functions",
         "graph",
+        "library",
+        "schema",
         "shapes",
     },
     "gradients": {
@@ -96,6 +98,7 @@ LATE = {
     ("diff", "formats"),
     ("coverage", "differentiate"),
     ("differentiate", "controlflow"),
+    ("controlflow", "differentiate"),
 }
 NUMPY_ROOMS = {"kernels", "runtime"}
 NUMPY_MODULES = {"formats/arrays.py"}

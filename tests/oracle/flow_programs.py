@@ -12,6 +12,8 @@ import tensorflow as tf
 
 tf1 = tf.compat.v1
 Built = tuple[Any, list[Any]]
+# Cases are functions however branches are built; without a file between, TensorFlow knows more of their variables.
+FUNCTIONS_ONLY = {"one_of_three", "one_of_three_with_a_variable"}
 PROGRAMS: dict[str, tuple[Callable[..., Built], tuple[str, ...], int]] = {}
 
 
@@ -64,6 +66,19 @@ def times(n: int, body: Callable[..., Any], *start: Any, **options: Any) -> Any:
 
 
 # ---------------------------------------------------------------------- branches
+@program
+def one_of_three(of: Inputs) -> Built:
+    a, i = of.tensor("a", 2, 3), of.scalar("i", 1, "int32")
+    return tf.switch_case(i, [lambda: a * a, lambda: tf.sin(a) * a, lambda: tf.exp(a)]), [a]
+
+
+@program
+def one_of_three_with_a_variable(of: Inputs) -> Built:
+    a, i = of.tensor("a", 2, 3), of.scalar("i", 2, "int32")
+    w = variable("w", 2, 3, use_resource=True)
+    return tf.switch_case(i, [lambda: a * w, lambda: tf.sin(a), lambda: tf.exp(a) * w]), [a, w]
+
+
 @program
 def cond_both_sides(of: Inputs) -> Built:
     a, p = of.tensor("a", 2, 3), of.scalar("p", True)

@@ -1,6 +1,6 @@
 """Runs TensorFlow's programs with branches and loops, differentiates them and stores what came of it in tests/golden.
 
-Run in the oracle's environment: python -m tests.oracle.write_programs [flow_programs] [function_programs]
+Run in the oracle's environment: python -m tests.oracle.write_programs [flow_programs] [function_programs] [call_programs]
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ import tensorflow as tf
 
 from graphgrad.schema import graph_pb2
 from tests import program_store
-from tests.oracle.flow_programs import PROGRAMS, Inputs
+from tests.oracle import call_programs
+from tests.oracle.flow_programs import FUNCTIONS_ONLY, PROGRAMS, Inputs
 from tests.program_store import Program
 from tests.structure import normal_form
 
 tf1 = tf.compat.v1
 
 
-def built(name: str, level: str) -> Program:
+def built(name: str, level: str, programs: Any = PROGRAMS) -> Program:
     """One program at one degree of static knowledge, with TensorFlow's gradients and numbers."""
-    function, _, order = PROGRAMS[name]
+    function, _, order = programs[name]
     with tf.Graph().as_default() as graph:
         inputs = Inputs(level)
         y, xs = function(inputs)
@@ -116,17 +117,24 @@ def _name(gradient: Any) -> str:
 
 
 def main() -> None:
-    """Writes every program, into both archives where none is named."""
+    """Writes every program, into all archives where none is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("archives", nargs="*", default=["flow_programs", "function_programs"])
+    parser.add_argument("archives", nargs="*", default=["flow_programs", "function_programs", "call_programs"])
     tf1.disable_eager_execution()
     tf1.disable_resource_variables()
     names = [(name, level) for name, (_, levels, _) in PROGRAMS.items() for level in levels]
+    calls = [(name, level) for name, (_, levels, _) in call_programs.PROGRAMS.items() for level in levels]
     for archive in parser.parse_args().archives:
+        if archive == "call_programs":
+            tf1.enable_control_flow_v2()
+            found = [built(name, level, call_programs.PROGRAMS)._replace(nodes={}) for name, level in calls]
+            program_store.write(archive, found)
+            continue
         of_functions = archive == "function_programs"
         (tf1.enable_control_flow_v2 if of_functions else tf1.disable_control_flow_v2)()
         make = built_of_functions if of_functions else built
-        program_store.write(archive, [make(name, level) for name, level in names])
+        wanted = [n for n in names if of_functions or n[0] not in FUNCTIONS_ONLY]
+        program_store.write(archive, [make(name, level) for name, level in wanted])
 
 
 if __name__ == "__main__":
