@@ -24,8 +24,12 @@ def _asked(tensor: Tensor) -> Shape:
 
 # Which input of the ops that make lists says what shape the elements have.
 _MADE_WITH = {
-    "EmptyTensorList": 0, "TensorListReserve": 0, "TensorListFromTensor": 1,
-    "TensorListScatter": 2, "TensorListScatterV2": 2, "TensorListSplit": 1,
+    "EmptyTensorList": 0,
+    "TensorListReserve": 0,
+    "TensorListFromTensor": 1,
+    "TensorListScatter": 2,
+    "TensorListScatterV2": 2,
+    "TensorListSplit": 1,
 }
 _CHANGED_BY = ("Identity", "TensorListPopBack", "TensorListPushBack", "TensorListResize", "TensorListSetItem")
 
