@@ -39,13 +39,7 @@ from graphgrad_cli import arguments
     is_flag=True,
     help="Give new nodes the colocation class of the op they differentiate.",
 )
-@click.option(
-    "--custom-gradients",
-    type=click.Choice(["error", "through"]),
-    default="error",
-    show_default=True,
-    help="An op marked with a Python gradient the file does not hold: refuse, or differentiate what the graph computes.",
-)
+@arguments.CUSTOM_GRADIENTS
 @click.option("--densify", is_flag=True, help="Turn sparse gradients (IndexedSlices) into dense tensors.")
 @click.option("--alias", metavar="PATTERN", help="Add an Identity of this name per gradient, e.g. 'grad/{x}'.")
 @click.option(

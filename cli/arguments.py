@@ -11,9 +11,27 @@ import click
 from graphgrad.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from graphgrad.graph import Graph
+    from graphgrad.graph import Graph, Operation, Tensor
 
 MODEL = click.argument("model", metavar="MODEL")
+FEED = click.option("--feed", multiple=True, metavar="NAME=VALUE", help="Feed a tensor: a JSON literal, or @file.npy.")
+FEEDS = click.option(
+    "--feeds", multiple=True, metavar="FEEDS.npz", help="Feed tensors from an archive whose keys are tensor names."
+)
+VARIABLES = click.option("--variables", metavar="VARS.npz", help="Values of variables, by variable name.")
+RUN_FIRST = click.option(
+    "--run-first",
+    multiple=True,
+    metavar="OP[,..]",
+    help="Operations to run before, in order (initialisers, assignments).",
+)
+CUSTOM_GRADIENTS = click.option(
+    "--custom-gradients",
+    type=click.Choice(["error", "through"]),
+    default="error",
+    show_default=True,
+    help="An op marked with a Python gradient the file does not hold: refuse, or differentiate what the graph computes.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")
 
 
@@ -30,10 +48,7 @@ def names(graph: Graph, values: Sequence[str], option: str) -> list[str]:
             raise ArgumentError(f"{option} has an empty item: name a tensor between the commas")
         found.extend(_matches(graph, item, option) if _is_glob(graph, item) else [item])
     for name in found:
-        try:
-            graph.tensor(name)
-        except ArgumentError as error:
-            raise ArgumentError(f"{option}: {error}") from None
+        _tensor(graph, name, option)
     return found
 
 
@@ -52,3 +67,45 @@ def _matches(graph: Graph, pattern: str, option: str) -> list[str]:
 def tensors_option(name: str, help: str, required: bool = False) -> Callable[[Any], Any]:
     """A repeatable option that takes a comma separated list of tensor names."""
     return click.option(name, multiple=True, required=required, metavar="T[,..]", help=help)
+
+
+def operations(graph: Graph, values: Sequence[str], option: str) -> list[Operation]:
+    """The operations of an option, 'node' or '^node' each. Raises ArgumentError."""
+    try:
+        return [graph.operation(name.removeprefix("^")) for name in split(values)]
+    except ArgumentError as error:
+        raise ArgumentError(f"{option}: {error}") from None
+
+
+def feeds(graph: Graph, literals: Sequence[str], archives: Sequence[str]) -> dict[Tensor, Any]:
+    """What --feed and --feeds give, by tensor. Raises ArgumentError."""
+    from graphgrad.formats import arrays
+
+    found: dict[Tensor, Any] = {}
+    for path in archives:
+        for key, array in arrays.read_npz(path, "--feeds").items():
+            found[_tensor(graph, key, f"--feeds {path}")] = array
+    for item in literals:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise ArgumentError(f"--feed {item!r} is not of the form NAME=VALUE")
+        tensor = _tensor(graph, name, "--feed")
+        if text.startswith("@"):
+            found[tensor] = arrays.read_npy(text[1:], f"--feed {name}")
+        else:
+            found[tensor] = arrays.from_literal(text, tensor.dtype, f"--feed {name}")
+    return found
+
+
+def variables(path: str | None) -> dict[str, Any] | None:
+    """What --variables gives, by variable name. Raises ArgumentError."""
+    from graphgrad.formats import arrays
+
+    return arrays.read_npz(path, "--variables") if path else None
+
+
+def _tensor(graph: Graph, name: str, option: str) -> Tensor:
+    try:
+        return graph.tensor(name)
+    except ArgumentError as error:
+        raise ArgumentError(f"{option}: {error}") from None

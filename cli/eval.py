@@ -17,17 +17,10 @@ MOST_NODES = 20  # rows of a profile; --json has all
 @click.command("eval")
 @arguments.MODEL
 @arguments.tensors_option("--fetch", "Tensors to compute.", required=True)
-@click.option("--feed", multiple=True, metavar="NAME=VALUE", help="Feed a tensor: a JSON literal, or @file.npy.")
-@click.option(
-    "--feeds", multiple=True, metavar="FEEDS.npz", help="Feed tensors from an archive whose keys are tensor names."
-)
-@click.option("--variables", metavar="VARS.npz", help="Values of variables, by variable name.")
-@click.option(
-    "--run-first",
-    multiple=True,
-    metavar="OP[,..]",
-    help="Operations to run before, in order (initialisers, assignments).",
-)
+@arguments.FEED
+@arguments.FEEDS
+@arguments.VARIABLES
+@arguments.RUN_FIRST
 @click.option(
     "-o", "--output", metavar="OUT.npz", help="Write the results to an archive, each under its name as fetched."
 )
@@ -68,17 +61,15 @@ def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: boo
 
 
 def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[list[str], list[Any], Any]:
-    from graphgrad.formats import arrays, graphdef
+    from graphgrad.formats import graphdef
     from graphgrad.runtime import plan
     from graphgrad.runtime.profile import Profile
 
     graph = graphdef.load(model)
     names = [spelled for item in arguments.split(fetch) for spelled in _fetched(graph, item)]
-    feeds = _feeds(graph, options["feed"], options["feeds"])
-    path = options["variables"]
-    variables = arrays.read_npz(path, "--variables") if path else None
-    first = arguments.split(options["run_first"]) if options["run_first"] else []
-    operations = [_operation(graph, name) for name in first]
+    feeds = arguments.feeds(graph, options["feed"], options["feeds"])
+    variables = arguments.variables(options["variables"])
+    operations = arguments.operations(graph, options["run_first"], "--run-first")
     profile = Profile() if options["profile"] or options["trace"] else None
     results = plan.evaluate(
         graph, names, feeds, variables, operations, options["threads"], profile, options["max_iterations"]
@@ -90,44 +81,6 @@ def _fetched(graph: Graph, item: str) -> list[str]:
     """A fetch as it was spelled; a glob as the names it stands for."""
     found = arguments.names(graph, [item], "--fetch")
     return [item] if len(found) == 1 and found[0] == item else found
-
-
-def _operation(graph: Graph, name: str) -> Any:
-    from graphgrad.errors import ArgumentError
-
-    try:
-        return graph.operation(name.removeprefix("^"))
-    except ArgumentError as error:
-        raise ArgumentError(f"--run-first: {error}") from None
-
-
-def _feeds(graph: Graph, literals: tuple[str, ...], archives: tuple[str, ...]) -> dict[Any, Any]:
-    from graphgrad.errors import ArgumentError
-    from graphgrad.formats import arrays
-
-    feeds: dict[Any, Any] = {}
-    for path in archives:
-        for key, array in arrays.read_npz(path, "--feeds").items():
-            feeds[_tensor(graph, key, f"--feeds {path}")] = array
-    for item in literals:
-        name, equals, text = item.partition("=")
-        if not equals:
-            raise ArgumentError(f"--feed {item!r} is not of the form NAME=VALUE")
-        tensor = _tensor(graph, name, "--feed")
-        if text.startswith("@"):
-            feeds[tensor] = arrays.read_npy(text[1:], f"--feed {name}")
-        else:
-            feeds[tensor] = arrays.from_literal(text, tensor.dtype, f"--feed {name}")
-    return feeds
-
-
-def _tensor(graph: Graph, name: str, option: str) -> Any:
-    from graphgrad.errors import ArgumentError
-
-    try:
-        return graph.tensor(name)
-    except ArgumentError as error:
-        raise ArgumentError(f"{option}: {error}") from None
 
 
 def _emit(names: list[str], results: list[Any], output: str | None, profile: Profile | None) -> None:
