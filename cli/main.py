@@ -18,6 +18,7 @@ VERSION = "0.1.0"
 # command -> (module, one-line help); a test keeps the helps equal to the commands' own.
 COMMANDS = {
     "add-gradients": ("add_gradients", "Append the gradients of ys with respect to xs to a graph file."),
+    "check": ("check", "Compare gradients with finite differences."),
     "coverage": ("coverage", "List the operations that lack a gradient or a kernel."),
     "diff": ("diff", "Compare two graph files node by node."),
     "eval": ("eval", "Compute tensors of a graph with the NumPy interpreter."),

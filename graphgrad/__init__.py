@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from graphgrad.check import check
     from graphgrad.coverage import coverage
     from graphgrad.diff import diff
     from graphgrad.differentiate import Differentiation, differentiate, gradients
@@ -34,6 +35,7 @@ _WHERE = {
     "Differentiation": "differentiate",
     "compile": "runtime.plan",
     "evaluate": "runtime.plan",
+    "check": "check",
     "diff": "diff",
     "coverage": "coverage",
     "Graph": "graph",
@@ -51,6 +53,7 @@ __all__ = [
     "Operation",
     "Tensor",
     "__version__",
+    "check",
     "compile",
     "coverage",
     "diff",
@@ -71,7 +74,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _Face(types.ModuleType):
-    """`graphgrad.gradients` and `graphgrad.diff` stay functions when the submodules of these names are imported."""
+    """`graphgrad.gradients`, `graphgrad.diff` and the like stay functions when the submodules of these names are imported."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _WHERE and isinstance(value, types.ModuleType)):

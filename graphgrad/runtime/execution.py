@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from graphgrad import dtypes
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import IndexedSlices, Operation, Tensor
-from graphgrad.runtime.profile import Profile
 from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
 from graphgrad.runtime.steps import Step, take
@@ -24,6 +23,13 @@ from graphgrad.shapes import dims
 
 Shapes = tuple[tuple[int, ...], ...]
 MOST_PROGRAMS = 8  # kept by a plan; the first made is the first to go
+
+
+class Watcher(Protocol):
+    """What looks on as a plan runs step by step: a profile, a record, a search for NaN."""
+
+    def note(self, at: int, step: Step, slots: list[Any]) -> None:
+        """Called after each step, before what dies with it is let go."""
 
 
 class FeedSpec:
@@ -85,7 +91,7 @@ class Plan:
         self._programs: dict[Shapes, Program | None] = {}  # None: seen once
         self._is_running = threading.Lock()  # a program's arrays serve one run at a time
 
-    def run(self, feeds: Mapping[Any, Any] | None = None, profile: Profile | None = None) -> list[Any]:
+    def run(self, feeds: Mapping[Any, Any] | None = None, profile: Watcher | None = None) -> list[Any]:
         """One evaluation: a numpy array per fetched tensor, IndexedSlices of arrays, None for an operation.
 
         A `profile` takes down what each step costs, as steps run one by one.
@@ -138,7 +144,7 @@ class Plan:
         )
         return values
 
-    def _step_by_step(self, feeds: list[Any], watched: Record | Profile | None = None) -> list[Any]:
+    def _step_by_step(self, feeds: list[Any], watched: Watcher | None = None) -> list[Any]:
         slots = self._initial.copy()
         for slot, value in zip(self._fed, feeds, strict=True):
             slots[slot] = value

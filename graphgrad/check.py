@@ -1,0 +1,385 @@
+"""Symbolic gradients held against numerical ones: central differences of the sum of ys, in double precision if it can be.
+
+A tensor with few elements is moved along each of them, a large one along random directions. Each step is tried at
+several sizes; where none agrees and the slope from above and from below differ, the point is a kink and proves nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad import dtypes
+from graphgrad.differentiate import differentiate
+from graphgrad.errors import ArgumentError, EvaluationError
+from graphgrad.formats import arrays
+from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.kernels._state import State
+from graphgrad.runtime.finite import NotFinite
+from graphgrad.runtime.plan import Plan, compile
+from graphgrad.shapes import dims
+from graphgrad.widen import copied, stays_narrow, wide_array, wide_arrays, widened
+
+Array = np.ndarray[Any, Any]
+
+FEW = 64  # elements of a tensor that is moved along each of them
+DIRECTIONS = 12  # along which a larger one is moved
+DRAWN_SIZE = 3  # of an unknown dimension of a feed that is drawn
+TOLERANCE = {"float64": 1e-4, "float32": 2e-2, "float16": 0.2, "bfloat16": 0.5}
+AGREES, DISAGREES, KINK, NONE = "agrees", "disagrees", "kink", "none"
+
+
+@dataclasses.dataclass
+class XCheck:
+    """What was found for one x: errors are those of the probes (moves along one direction) that are no kinks."""
+
+    x: str
+    verdict: str
+    probes: int = 0
+    kinks: int = 0
+    largest_absolute: float = 0.0
+    largest_relative: float = 0.0
+    worst: dict[str, Any] | None = None  # where the relative error is largest: what was expected and found
+    reason: str | None = None  # of a gradient that is None
+
+
+@dataclasses.dataclass
+class Check:
+    """The verdict over all xs, with what was assumed on the way."""
+
+    results: list[XCheck]
+    dtype: str
+    rtol: float
+    seed: int
+    drawn: dict[str, str]
+    note: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether no gradient disagrees."""
+        return not any(r.verdict == DISAGREES for r in self.results)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": 1, "agree": bool(self), **dataclasses.asdict(self)}
+
+
+def check(
+    graph: Graph,
+    ys: Sequence[str],
+    xs: Sequence[str],
+    feeds: Mapping[str, Any] | None = None,
+    *,
+    variables: Mapping[str, Array] | None = None,
+    run_first: Sequence[str] = (),
+    stop_gradients: Sequence[str] = (),
+    custom_gradients: str = "error",
+    rtol: float | None = None,
+    seed: int = 0,
+) -> Check:
+    """Compares the gradients of ys by xs with differences of ys, at the point the feeds and variables give.
+
+    Args:
+        graph: the graph; it is not changed.
+        ys, xs: names of tensors, as for `gradients`. A y that is no scalar is weighted with random numbers, which
+            `gradients` gets as `grad_ys`: a plain sum hides what cancels in it.
+        feeds: values by tensor name; placeholders that are needed and not fed are drawn from `seed`.
+        variables, run_first: values of variables, and operations to run before, as in `evaluate`.
+        stop_gradients, custom_gradients: as for `differentiate`.
+        rtol: the relative error that still agrees; by default what the precision allows (`TOLERANCE`).
+        seed: of feeds that are drawn, weights and directions.
+
+    Raises:
+        LookupError, ValueError, TypeError: as `gradients` does.
+        RuntimeError: the graph cannot be run, or gives something else every time.
+    """
+    narrow = stays_narrow(graph.tensor(y) for y in ys)
+    note = None if narrow is None else f"not in double precision, since {narrow.type} node {narrow.name!r} has none"
+    copy = widened(graph) if narrow is None else copied(graph)
+    point = _Point(copy, ys, dict(feeds or {}), dict(variables or {}), run_first, seed, is_wide=narrow is None)
+    seeds = point.seeds()
+    found = differentiate(
+        list(ys),
+        list(xs),
+        seeds,
+        stop_gradients=list(stop_gradients) or None,
+        custom_gradients=custom_gradients,
+        graph=copy,
+    ).densified()
+    present = [g for g in found.gradients if isinstance(g, Tensor)]
+    symbolic = dict(zip(present, point.values(present), strict=True))
+    dtype = point.precision()
+    tolerance = TOLERANCE[dtype] if rtol is None else rtol
+    results = []
+    for x, gradient, reason in zip(found.xs, found.gradients, found.reasons, strict=True):
+        if gradient is None:
+            assert reason is not None
+            results.append(XCheck(x.name, NONE, reason=reason.text))
+        else:
+            assert isinstance(gradient, Tensor)
+            results.append(_Probing(point, x, symbolic[gradient], tolerance, seed).result())
+    return Check(results, dtype, tolerance, seed, point.drawn, note)
+
+
+def not_finite(
+    graph: Graph,
+    ys: Sequence[str],
+    xs: Sequence[str],
+    feeds: Mapping[str, Any] | None = None,
+    *,
+    variables: Mapping[str, Array] | None = None,
+    run_first: Sequence[str] = (),
+    stop_gradients: Sequence[str] = (),
+    custom_gradients: str = "error",
+    seed: int = 0,
+) -> list[dict[str, str]]:
+    """The nodes that make NaN or infinities out of finite numbers, of ys and their gradients, in the order they run.
+
+    Arguments and errors are those of `check`; what happens inside a loop counts as the loop's.
+    """
+    copy = copied(graph)
+    point = _Point(copy, ys, dict(feeds or {}), dict(variables or {}), run_first, seed, is_wide=False)
+    found = differentiate(
+        list(ys),
+        list(xs),
+        stop_gradients=list(stop_gradients) or None,
+        custom_gradients=custom_gradients,
+        graph=copy,
+    )
+    watcher = NotFinite()
+    fetches = [*point.ys, *(g for g in found.gradients if g is not None)]
+    state = State(point.variables)
+    compile(copy, fetches, point.feeds, state=state).run(point.feeds, watcher)
+    return watcher.culprits
+
+
+class _Point:
+    """Where the graph is differentiated: its feeds and variables, and how ys are evaluated there and beside."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        ys: Sequence[str],
+        feeds: dict[str, Any],
+        variables: dict[str, Array],
+        run_first: Sequence[str],
+        seed: int,
+        is_wide: bool,
+    ):
+        self.graph, self.ys = graph, [graph.tensor(y) for y in ys]
+        self.random = np.random.default_rng(seed)
+        self.drawn: dict[str, str] = {}
+        self.feeds: dict[Tensor, Any] = {graph.tensor(name): np.asarray(v) for name, v in feeds.items()}
+        if is_wide:
+            self.feeds = {t: wide_array(v) if v.dtype.kind != "O" else v for t, v in self.feeds.items()}
+            variables = wide_arrays(variables)
+        self._draw_missing(run_first)
+        self.variables = self._variables(variables, run_first)
+        self.plans: dict[tuple[Any, ...], Plan] = {}
+        self.weights: dict[Tensor, Array] = {}
+
+    def seeds(self) -> list[Tensor | None]:
+        """A fed tensor of weights for each y that is no scalar; None, for ones, where it is one."""
+        first, again = self.values(self.ys), self.values(self.ys)
+        made: list[Tensor | None] = []
+        for y, value, same in zip(self.ys, first, again, strict=True):
+            if not np.array_equal(value, same, equal_nan=value.dtype.kind in "fc"):
+                raise EvaluationError(f"{y.name!r} is another value every time it is computed: seed its random ops")
+            if value.dtype.kind not in "fcV":
+                made.append(None)
+                continue
+            if value.ndim == 0 and value.dtype.kind != "c":
+                self.weights[y] = np.ones((), value.dtype)
+                made.append(None)
+                continue
+            weights = self.random.uniform(0.5, 1.5, value.shape) * self.random.choice([-1.0, 1.0], value.shape)
+            if value.dtype.kind == "c":
+                weights = weights + 1j * self.random.uniform(-1, 1, value.shape)
+            placed = self.graph.build.Placeholder(dtype=y.dtype, shape=value.shape, name=f"{y.op.name}_weights")
+            self.feeds[placed] = self.weights[y] = weights.astype(value.dtype)
+            made.append(placed)
+        return made
+
+    def precision(self) -> str:
+        """The narrowest floating type of a y."""
+        kinds = [y.dtype.real_dtype.name for y in self.ys if y.dtype is not None]
+        return max((k for k in kinds if k in TOLERANCE), key=lambda k: TOLERANCE[k], default="float64")
+
+    def loss(self, moved: Mapping[Tensor, Array] | None = None, variables: Mapping[str, Array] | None = None) -> float:
+        """The weighted sum of ys, with some tensors or variables given other values."""
+        total = 0.0
+        for y, value in zip(self.ys, self.values(self.ys, moved, variables), strict=True):
+            if y in self.weights:
+                wide = np.complex128 if value.dtype.kind == "c" else np.float64
+                total += float(np.sum(np.conj(self.weights[y].astype(wide)) * value.astype(wide)).real)
+        return total
+
+    def values(
+        self,
+        tensors: Sequence[Tensor],
+        moved: Mapping[Tensor, Array] | None = None,
+        variables: Mapping[str, Array] | None = None,
+    ) -> list[Array]:
+        """What tensors are here, or with some tensors or variables given other values."""
+        feeds = {**self.feeds, **(moved or {})}
+        key = (*tensors, None, *feeds)
+        plan = self.plans.get(key)
+        if plan is None or not plan.is_stateless:
+            state = State({**self.variables, **(variables or {})})
+            plan = self.plans[key] = compile(self.graph, list(tensors), feeds, state=state)
+        return plan.run(feeds)
+
+    def _draw_missing(self, run_first: Sequence[str]) -> None:
+        for op in _needed([y.op for y in self.ys] + [self.graph.operation(n.removeprefix("^")) for n in run_first]):
+            tensor = op.outputs[0] if op.type in ("Placeholder", "PlaceholderV2") else None
+            if tensor is not None and tensor not in self.feeds:
+                self.feeds[tensor] = drawn = self._draw(tensor)
+                self.drawn[tensor.name] = f"{arrays.dtype_of(drawn)} {list(drawn.shape)}"
+
+    def _draw(self, tensor: Tensor) -> Array:
+        if tensor.shape is None:
+            raise EvaluationError(f"{tensor.name!r} is of unknown shape and cannot be drawn: give it with --feed")
+        shape = tuple(DRAWN_SIZE if d is None else d for d in tensor.shape)
+        assert tensor.dtype is not None
+        dtype = arrays.numpy_dtype(tensor.dtype)
+        if tensor.dtype.is_integer or dtype.kind == "b":
+            return self.random.integers(0, 2, shape).astype(dtype)
+        if tensor.dtype.is_complex:
+            return (self.random.normal(size=shape) + 1j * self.random.normal(size=shape)).astype(dtype)
+        if tensor.dtype.is_floating:
+            return self.random.normal(size=shape).astype(dtype)
+        raise EvaluationError(f"{tensor.name!r} ({tensor.dtype}) cannot be drawn: give it with --feed")
+
+    def _variables(self, variables: dict[str, Array], run_first: Sequence[str]) -> dict[str, Array]:
+        """Their values once `run_first` has run."""
+        state = State(variables)
+        for name in run_first:
+            compile(self.graph, [self.graph.operation(name.removeprefix("^"))], self.feeds, state=state).run(self.feeds)
+        known = {name: v.value for name, v in state.variables.items() if isinstance(v.value, np.ndarray)}
+        return {**variables, **known}
+
+
+def _needed(roots: Sequence[Operation]) -> list[Operation]:
+    """These operations and all that they depend on."""
+    seen = dict.fromkeys(roots)
+    queue = list(seen)
+    while queue:
+        op = queue.pop()
+        for producer in [t.op for t in op.inputs] + op.control_inputs:
+            if producer not in seen:
+                seen[producer] = None
+                queue.append(producer)
+    return list(seen)
+
+
+class _Probing:
+    """One x moved along directions, the change of ys held against its gradient."""
+
+    def __init__(self, point: _Point, x: Tensor, gradient: Array, rtol: float, seed: int):
+        self.point, self.x, self.rtol = point, x, rtol
+        self.variable = _variable_name(x, point.variables)
+        self.at = point.variables[self.variable] if self.variable is not None else point.values([x])[0]
+        self.gradient = np.asarray(gradient, np.complex128 if gradient.dtype.kind == "c" else np.float64)
+        self.random = np.random.default_rng([seed, 1])
+        self.base = point.loss()
+        real = arrays.dtype_of(self.at).real_dtype
+        self.eps = float(np.finfo(arrays.numpy_dtype(real)).eps) if real.name in ("float32", "float64") else 1e-3
+        self.eps = max(self.eps, {"float64": 2.3e-16, "float32": 1.2e-7}.get(point.precision(), 1e-3))
+
+    def result(self) -> XCheck:
+        result = XCheck(self.x.name, AGREES)
+        if self.gradient.shape != self.at.shape:
+            result.verdict = DISAGREES
+            result.reason = f"the gradient has shape {list(self.gradient.shape)}, x {list(self.at.shape)}"
+            return result
+        with np.errstate(all="ignore"):
+            for place, direction in self._directions():
+                self._probe(place, direction, result)
+        if result.verdict == AGREES and result.probes and result.kinks == result.probes:
+            result.verdict = KINK
+        return result
+
+    def _directions(self) -> list[tuple[Any, Array]]:
+        """Moves with the place of each: one per element, or random ones, the gradient's own among them."""
+        shape, size = self.at.shape, self.at.size
+        parts = (1.0, 1j) if self.at.dtype.kind == "c" else (1.0,)
+        if size <= FEW:
+            moves = []
+            for i in range(size):
+                for part in parts:
+                    direction = np.zeros(size, type(parts[-1]))
+                    direction[i] = part
+                    moves.append(([int(k) for k in np.unravel_index(i, shape)], direction.reshape(shape)))
+            return moves
+        largest = np.max(np.abs(self.gradient))
+        along = [("along the gradient", self.gradient / largest)] if largest > 0 and np.isfinite(largest) else []
+        for i in range(DIRECTIONS):
+            direction = sum(part * self.random.choice([-1.0, 1.0], shape) for part in parts)
+            along.append((f"random direction {i}", direction))
+        return along
+
+    def _probe(self, place: Any, direction: Array, result: XCheck) -> None:
+        result.probes += 1
+        symbolic = float(np.sum(np.conj(self.gradient) * direction).real)
+        size = float(np.sqrt(np.mean(np.abs(self.at.astype(self.gradient.dtype)) ** 2))) if self.at.size else 1.0
+        best: tuple[float, float, float, float] | None = None
+        for factor in (1.0, 0.1, 10.0):
+            step = factor * self.eps ** (1 / 3) * (max(size, 0.1) if np.isfinite(size) else 1.0)
+            above, below = self._moved(step * direction), self._moved(-step * direction)
+            slope = (above - below) / (2 * step)
+            error = abs(slope - symbolic)
+            noise = 30 * self.eps * max(abs(self.base), abs(above), abs(below)) / step
+            scale = max(abs(slope), abs(symbolic), 1e-3 * self._typical(direction))
+            if best is None or not error - noise >= best[0] - best[3]:
+                best = error, slope, scale, noise
+            if error <= self.rtol * scale + noise:
+                break
+        else:
+            assert best is not None
+            if self._is_kink(direction, step=0.1 * self.eps ** (1 / 3) * max(size, 0.1), symbolic=symbolic):
+                result.kinks += 1
+                return
+            result.verdict = DISAGREES
+        error, slope, scale, noise = best
+        relative = (
+            max(0.0, error - noise) / scale if scale and not np.isnan(error) else error
+        )  # what rounding cannot be
+        if not relative <= result.largest_relative or result.worst is None:
+            result.worst = {"at": place, "symbolic": symbolic, "numerical": slope}
+        result.largest_relative = max(result.largest_relative, relative, key=_worst_first)
+        result.largest_absolute = max(result.largest_absolute, error, key=_worst_first)
+
+    def _typical(self, direction: Array) -> float:
+        """The size that a derivative along a direction may be expected to have."""
+        return float(np.linalg.norm(self.gradient) * np.linalg.norm(direction) / max(1.0, self.gradient.size**0.5))
+
+    def _is_kink(self, direction: Array, step: float, symbolic: float) -> bool:
+        """Whether ys bend at this point, and the gradient is that of one side or lies between both."""
+        up = (self._moved(step * direction) - self.base) / step
+        down = (self.base - self._moved(-step * direction)) / step
+        low, high = min(up, down), max(up, down)
+        margin = self.rtol * max(abs(low), abs(high))
+        return high - low > 10 * margin and low - margin <= symbolic <= high + margin
+
+    def _moved(self, by: Array) -> float:
+        moved = (self.at.astype(self.gradient.dtype) + by).astype(self.at.dtype)
+        if self.variable is not None:
+            return self.point.loss(variables={self.variable: moved})
+        return self.point.loss({self.x: moved})
+
+
+def _worst_first(error: float) -> float:
+    return np.inf if np.isnan(error) else error
+
+
+def _variable_name(x: Tensor, variables: Mapping[str, Array]) -> str | None:
+    """The variable an x stands for, None for a plain tensor. Raises ArgumentError for one without a value."""
+    signature = x.op.signature
+    is_reference = signature is not None and any(arg.is_ref for arg in signature.outputs)
+    if x.dtype is not dtypes.resource and not is_reference:
+        return None
+    for name in (x.op.get("shared_name"), x.op.name):
+        if name and name in variables:
+            return str(name)
+    raise ArgumentError(f"variable {x.op.name!r} has no value {dims.show(x.shape)}: give it with --variables")

@@ -1,0 +1,133 @@
+"""The same graph in double precision: every floating type becomes float64, every complex one complex128.
+
+What is computed stays the same but for rounding; the graph that is widened is not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from graphgrad import dtypes
+from graphgrad.formats import arrays
+from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.schema import graph_pb2
+
+_WIDE = {
+    dtype.enum: (dtypes.complex128 if dtype.is_complex else dtypes.float64).enum
+    for dtype in dtypes.all_dtypes()
+    if dtype.is_floating or dtype.is_complex
+}
+_REFERENCE = 100  # what a file adds to a type to say: a reference to it
+
+
+def widened(graph: Graph) -> Graph:
+    """The graph, its functions included, with wide types and wide constants. Raises ModelError where a constant is bad."""
+    message, contents = _message(graph), {}
+    for node in message.node:
+        content = _widen_node(node, graph.payloads.get(node.name))
+        if content is not None:
+            contents[node.name] = content
+    for function in message.library.function:
+        _widen_function(function)
+    return Graph(message, contents)
+
+
+def copied(graph: Graph) -> Graph:
+    """The graph as it is, to be added to apart."""
+    return Graph(_message(graph), graph.payloads)
+
+
+def _message(graph: Graph) -> graph_pb2.GraphDef:
+    message = graph_pb2.GraphDef(versions=graph.message.versions)
+    message.node.extend(op.node_def() for op in graph)
+    message.library.function.extend(graph.functions.values())
+    message.library.gradient.MergeFrom(graph.message.library.gradient)
+    return message
+
+
+def stays_narrow(tensors: Iterable[Tensor]) -> Operation | None:
+    """The first operation these tensors depend on whose signature fixes a narrow type, so that no wide one can pass."""
+    queue = [t.op for t in tensors]
+    seen = set(queue)
+    while queue:
+        op = queue.pop()
+        if op.signature is None and op.type not in op.graph.functions:
+            return op
+        signature = op.signature
+        if signature is not None and any(
+            arg.dtype is not None and arg.dtype.enum in _WIDE and _wide(arg.dtype.enum) != arg.dtype.enum
+            for arg in (*signature.inputs, *signature.outputs)
+        ):
+            return op
+        for producer in [t.op for t in op.inputs] + op.control_inputs:
+            if producer not in seen:
+                seen.add(producer)
+                queue.append(producer)
+    return None
+
+
+def wide_array(array: np.ndarray) -> np.ndarray:
+    """An array of floating or complex numbers as a wide one; others as they are."""
+    dtype = arrays.dtype_of(array)
+    return array.astype(arrays.numpy_dtype(dtypes.by_enum(_WIDE[dtype.enum]))) if dtype.enum in _WIDE else array
+
+
+def wide_arrays(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """`wide_array` of each."""
+    return {name: wide_array(array) for name, array in values.items()}
+
+
+def _wide(enum: int) -> int:
+    if enum > _REFERENCE:
+        return _wide(enum - _REFERENCE) + _REFERENCE
+    return _WIDE.get(enum, enum)
+
+
+def _widen_node(node: graph_pb2.NodeDef, content: memoryview | None = None) -> memoryview | None:
+    """Widens a node's attributes; gives the content of a constant that is kept beside its message."""
+    beside = None
+    for name, value in node.attr.items():
+        if content is not None and name == "value":
+            beside = _widen_tensor(value.tensor, content)
+        else:
+            _widen_attr(value)
+    return beside
+
+
+def _widen_attr(value: graph_pb2.AttrValue) -> None:
+    kind = value.WhichOneof("value")
+    if kind == "type":
+        value.type = _wide(value.type)  # type: ignore[assignment]
+    elif kind == "tensor":
+        _widen_tensor(value.tensor)
+    elif kind == "func":
+        for inner in value.func.attr.values():
+            _widen_attr(inner)
+    elif kind == "list":
+        value.list.type[:] = [_wide(enum) for enum in value.list.type]
+        for tensor in value.list.tensor:
+            _widen_tensor(tensor)
+        for function in value.list.func:
+            for inner in function.attr.values():
+                _widen_attr(inner)
+
+
+def _widen_tensor(tensor: graph_pb2.TensorProto, content: memoryview | None = None) -> memoryview | None:
+    """Widens a constant in its message, or beside it where its content lies there."""
+    if _wide(tensor.dtype) == tensor.dtype:
+        return content
+    array = wide_array(arrays.from_proto(tensor, content))
+    if content is None:
+        tensor.CopyFrom(arrays.to_proto(array))
+        return None
+    tensor.dtype = _wide(tensor.dtype)  # type: ignore[assignment]
+    return np.ascontiguousarray(array).data.cast("B")
+
+
+def _widen_function(function: graph_pb2.FunctionDef) -> None:
+    for arg in (*function.signature.input_arg, *function.signature.output_arg):
+        arg.type = _wide(arg.type)  # type: ignore[assignment]
+    for node in function.node_def:
+        _widen_node(node)

@@ -1,0 +1,191 @@
+"""`graphgrad check`: what agrees, what does not, kinks, NaN, feeds that are drawn, variables, narrow graphs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from graphgrad_cli.main import cli
+
+import graphgrad
+from graphgrad import dtypes
+from graphgrad.check import not_finite
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def graph_of(
+    write: Callable[[Any, Any], Any], shape: tuple[int | None, ...] = (3,), dtype: Any = dtypes.float32
+) -> Any:
+    graph = graphgrad.Graph()
+    g = graph.build
+    write(g, g.Placeholder(dtype=dtype, shape=shape, name="x"))
+    return graph
+
+
+def verdicts(found: Any) -> dict[str, str]:
+    return {r.x: r.verdict for r in found.results}
+
+
+@pytest.mark.parametrize(
+    ("sample", "ys", "xs"),
+    [
+        ("01_mlp", "loss", ["W1", "b1", "W2", "b2", "x"]),
+        ("02_total_and_partial", "y", ["a", "b"]),
+        ("04_convnet", "loss", ["filter", "bias", "dense", "image"]),
+        ("05_embeddings", "loss", ["table"]),
+        ("06_hessian_vector", "f", ["x"]),
+    ],
+)
+def test_samples_agree_in_double_precision(sample: str, ys: str, xs: list[str]) -> None:
+    folder = SAMPLES / sample
+    feeds = dict(np.load(folder / "feeds.npz"))
+    found = graphgrad.check(graphgrad.load(folder / "graph.pb"), [ys], xs, feeds)
+    assert set(verdicts(found).values()) == {"agrees"}, found
+    assert found.dtype == "float64"
+    assert max(r.largest_relative for r in found.results) < 1e-5
+    assert found
+
+
+def test_the_graph_is_not_changed() -> None:
+    graph = graphgrad.load(SAMPLES / "01_mlp" / "graph.pb")
+    graphgrad.check(graph, ["loss"], ["W1"])
+    assert not graph.added()
+
+
+def test_a_wrong_gradient_is_found_where_it_is_wrong() -> None:
+    """A square that says its gradient is that of exp: right nowhere but where 2x = exp(y)."""
+    graph = graph_of(lambda g, x: g.Square(x, name="y").op.annotate("_gradient_op_type", "Exp"))
+    found = graphgrad.check(graph, ["y"], ["x"], {"x": [1.0, 2.0, 3.0]})
+    assert not found
+    assert verdicts(found) == {"x:0": "disagrees"}
+    assert found.results[0].worst["symbolic"] == pytest.approx(found.results[0].worst["numerical"] / 2)
+
+
+def test_what_cancels_in_a_sum_is_checked_too() -> None:
+    """The sum of a softmax is 1 whatever its logits are; weights show a gradient that is wrong all the same."""
+
+    def write(g: Any, x: Any) -> None:
+        g.Softmax(g.Reshape(x, [1, 3]), name="y").op.annotate("_gradient_op_type", "Tanh")
+
+    assert not graphgrad.check(graph_of(write), ["y"], ["x"])
+
+
+def test_kinks_are_recognised() -> None:
+    graph = graph_of(lambda g, x: g.Relu(x, name="y"))
+    found = graphgrad.check(graph, ["y"], ["x"], {"x": [0.0, 1.0, -1.0]})
+    assert (found.results[0].verdict, found.results[0].kinks, found.results[0].probes) == ("agrees", 1, 3)
+    found = graphgrad.check(graph, ["y"], ["x"], {"x": [0.0, 0.0, 0.0]})
+    assert found.results[0].verdict == "kink"
+    assert found
+
+
+def test_large_tensors_are_moved_along_random_directions() -> None:
+    def write(g: Any, x: Any, wrong: bool) -> None:
+        y = g.Tanh(x, name="y")
+        if wrong:
+            y.op.annotate("_gradient_op_type", "Sigmoid")
+
+    for wrong in (False, True):
+        found = graphgrad.check(graph_of(lambda g, x, w=wrong: write(g, x, w), (40, 50)), ["y"], ["x"])
+        assert bool(found) is not wrong
+        assert found.results[0].probes == 13
+
+
+def test_complex_gradients_agree() -> None:
+    graph = graph_of(lambda g, x: g.Mul(g.Conj(x), g.Exp(x), name="y"), (2,), dtypes.complex64)
+    found = graphgrad.check(graph, ["y"], ["x"])
+    assert verdicts(found) == {"x:0": "agrees"}
+    assert found.results[0].probes == 4
+
+
+def test_missing_feeds_are_drawn_from_the_seed() -> None:
+    graph = graph_of(lambda g, x: g.Square(x, name="y"), (None, 2))
+    found, again = (graphgrad.check(graph, ["y"], ["x"], seed=s) for s in (1, 1))
+    assert found.drawn == {"x:0": "float64 [3, 2]"}
+    assert found == again
+    graph = graph_of(lambda g, x: g.Square(x, name="y"), None)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="'x:0' is of unknown shape and cannot be drawn: give it with --feed"):
+        graphgrad.check(graph, ["y"], ["x"])
+
+
+def test_a_graph_with_a_narrow_op_is_checked_as_it_is() -> None:
+    def write(g: Any, x: Any) -> None:
+        image = g.Reshape(x, [1, 2, 2, 1])
+        g.ResizeBilinear(image, g.constant([3, 3]), name="y")
+
+    found = graphgrad.check(graph_of(write, (4,)), ["y"], ["x"])
+    assert found.dtype == "float32"
+    assert "ResizeBilinear node 'y'" in found.note
+    assert verdicts(found) == {"x:0": "agrees"}
+
+
+def test_unseeded_random_numbers_are_refused() -> None:
+    graph = graph_of(lambda g, x: g.Mul(x, g.RandomUniform(g.constant([3]), dtype=dtypes.float32), name="y"))
+    with pytest.raises(RuntimeError, match="another value every time"):
+        graphgrad.check(graph, ["y"], ["x"])
+
+
+@pytest.mark.parametrize("resource", [True, False])
+def test_variables(resource: bool) -> None:
+    graph = graphgrad.Graph()
+    g = graph.build
+    if resource:
+        handle = g.VarHandleOp(dtype=dtypes.float32, shape=(2,), name="v", shared_name="v")
+        value = g.ReadVariableOp(handle, dtype=dtypes.float32)
+    else:
+        value = g.VariableV2(dtype=dtypes.float32, shape=(2,), name="v")
+    g.Square(g.Sin(value), name="y")
+    given = {"v": np.array([0.5, 2.0], np.float32)}
+    found = graphgrad.check(graph, ["y"], ["v"], variables=given)
+    assert verdicts(found) == {"v:0": "agrees"}
+    assert found.results[0].largest_relative < 1e-6
+    with pytest.raises((RuntimeError, ValueError), match="v"):
+        graphgrad.check(graph, ["y"], ["v"])
+
+
+def test_where_numbers_stop_being_finite() -> None:
+    graph = graph_of(lambda g, x: g.Sqrt(g.Neg(g.Log(x, name="log")), name="y"))
+    assert not_finite(graph, ["y"], ["x"], {"x": [0.5, 0.2, 0.1]}) == []
+    first = not_finite(graph, ["y"], ["x"], {"x": [0.5, 0.0, 2.0]})[0]
+    assert first == {"node": "log", "op": "Log", "found": "infinity"}
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(cli, ["check", *map(str, arguments)])
+
+
+def test_command(tmp_path: Path) -> None:
+    mlp = SAMPLES / "01_mlp"
+    report = tmp_path / "report.xml"
+    options = ("--ys", "loss", "--xs", "W1,labels", "--feeds", mlp / "feeds.npz")
+    result = run(mlp / "graph.pb", *options, "--junit", report, "--debug-nan")
+    assert result.exit_code == 0, result.stderr
+    assert "all results are finite" in result.stdout
+    suite = ElementTree.parse(report).getroot()
+    assert [(case.get("name"), [kind.tag for kind in case]) for case in suite] == [
+        ("W1:0", []),
+        ("labels:0", ["skipped"]),
+    ]
+    document = json.loads(run(mlp / "graph.pb", *options, "--json").stdout)
+    assert document["agree"] is True
+    assert [r["verdict"] for r in document["results"]] == ["agrees", "none"]
+
+
+def test_command_on_a_wrong_gradient(tmp_path: Path) -> None:
+    model, report = tmp_path / "wrong.pb", tmp_path / "report.xml"
+    graph = graph_of(lambda g, x: g.Square(x, name="y").op.annotate("_gradient_op_type", "Exp"))
+    graphgrad.save(graph, model)
+    result = run(model, "--ys", "y", "--xs", "x", "--junit", report)
+    assert result.exit_code == 1
+    assert "disagrees" in result.stdout
+    assert "drawn from seed 0: x:0" in result.stderr
+    assert ElementTree.parse(report).getroot().get("failures") == "1"
+    result = run(model, "--ys", "y", "--xs", "x", "--rtol", "10")
+    assert result.exit_code == 0
