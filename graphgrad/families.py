@@ -35,6 +35,11 @@ _FAMILIES = {
         NcclReduce Relayout RelayoutLike XlaClusterOutput XlaSharding XlaSpmdFullToShardShape
         XlaSpmdShardToFullShape
     """,
+    "diagonals": """
+        BatchMatrixBandPart BatchMatrixDiag BatchMatrixDiagPart BatchMatrixSetDiag Diag DiagPart
+        MatrixBandPart MatrixDiag MatrixDiagPart MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3
+        MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3
+    """,
     "encodings": """
         DecodeCSV DecodePaddedRaw DecodeRaw UnicodeDecode UnicodeDecodeWithOffsets UnicodeEncode
         UnicodeTranscode
@@ -54,14 +59,11 @@ _FAMILIES = {
     """,
     "linalg": """
         BandedTriangularSolve BatchCholesky BatchCholeskyGrad BatchMatMul BatchMatMulV2 BatchMatMulV3
-        BatchMatrixBandPart BatchMatrixDeterminant BatchMatrixDiag BatchMatrixDiagPart BatchMatrixInverse
-        BatchMatrixSetDiag BatchMatrixSolve BatchMatrixSolveLs BatchMatrixTriangularSolve
-        BatchSelfAdjointEigV2 BatchSvd Cholesky CholeskyGrad Cross Diag DiagPart Eig Einsum
-        LogMatrixDeterminant Lu MatMul MatrixBandPart MatrixDeterminant MatrixDiag MatrixDiagPart
-        MatrixDiagPartV2 MatrixDiagPartV3 MatrixDiagV2 MatrixDiagV3 MatrixInverse MatrixLogarithm
-        MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3 MatrixSolve MatrixSolveLs MatrixSquareRoot
-        MatrixTriangularSolve Qr SelfAdjointEigV2 SparseMatMul Svd TridiagonalMatMul TridiagonalSolve
-        XlaEinsum
+        BatchMatrixDeterminant BatchMatrixInverse BatchMatrixSolve BatchMatrixSolveLs
+        BatchMatrixTriangularSolve BatchSelfAdjointEigV2 BatchSvd Cholesky CholeskyGrad Cross Eig Einsum
+        LogMatrixDeterminant Lu MatMul MatrixDeterminant MatrixInverse MatrixLogarithm MatrixSolve
+        MatrixSolveLs MatrixSquareRoot MatrixTriangularSolve Qr SelfAdjointEigV2 SparseMatMul Svd
+        TridiagonalMatMul TridiagonalSolve XlaEinsum
     """,
     "lists": """
         EmptyTensorList TensorListConcat TensorListConcatLists TensorListConcatV2 TensorListElementShape

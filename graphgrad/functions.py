@@ -160,6 +160,14 @@ class GraphBuilder(OpBuilder):
         """Product over `axis`, or over all axes."""
         return self._reduce("Prod", x, axis, keepdims)
 
+    def reduce_min(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The least over `axis`, or over all axes."""
+        return self._reduce("Min", x, axis, keepdims)
+
+    def reduce_max(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        """The greatest over `axis`, or over all axes."""
+        return self._reduce("Max", x, axis, keepdims)
+
     def _reduce(self, op_type: str, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
         if axis is None:
             static = x.shape

@@ -52,22 +52,6 @@ def cross(g, op, dz):
     return g.Cross(v, dz), g.Cross(dz, u)
 
 
-@gradient("Diag")
-def diag(g, op, dz):
-    return g.DiagPart(dz)
-
-
-@gradient("DiagPart")
-def diag_part(g, op, dz):
-    return g.Diag(dz)
-
-
-@gradient("MatrixBandPart")
-def matrix_band_part(g, op, dz):
-    _, lower, upper = op.inputs
-    return g.MatrixBandPart(dz, lower, upper), None, None
-
-
 gradients({"Einsum": gradient_of_einsum})
 
 

@@ -24,19 +24,7 @@ def batch_matmul(op: Operation) -> Shape:
     return (*(batch or ()), a[-1] if op["adj_x"] else a[-2], b[-2] if op["adj_y"] else b[-1])
 
 
-shapes(same_as_first, "Cross", "MatrixBandPart", "Cholesky", "MatrixInverse", "MatrixSquareRoot")
-
-
-@shape("Diag")
-def diag(op: Operation) -> Shape:
-    x = op.inputs[0].shape
-    return None if x is None else x + x
-
-
-@shape("DiagPart")
-def diag_part(op: Operation) -> Shape:
-    x = op.inputs[0].shape
-    return None if x is None else x[: len(x) // 2]
+shapes(same_as_first, "Cross", "Cholesky", "MatrixInverse", "MatrixSquareRoot")
 
 
 @shape("Einsum", "XlaEinsum")

@@ -1,6 +1,6 @@
 """Matrix products and decompositions."""
 
-from tests.cases import bf16, c64, case, const, f16, f32, f64
+from tests.cases import bf16, c64, case, f16, f32, f64
 
 CASES = [
     case("MatMul", f32(2, 3), f32(3, 4)),
@@ -20,7 +20,4 @@ CASES = [
     case("Einsum", [f32(2, 3)], equation="ab->b"),
     case("Einsum", [f32(5, 2, 3), f32(3, 4)], equation="...ab,bc->...ac"),
     case("Cross", f32(2, 3), f32(2, 3)),
-    case("Diag", f32(3)),
-    case("DiagPart", f32(3, 3)),
-    case("MatrixBandPart", f32(3, 4), const(1, "int64"), const(0, "int64")),
 ]
