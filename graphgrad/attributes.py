@@ -69,6 +69,28 @@ def decode(attr: graph_pb2.AttrValue) -> Any:
     return _DECODE[attr.WhichOneof("value")](attr)
 
 
+# The field of an AttrValue that holds a value of each kind an OpDef names.
+_FIELD = {"int": "i", "bool": "b", "float": "f", "string": "s", "type": "type", "shape": "shape", "tensor": "tensor"}
+_FIELD |= {f"list({kind})": "list" for kind in (*_FIELD, "func")} | {"func": "func"}
+
+
+def misfit(attr: graph_pb2.AttrValue, kind: str) -> str | None:
+    """What is wrong with a message that is to hold a value of `kind`; None where nothing is."""
+    field = attr.WhichOneof("value")
+    if field == "placeholder":  # in a function that takes attributes of its own
+        return None
+    if field != _FIELD.get(kind, field):
+        return f"must be {kind}, and holds {next((k for k, f in _FIELD.items() if f == field), 'nothing')}"
+    if field == "list":
+        inner = _FIELD[kind[5:-1]]
+        others = [found.name for found, _ in attr.list.ListFields() if found.name != inner]
+        if others:
+            return f"must be {kind}, and its list holds something else"
+    numbers = [attr.type] if field == "type" else attr.list.type if field == "list" else ()
+    unknown = [number for number in numbers if number and not dtypes.is_known(number)]
+    return f"holds {unknown[0]}, the number of no dtype" if unknown else None
+
+
 def _bytes(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
 

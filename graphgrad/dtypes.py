@@ -100,6 +100,11 @@ def by_enum(enum: int) -> DType:
     return _BY_ENUM[enum - _REF_OFFSET if enum > _REF_OFFSET else enum]
 
 
+def is_known(enum: int) -> bool:
+    """Whether a file's number stands for a type."""
+    return (enum - _REF_OFFSET if enum > _REF_OFFSET else enum) in _BY_ENUM
+
+
 def by_name(name: str) -> DType:
     """The type of that name ('half' and 'double' are understood). Raises KeyError."""
     return _BY_NAME[{"half": "float16", "double": "float64", "float": "float32"}.get(name, name)]

@@ -5,6 +5,7 @@ GraphGradError
 │   └── DtypeError      (TypeError)     2   a tensor of the wrong dtype
 ├── NotAGraphTensorError(RuntimeError)  2   called on arrays instead of graph tensors
 ├── ModelError          (ValueError)    3   a file that cannot be read, or a malformed graph
+│   └── MissingAttributeError(KeyError) 3   a node without an attribute that its op needs
 ├── MissingGradientError(LookupError)   4   operations on the path without a registered gradient
 └── EvaluationError     (RuntimeError)  5   the interpreter cannot run, or failed while running
 """
@@ -54,6 +55,13 @@ class ModelError(GraphGradError, ValueError):
     """A file that cannot be read or a graph that is malformed."""
 
     exit_code = ExitCode.MODEL
+
+
+class MissingAttributeError(ModelError, KeyError):
+    """A node lacks an attribute, and its op has no default for it."""
+
+    def __str__(self) -> str:  # a KeyError shows the repr of its message
+        return str(self.args[0])
 
 
 class MissingGradientError(GraphGradError, LookupError):

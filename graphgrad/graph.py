@@ -15,7 +15,13 @@ from typing import Any
 from graphgrad import attributes, constants, names, opdefs
 from graphgrad.attributes import Shape
 from graphgrad.dtypes import DType
-from graphgrad.errors import ArgumentError, ModelError, NotAGraphTensorError, did_you_mean
+from graphgrad.errors import (
+    ArgumentError,
+    MissingAttributeError,
+    ModelError,
+    NotAGraphTensorError,
+    did_you_mean,
+)
 from graphgrad.schema import graph_pb2
 
 
@@ -205,6 +211,8 @@ class Operation:
                 raise ModelError(
                     f"'{self.name}:{index}' does not exist: {self.type} node {self.name!r} has {len(outputs)} {plural}"
                 )
+            if index >= opdefs.MOST_TENSORS:
+                raise ModelError(f"'{self.name}:{index}' does not exist: no op has so many outputs")
             outputs.extend(Tensor(self, i, None) for i in range(len(outputs), index + 1))
         return outputs[index]
 
@@ -213,64 +221,76 @@ class Operation:
         if signature is None:
             function = self.graph.functions.get(self.type)
             return [opdefs.Arg(a).dtypes(self)[0] for a in function.signature.output_arg] if function else []
-        try:
-            return signature.output_dtypes(self)
-        except (KeyError, TypeError) as error:
-            raise ModelError(
-                f"node {self.name!r} ({self.type}) lacks attribute {error}, which its outputs need"
-            ) from None
+        return signature.output_dtypes(self)
 
     def _resolve_inputs(self) -> None:
         inputs, controls = [], []
         find = self.graph._by_name.get
         for text in self._node.input:  # type: ignore[union-attr]
-            if text[0] == "^":
+            if text[:1] == "^":
                 producer, index = find(text[1:]), -1
             elif (producer := find(text)) is not None:
                 index = 0
             else:
                 name, _, number = text.rpartition(":")
-                producer, index = find(name), int(number) if number.isdigit() else 0
+                producer, index = find(name), int(number) if number.isascii() and number.isdigit() else 0
             if producer is None:
                 raise ModelError(
                     f"node {self.name!r} ({self.type}) has input {text!r}, and no such node is in the graph"
+                    f"{did_you_mean(text.partition(':')[0], self.graph._some_names(text)) if text else ''}"
                 )
             if index < 0:
                 controls.append(producer)
+            elif controls:
+                raise ModelError(f"node {self.name!r} ({self.type}) has input {text!r} behind a control input")
             else:
                 inputs.append(producer.output(index))
         self._inputs, self._controls = inputs, controls
 
     def __getitem__(self, attr: str) -> Any:
-        """The attribute's value, its default where the file leaves it out. Raises KeyError for one the op lacks."""
+        """The attribute's value, its default where the file leaves it out.
+
+        Raises MissingAttributeError (a ModelError and a KeyError) for one the op lacks, ModelError for a value of another kind.
+        """
         value = self._attrs.get(attr)
         if value is not None or attr in self._attrs:
             return value.message() if value.__class__ is constants.Literal else value
-        node = self._node
+        node, signature = self._node, self.signature
+        definition = signature.attrs.get(attr) if signature else None
         if node is not None and attr in node.attr:
-            value = attributes.decode(node.attr[attr])
+            value = self._decoded(node.attr[attr], definition)
+        elif definition is None or definition.default is opdefs.REQUIRED:
+            raise MissingAttributeError(f"node {self.name!r} ({self.type}) lacks attribute {attr!r}")
         else:
-            signature = self.signature
-            definition = signature.attrs.get(attr) if signature else None
-            if definition is None or definition.default is opdefs.REQUIRED:
-                raise KeyError(attr)
             value = definition.default
         self._attrs[attr] = value
         return value
+
+    def _decoded(self, message: graph_pb2.AttrValue, definition: opdefs.Attr | None) -> Any:
+        wrong = attributes.misfit(message, definition.type) if definition is not None else None
+        if wrong is None and definition is not None and definition.type == "type" and not message.type:
+            wrong = "names no dtype" if definition.default is opdefs.REQUIRED or definition.default else None
+        if wrong is not None:
+            raise ModelError(f"attribute {definition.name!r} of node {self.name!r} ({self.type}) {wrong}")  # type: ignore[union-attr]
+        return attributes.decode(message)
 
     def get(self, attr: str, default: Any = None) -> Any:
         """The attribute's value, or `default` where neither the node nor the op's signature has one."""
         try:
             return self[attr]
-        except KeyError:
+        except MissingAttributeError:
             return default
 
     def annotation(self, attr: str) -> Any:
-        """An attribute that stands outside the op's signature (`_class`, `_output_shapes`, ...), or None."""
+        """An attribute of _PRIVATE_ATTRS, which stand outside the op's signature; None where it is absent or of another kind."""
         if attr in self._attrs:
             return self._attrs[attr]
         node = self._node
-        return attributes.decode(node.attr[attr]) if node is not None and attr in node.attr else None
+        if node is None or attr not in node.attr:
+            return None
+        message = node.attr[attr]
+        is_ours = attr in _PRIVATE_ATTRS and attributes.misfit(message, _PRIVATE_ATTRS[attr]) is None
+        return attributes.decode(message) if is_ours else None
 
     def annotate(self, attr: str, value: Any) -> None:
         """Gives an operation that was built an attribute outside its signature."""

@@ -11,9 +11,11 @@ from typing import Any
 
 from graphgrad import attributes, dtypes
 from graphgrad.dtypes import DType
+from graphgrad.errors import ModelError
 from graphgrad.schema import graph_pb2
 
 REQUIRED = object()
+MOST_TENSORS = 1 << 24  # that one argument may stand for; a damaged file must not ask for all memory
 
 
 class Arg:
@@ -35,7 +37,12 @@ class Arg:
         if self.type_list_attr:
             return list(attrs[self.type_list_attr])
         dtype = self.dtype or attrs[self.type_attr]
-        return [dtype] * attrs[self.number_attr] if self.number_attr else [dtype]
+        if not self.number_attr:
+            return [dtype]
+        count = attrs[self.number_attr]
+        if not 0 <= count <= MOST_TENSORS:
+            raise ModelError(f"attribute {self.number_attr!r} is {count}, and counts the tensors of {self.name!r}")
+        return [dtype] * count
 
 
 class Attr:

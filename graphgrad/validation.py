@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections import deque
 
+from graphgrad import constants, dtypes
 from graphgrad.errors import ModelError
 from graphgrad.graph import Graph, Operation
 
 
 def validate(graph: Graph) -> None:
-    """Raises ModelError at the first input that is missing, input count or dtype that is wrong, or cycle."""
+    """Raises ModelError at the first input that is missing, input count or dtype that is wrong, constant that is none, or cycle."""
     for op in graph:
         _check_inputs(op)
+        if op.type == "Const":
+            _check_constant(op)
     _check_cycles(graph)
 
 
@@ -23,10 +26,7 @@ def _check_inputs(op: Operation) -> None:
     signature = op.signature
     if signature is None:
         return
-    try:
-        wanted = signature.input_dtypes(op)
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"node {op.name!r} ({op.type}) lacks attribute {error}, which its inputs need") from None
+    wanted = signature.input_dtypes(op)
     if len(wanted) != len(inputs):
         raise ModelError(f"node {op.name!r} ({op.type}) has {len(inputs)} inputs and takes {len(wanted)}")
     for i, (tensor, dtype) in enumerate(zip(inputs, wanted, strict=True)):
@@ -34,6 +34,22 @@ def _check_inputs(op: Operation) -> None:
             raise ModelError(
                 f"input {i} of node {op.name!r} ({op.type}) must be {dtype}, and {tensor.name!r} is {tensor.dtype}"
             )
+
+
+def _check_constant(op: Operation) -> None:
+    """A Const holds a tensor of its dtype, of a full shape, with as many bytes as that takes where it holds bytes."""
+    value, dtype = op["value"], op["dtype"]
+    if not dtypes.is_known(value.dtype) or dtypes.by_enum(value.dtype) is not dtype:
+        raise ModelError(f"constant {op.name!r} is {dtype}, and its value is of dtype number {value.dtype}")
+    shape = value.tensor_shape
+    if shape.unknown_rank or any(dim.size < 0 for dim in shape.dim):
+        raise ModelError(f"constant {op.name!r} has no full shape")
+    content = op.graph.payloads.get(op.name, value.tensor_content)
+    if content and dtype.size is not None and len(content) != constants.count(value) * dtype.size:
+        wanted = constants.count(value) * dtype.size
+        raise ModelError(
+            f"constant {op.name!r} of shape {[d.size for d in shape.dim]} holds {len(content)} bytes instead of {wanted}"
+        )
 
 
 def _check_cycles(graph: Graph) -> None:

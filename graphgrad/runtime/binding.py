@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from graphgrad.dtypes import DType
-from graphgrad.errors import EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Operation
 from graphgrad.kernels._state import State
@@ -23,16 +22,16 @@ Kernel = Callable[..., Any]
 
 
 def bind(kernel: Kernel, op: Operation, state: State | None, name: str = "") -> Kernel:
-    """The kernel with the attributes it names filled in from the operation. `name` is what its state is kept under."""
+    """The kernel with the attributes it names filled in from the operation. `name` is what its state is kept under.
+
+    Raises ModelError where the operation lacks one.
+    """
     code = getattr(inspect.unwrap(kernel), "__code__", None)
     if code is None or not code.co_kwonlyargcount:
         return kernel
     names = [name for name in _keywords(code) if name != "out"]
     given: dict[str, Any] = {"state": state, "node_name": name or op.name}
-    try:
-        settled = {name: given[name] if name in given else for_kernel(op[name]) for name in names}
-    except KeyError as error:
-        raise EvaluationError(f"node {op.name!r} ({op.type}) lacks attribute {error}") from None
+    settled = {name: given[name] if name in given else for_kernel(op[name]) for name in names}
     return functools.partial(kernel, **settled)
 
 

@@ -24,7 +24,7 @@ ARROWS = {
     "names": {"errors"},
     "attributes": {"dtypes", "schema"},
     "constants": {"dtypes", "errors", "schema"},
-    "opdefs": {"attributes", "dtypes", "schema"},
+    "opdefs": {"attributes", "dtypes", "errors", "schema"},
     "graph": {"attributes", "constants", "dtypes", "errors", "names", "opdefs", "schema"},
     "library": {"attributes", "dtypes", "errors", "graph", "opdefs", "schema"},
     "registry": {"families"},
@@ -70,7 +70,7 @@ ARROWS = {
         "registry",
         "shapes",
     },
-    "validation": {"errors", "graph"},
+    "validation": {"constants", "dtypes", "errors", "graph"},
     "formats": {"attributes", "collector", "dtypes", "errors", "formats", "graph", "schema"},
     "kernels": {"kernels", "registry"},
     "runtime": {
