@@ -48,7 +48,7 @@ def report(error: Exception, traceback: bool = False) -> int:
     if isinstance(error, MemoryError):
         click.echo("error: out of memory", err=True)
         return ExitCode.EVALUATION
-    what = f"{type(error).__name__}: {error}"
+    what = ", ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
     click.echo(
         f"error: this is a defect of graphgrad ({' '.join(what.split())}); --traceback before the command shows where",
         err=True,

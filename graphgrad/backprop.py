@@ -153,6 +153,9 @@ class ReversePass:
             if self.gate and sum(x is not None for x in gradients) > 1:
                 with g.anywhere():
                     gradients = g.tuple(gradients)
+        except Exception as error:
+            error.add_note(f"in the gradient of {op.type} node {op.name!r}")
+            raise
         finally:
             g.scope = outer
         return gradients

@@ -146,6 +146,7 @@ class _Reader:
         self.definition, self.library = definition, library
         self.nodes = {node.name: node for node in definition.node_def}
         self.arguments = [arg.name for arg in definition.signature.input_arg]
+        self.empty = Graph()  # that operations stand in whose outputs are counted before the body can be read
 
     def body(self) -> Body:
         definition, name = self.definition, self.definition.signature.name
@@ -164,8 +165,9 @@ class _Reader:
             copy = message.node.add()
             copy.CopyFrom(node)
             del copy.input[:]
-            copy.input.extend(map(self._flat, node.input))
         try:
+            for node, copy in zip(definition.node_def, message.node[len(self.arguments) :], strict=True):
+                copy.input.extend(map(self._flat, node.input))
             graph = Graph(message)
             graph.functions = self.library
             arguments = [graph.operation(a).outputs[0] for a in self.arguments]
@@ -177,7 +179,7 @@ class _Reader:
         return Body(name, graph, arguments, results, targets)
 
     def _flat(self, reference: str) -> str:
-        if reference[0] == "^":
+        if reference[:1] == "^":
             return reference
         name, _, rest = reference.partition(":")
         if not rest or name not in self.nodes:
@@ -187,21 +189,8 @@ class _Reader:
         for arg in output_args(self.nodes[name].op, self.library):
             if arg.name == output:
                 return f"{name}:{start + int(index or 0)}"
-            start += len(arg.dtypes(_Attrs(self.nodes[name])))
+            start += len(arg.dtypes(Operation(self.empty, name, self.nodes[name].op, "", self.nodes[name])))
         return f"{name}:{index or 0}"
-
-
-class _Attrs:
-    """The attributes of a message, its op's defaults where it leaves them out."""
-
-    def __init__(self, node: graph_pb2.NodeDef):
-        self.node = node
-
-    def __getitem__(self, attr: str) -> Any:
-        if attr in self.node.attr:
-            return attributes.decode(self.node.attr[attr])
-        signature = opdefs.signature(self.node.op)
-        return signature.defaults[attr] if signature is not None else None
 
 
 def output_args(op_type: str, library: Mapping[str, graph_pb2.FunctionDef]) -> list[opdefs.Arg]:

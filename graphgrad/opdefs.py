@@ -41,7 +41,8 @@ class Arg:
             return [dtype]
         count = attrs[self.number_attr]
         if not 0 <= count <= MOST_TENSORS:
-            raise ModelError(f"attribute {self.number_attr!r} is {count}, and counts the tensors of {self.name!r}")
+            node = f" of node {attrs.name!r} ({attrs.type})" if hasattr(attrs, "type") else ""
+            raise ModelError(f"attribute {self.number_attr!r}{node} is {count}: no op has so many tensors")
         return [dtype] * count
 
 

@@ -1,6 +1,7 @@
 """Is this graph well formed? Every edge, count and dtype of what was read is checked once, before it is used.
 
-Unknown op types may exist: what they compute is asked only when they must be differentiated or run.
+Unknown op types may exist: what they compute is asked only when they must be differentiated or run. What reads their
+outputs tells of what dtype these are.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def _check_inputs(op: Operation) -> None:
     if len(wanted) != len(inputs):
         raise ModelError(f"node {op.name!r} ({op.type}) has {len(inputs)} inputs and takes {len(wanted)}")
     for i, (tensor, dtype) in enumerate(zip(inputs, wanted, strict=True)):
-        if tensor.dtype is not None and tensor.dtype is not dtype:
+        if tensor.dtype is None:
+            tensor.dtype = dtype  # of an unknown op, told by what reads it
+        elif tensor.dtype is not dtype:
             raise ModelError(
                 f"input {i} of node {op.name!r} ({op.type}) must be {dtype}, and {tensor.name!r} is {tensor.dtype}"
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.attributes import Shape
+from graphgrad.errors import GraphGradError, ModelError
 from graphgrad.graph import Operation, Tensor
 from graphgrad.shapes import _loops, dims, values
 from graphgrad.shapes.values import Value
@@ -113,7 +114,15 @@ def _work_out(op: Operation) -> Facts:
     if rule is None:
         shapes = [None] * len(op.outputs)
     else:
-        found = rule(op)
+        try:
+            found = rule(op)
+        except GraphGradError:
+            raise
+        except Exception as error:
+            given = ", ".join(f"{t.dtype} {dims.show(t.shape)}" for t in op.inputs)
+            raise ModelError(
+                f"{op.type} node {op.name!r} cannot have inputs and attributes like these: ({given}): {error}"
+            ) from error
         shapes = found if isinstance(found, list) else [found]
     declared = op.annotation("_output_shapes")
     if declared:
