@@ -104,15 +104,13 @@ def _run(model: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def _tell(document: dict[str, Any]) -> None:
     """What was done, for people: on standard error, since standard output may be the graph."""
+    from graphgrad_cli.output import shape
+
     for entry in document["gradients"]:
         if entry["kind"] == "none":
             click.echo(f"{entry['x']}  none: {entry['reason']}", err=True)
         elif entry["kind"] == "tensor":
-            click.echo(f"{entry['x']}  {entry['tensor']}  {entry['dtype']} {_shape(entry['shape'])}", err=True)
+            click.echo(f"{entry['x']}  {entry['tensor']}  {entry['dtype']} {shape(entry['shape'])}", err=True)
         else:
             click.echo(f"{entry['x']}  sparse: values {entry['values']}, indices {entry['indices']}", err=True)
     click.echo(f"{document['nodes_added']} nodes added: {document['output']}", err=True)
-
-
-def _shape(shape: list[int | None] | None) -> str:
-    return "of unknown shape" if shape is None else "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"

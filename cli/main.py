@@ -22,7 +22,9 @@ COMMANDS = {
     "coverage": ("coverage", "List the operations that lack a gradient or a kernel."),
     "diff": ("diff", "Compare two graph files node by node."),
     "eval": ("eval", "Compute tensors of a graph with the NumPy interpreter."),
+    "inspect": ("inspect", "Show what a model holds."),
     "ops": ("ops", "Show op types: signature, shape rule, gradient, kernel."),
+    "show": ("show", "Show nodes as text, producers first."),
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 
 def table(*columns: str, right: Collection[str] = (), title: str | None = None) -> Table:
@@ -20,8 +21,30 @@ def table(*columns: str, right: Collection[str] = (), title: str | None = None) 
     return made
 
 
-def show(item: Table, to_people: bool = False) -> None:
+def show(item: Table | Text, to_people: bool = False) -> None:
     """Prints it, to standard error where it is no result but meant for people's eyes."""
     from rich.console import Console
 
     Console(highlight=False, soft_wrap=False, stderr=to_people).print(item)
+
+
+def say(text: str) -> None:
+    """Prints a sentence on standard output, broken between words where the terminal ends."""
+    from rich.text import Text
+
+    show(Text(text))
+
+
+def size(count: int) -> str:
+    """Bytes as people read them: '1.5 MB', by powers of 1000."""
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.3g} {unit}"
+
+
+def shape(known: Sequence[int | None] | None) -> str:
+    """A static shape: '[2,?]', or 'unknown'."""
+    return "unknown" if known is None else "[" + ",".join("?" if d is None else str(d) for d in known) + "]"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from graphgrad.errors import GraphGradError
     from graphgrad.formats.graphdef import load, save
     from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+    from graphgrad.inspect import inspect
     from graphgrad.runtime.plan import compile, evaluate
 
 _WHERE = {
@@ -37,6 +38,7 @@ _WHERE = {
     "evaluate": "runtime.plan",
     "check": "check",
     "diff": "diff",
+    "inspect": "inspect",
     "coverage": "coverage",
     "Graph": "graph",
     "IndexedSlices": "graph",
@@ -60,6 +62,7 @@ __all__ = [
     "differentiate",
     "evaluate",
     "gradients",
+    "inspect",
     "load",
     "save",
 ]

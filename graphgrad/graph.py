@@ -39,6 +39,11 @@ class Tensor:
         return f"{self.op.name}:{self.index}"
 
     @property
+    def input_name(self) -> str:
+        """How the inputs of nodes spell it: without ':0'."""
+        return self.op.name if self.index == 0 else self.name
+
+    @property
     def graph(self) -> Graph:
         return self.op.graph
 

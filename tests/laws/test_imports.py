@@ -88,6 +88,9 @@ ARROWS = {
     },
     "widen": {"dtypes", "formats", "graph", "schema"},
     "check": {"differentiate", "dtypes", "errors", "formats", "graph", "kernels", "runtime", "shapes", "widen"},
+    "inspect": {"attributes", "dtypes", "frontier", "graph"},
+    "paths": {"graph", "registry"},
+    "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "shapes"},
     "diff": {"errors", "graph", "opdefs", "schema"},
     "coverage": {"errors", "families", "graph", "opdefs", "registry"},
 }

@@ -1,0 +1,161 @@
+"""`graphgrad inspect`: what a model holds, and what stands in the way of its gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from graphgrad_cli import arguments
+
+if TYPE_CHECKING:
+    from graphgrad.graph import Graph
+    from graphgrad.inspect import Inspection, Item, Suggestion
+    from graphgrad.paths import Path
+
+SHOWN = 12  # rows of each list; --json has all
+
+
+@click.command("inspect")
+@arguments.MODEL
+@click.option("--suggest", is_flag=True, help="Name likely ys and xs, and the command that differentiates them.")
+@arguments.tensors_option("--ys", "With --xs: say which gradients there would be, and what blocks the others.")
+@arguments.tensors_option("--xs", "See --ys.")
+@click.option("--path", nargs=2, metavar="A B", help="Show the way from A to B and where a gradient stops on it.")
+@arguments.JSON
+def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: Any) -> None:
+    """Show what a model holds.
+
+    Inputs, outputs, variables, constants, ops, functions, loops and branches; nothing is written.
+
+    \b
+    Example:
+      graphgrad inspect samples/01_mlp/graph.pb --suggest
+    """
+    from graphgrad_cli.failure import as_document, emit_json
+
+    from graphgrad import paths
+    from graphgrad.formats import graphdef
+    from graphgrad.inspect import inspect, suggest
+
+    with as_document(as_json):
+        graph = graphdef.load(model)
+        found = inspect(graph)
+        suggested = suggest(graph) if options["suggest"] else None
+        way = paths.path(graph, *path) if path else None
+        gradients = _gradients(graph, options["ys"], options["xs"])
+    if as_json:
+        extras = {"suggested": suggested and vars(suggested), "path": way and way.as_json(), **(gradients or {})}
+        emit_json({**found.as_json(), **{k: v for k, v in extras.items() if v is not None}})
+        return
+    if not (suggested or way or gradients):
+        _print(found)
+    if suggested:
+        _print_suggestion(model, suggested)
+    if gradients:
+        _print_gradients(gradients)
+    if way:
+        _print_path(way)
+
+
+def _gradients(graph: Graph, ys: tuple[str, ...], xs: tuple[str, ...]) -> dict[str, Any] | None:
+    """What `add-gradients` would find, on the graph in memory alone."""
+    from graphgrad import differentiate
+    from graphgrad.errors import ArgumentError, MissingGradientError
+
+    if not (ys or xs):
+        return None
+    if not (ys and xs):
+        raise ArgumentError("--ys and --xs go together: give both or neither")
+    try:
+        found = differentiate(arguments.names(graph, ys, "--ys"), arguments.names(graph, xs, "--xs"), graph=graph)
+    except MissingGradientError as error:
+        return {"gradients": [], "missing": error.missing, "nodes_added": 0}
+    return {"gradients": found.as_json(), "missing": [], "nodes_added": len(graph.added())}
+
+
+def _print(found: Inspection) -> None:
+    from graphgrad_cli import output
+
+    versions = f"producer {found.producer}, min_consumer {found.min_consumer}"
+    click.echo(f"{found.nodes} nodes of {len(found.ops)} op types, {versions}")
+    click.echo(
+        f"{found.parameters:,} parameters; {found.constants} constants of {output.size(found.constant_bytes)}, "
+        f"{len(found.variables)} variables of {output.size(sum(v.bytes or 0 for v in found.variables))}"
+    )
+    for title, items in (
+        ("inputs", found.inputs),
+        ("outputs", found.outputs),
+        ("variables", found.variables),
+        ("largest constants", [c for c in found.largest_constants if (c.bytes or 0) >= 1024]),
+    ):
+        if items:
+            _print_items(title, items)
+    counts = {"ops": found.ops, "dtypes": found.dtypes, "control flow": found.control_flow, "devices": found.devices}
+    for title, counted in counts.items():
+        if counted:
+            shown = [f"{name} {n}" for name, n in list(counted.items())[: 2 * SHOWN]]
+            more = f", and {len(counted) - len(shown)} more" if len(counted) > len(shown) else ""
+            click.echo()
+            output.say(f"{title}: {', '.join(shown)}{more}")
+    if found.functions:
+        table = output.table("function", "nodes", "inputs", "outputs", right=("nodes", "inputs", "outputs"))
+        for f in found.functions[:SHOWN]:
+            table.add_row(f["name"], str(f["nodes"]), str(f["inputs"]), str(f["outputs"]))
+        click.echo()
+        output.show(table)
+        _more(found.functions)
+
+
+def _print_items(title: str, items: list[Item]) -> None:
+    from graphgrad_cli import output
+
+    sizes = ["bytes"] if any(item.bytes is not None for item in items) else []
+    table = output.table(title, "dtype", "shape", *sizes, right=sizes)
+    for item in items[:SHOWN]:
+        size = [output.size(item.bytes) if item.bytes is not None else "" for _ in sizes]
+        table.add_row(item.name, item.dtype, output.shape(item.shape), *size)
+    click.echo()
+    output.show(table)
+    _more(items)
+
+
+def _more(items: list[Any]) -> None:
+    if len(items) > SHOWN:
+        click.echo(f"... and {len(items) - SHOWN} more: --json lists all")
+
+
+def _print_suggestion(model: str, suggested: Suggestion) -> None:
+    import shlex
+
+    from graphgrad_cli import output
+
+    if not suggested.ys or not suggested.xs:
+        click.echo("no floating tensor that could be a y and depends on something: name them yourself, see `show`")
+        return
+    output.say(f"ys: {', '.join(suggested.ys)}")
+    output.say(f"xs: {', '.join(suggested.xs)}")
+    parts = ["graphgrad", "add-gradients", model, "--ys", ",".join(suggested.ys), "--xs", ",".join(suggested.xs)]
+    click.echo(f"\n{shlex.join(parts)}")
+
+
+def _print_gradients(gradients: dict[str, Any]) -> None:
+    for missing in gradients["missing"]:
+        way = " > ".join(missing["path"])
+        click.echo(f"no gradient for op type {missing['op']!r} (node {missing['node']!r}): {way}")
+    for entry in gradients["gradients"]:
+        what = f"none: {entry['reason']}" if entry["kind"] == "none" else entry["kind"].replace("_", " ")
+        click.echo(f"{entry['x']}  {what}")
+    if not gradients["missing"]:
+        click.echo(f"{gradients['nodes_added']} nodes would be added")
+
+
+def _print_path(way: Path) -> None:
+    from graphgrad_cli import output
+
+    if not way.stages:
+        click.echo(f"{way.end} does not depend on {way.start}: no path leads from the one to the other")
+        return
+    table = output.table("tensor", "op", "gradient")
+    for stage in way.stages:
+        table.add_row(stage.tensor, stage.op, f"stops: {stage.obstacle}" if stage.obstacle else "passes")
+    output.show(table)

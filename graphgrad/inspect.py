@@ -1,0 +1,175 @@
+"""What a graph holds: inputs, outputs, variables, constants, ops, functions, loops and branches; likely ys and xs.
+
+It reads what is there and changes nothing; large constants are measured, not decoded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from typing import Any
+
+from graphgrad.attributes import Shape, decode_shape
+from graphgrad.dtypes import DType
+from graphgrad.frontier import Frontier
+from graphgrad.graph import Graph, Operation, Tensor
+
+INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+VARIABLES = ("VariableV2", "Variable", "VarHandleOp", "TemporaryVariable")
+LARGEST = 10  # constants that are listed one by one
+LOSS_WORDS = ("loss", "cost", "error", "objective", "nll", "elbo")
+# How control flow is written: in the graph's own nodes, or as operations that call functions.
+CONTROL_FLOW = {
+    "loops (Enter, Exit)": ("Enter", "RefEnter"),
+    "branches (Switch, Merge)": ("Merge", "RefMerge"),
+    "While": ("While", "StatelessWhile"),
+    "If, Case": ("If", "StatelessIf", "Case", "StatelessCase"),
+    "calls": ("PartitionedCall", "StatefulPartitionedCall", "SymbolicGradient"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """A tensor, variable or constant: bytes are None where a dimension is unknown."""
+
+    name: str
+    dtype: str
+    shape: list[int | None] | None
+    bytes: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Inspection:
+    """What is in a graph. `parameters` counts the elements of variables and of constants with more than one element
+    whose dtype has gradients."""
+
+    nodes: int
+    producer: int
+    min_consumer: int
+    inputs: list[Item]
+    outputs: list[Item]
+    variables: list[Item]
+    constants: int
+    constant_bytes: int
+    parameters: int
+    largest_constants: list[Item]
+    ops: dict[str, int]
+    dtypes: dict[str, int]
+    devices: dict[str, int]
+    functions: list[dict[str, Any]]
+    control_flow: dict[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": 1, **dataclasses.asdict(self)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Suggestion:
+    """Tensors that are likely meant as ys and xs, the likeliest first."""
+
+    ys: list[str]
+    xs: list[str]
+
+
+def inspect(graph: Graph) -> Inspection:
+    """What the graph holds."""
+    constants = [_constant(op) for op in graph if op.type == "Const"]
+    variables = [_variable(op) for op in graph if op.type in VARIABLES]
+    versions = graph.message.versions
+    return Inspection(
+        nodes=len(graph),
+        producer=versions.producer,
+        min_consumer=versions.min_consumer,
+        inputs=[_item(op.outputs[0]) for op in graph if op.type in INPUTS],
+        outputs=[_item(t) for t in outputs(graph)],
+        variables=variables,
+        constants=len(constants),
+        constant_bytes=sum(c.bytes or 0 for c in constants),
+        parameters=sum(_elements(i.shape) for i in variables) + sum(_elements(t.shape) for t in _parameters(graph)),
+        largest_constants=sorted(constants, key=lambda c: -(c.bytes or 0))[:LARGEST],
+        ops=_counted(op.type for op in graph),
+        dtypes=_counted(repr(t.dtype) for op in graph for t in op.outputs if t.dtype is not None),
+        devices=_counted(op.device for op in graph if op.device),
+        functions=[_function(f) for f in graph.functions.values()],
+        control_flow={what: n for what, types in CONTROL_FLOW.items() if (n := sum(op.type in types for op in graph))},
+    )
+
+
+def suggest(graph: Graph) -> Suggestion:
+    """What somebody who wants gradients of this graph is likely to want: a loss, and the weights and inputs it follows from."""
+    candidates = [t for t in outputs(graph) if t.dtype is not None and (t.dtype.is_floating or t.dtype.is_complex)]
+    ranked = sorted(candidates, key=lambda t: (not _sounds_like_a_loss(t), t.shape != ()))
+    ys = [t for t in ranked if (_sounds_like_a_loss(t), t.shape == ()) == _first_rank(ranked)]
+    if not ys:
+        return Suggestion([], [])
+    inputs = [op.outputs[0] for op in graph if op.type in INPUTS and _is_trainable(op.outputs[0])]
+    variables = [op.outputs[0] for op in graph if op.type in VARIABLES and op.outputs]
+    sources = variables + _parameters(graph) + inputs
+    between = Frontier(ys, sources).between
+    return Suggestion([t.input_name for t in ys], [x.input_name for x in sources if x.op in between])
+
+
+def outputs(graph: Graph) -> list[Tensor]:
+    """The tensors of operations that none of the graph's operations takes a tensor from."""
+    used = {t.op for op in graph for t in op.inputs}
+    return [t for op in graph if op not in used and op.inputs for t in op.outputs]
+
+
+def _first_rank(ranked: list[Tensor]) -> tuple[bool, bool] | None:
+    return (_sounds_like_a_loss(ranked[0]), ranked[0].shape == ()) if ranked else None
+
+
+def _sounds_like_a_loss(tensor: Tensor) -> bool:
+    return any(word in tensor.op.name.lower() for word in LOSS_WORDS)
+
+
+def _is_trainable(tensor: Tensor) -> bool:
+    return tensor.dtype is not None and tensor.dtype.is_trainable
+
+
+def _parameters(graph: Graph) -> list[Tensor]:
+    """The constants that are likely weights: more than one element, of a dtype that has gradients."""
+    constants = [op.outputs[0] for op in graph if op.type == "Const"]
+    return [t for t in constants if _is_trainable(t) and _elements(t.shape) > 1]
+
+
+def _elements(shape: Shape | list[int | None]) -> int:
+    return 0 if shape is None or None in shape else math.prod(shape)  # type: ignore[arg-type]
+
+
+def _bytes(dtype: DType | None, shape: Shape) -> int | None:
+    if dtype is None or dtype.size is None or shape is None or None in shape:
+        return None
+    return dtype.size * _elements(shape)
+
+
+def _item(tensor: Tensor) -> Item:
+    shape = tensor.shape
+    return Item(tensor.input_name, repr(tensor.dtype), None if shape is None else list(shape))
+
+
+def _constant(op: Operation) -> Item:
+    dtype, tensor = op["dtype"], op["value"]
+    shape = decode_shape(tensor.tensor_shape)
+    size = sum(map(len, tensor.string_val)) if dtype.size is None else _bytes(dtype, shape)
+    return Item(op.name, repr(dtype), None if shape is None else list(shape), size)
+
+
+def _variable(op: Operation) -> Item:
+    dtype, shape = op["dtype"], op["shape"]
+    return Item(op.name, repr(dtype), None if shape is None else list(shape), _bytes(dtype, shape))
+
+
+def _function(definition: Any) -> dict[str, Any]:
+    signature = definition.signature
+    return {
+        "name": signature.name,
+        "nodes": len(definition.node_def),
+        "inputs": len(signature.input_arg),
+        "outputs": len(signature.output_arg),
+    }
+
+
+def _counted(items: Any) -> dict[str, int]:
+    return dict(sorted(Counter(items).items(), key=lambda item: (-item[1], item[0])))

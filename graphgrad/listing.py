@@ -1,0 +1,129 @@
+"""A graph as text, one line a node, producers first: stable enough to be diffed.
+
+A line is `name  Op  dtype[shape]  <- inputs`; small constants show their elements.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphgrad import attributes, dtypes
+from graphgrad.controlflow.frames import producers_first
+from graphgrad.errors import ArgumentError, did_you_mean
+from graphgrad.graph import Graph, Operation, Tensor, small_constant
+from graphgrad.shapes import dims
+
+MOST_ELEMENTS = 8  # of a constant that is shown
+_GRADIENT_SCOPE = re.compile(r"(.*)_grad(?:ient_sum)?(?:_\d+)?/")
+
+
+def chosen(graph: Graph, names: Sequence[str], gradients_of: Sequence[str] = ()) -> list[Operation]:
+    """The operations of these names, globs and scopes (all without any), and those of the gradients of others, producers first.
+
+    Raises ArgumentError for a name that is no node, no scope and no glob that matches.
+    """
+    everything = producers_first(graph)
+    if not names and not gradients_of:
+        return everything
+    wanted: set[Operation] = set()
+    for name in names:
+        wanted.update(_named(graph, name))
+    for node in gradients_of:
+        wanted.update(_gradient_of(graph.operation(node)))
+    return [op for op in everything if op in wanted]
+
+
+def _named(graph: Graph, name: str) -> list[Operation]:
+    if name in graph:
+        return [graph.operation(name)]
+    scope = name.rstrip("/") + "/"
+    found = [op for op in graph if op.name.startswith(scope) or fnmatch.fnmatchcase(op.name, name)]
+    if not found:
+        scopes = {op.name.rpartition("/")[0] for op in graph} - {""}
+        known = [op.name for op in graph][:20_000] + sorted(scopes)[:20_000]
+        raise ArgumentError(f"no node, scope or glob {name!r}{did_you_mean(name, known)}")
+    return found
+
+
+def _gradient_of(op: Operation) -> list[Operation]:
+    """What stands in the scopes `<op>_grad` and `<op>_gradient_sum` of any call of gradients."""
+    found = [other for other in op.graph if _differentiated(other) is op]
+    if not found:
+        raise ArgumentError(f"no gradient of node {op.name!r} is in the graph")
+    return found
+
+
+def _differentiated(op: Operation) -> Operation | None:
+    """The operation to whose gradient this one belongs, by its scope; None where it belongs to none."""
+    scope = _GRADIENT_SCOPE.match(op.name)
+    name = scope[1] if scope else ""
+    while name and name not in op.graph:
+        name = name.partition("/")[2]
+    return op.graph.operation(name) if name else None
+
+
+def line(op: Operation, attrs: bool = False) -> str:
+    """The line of an operation; with its attributes, sorted, where `attrs` asks for them."""
+    inputs = [t.input_name for t in op.inputs] + [f"^{c.name}" for c in op.control_inputs]
+    parts = [op.name, op.type, " ".join(_described(t) for t in op.outputs) or "-"]
+    if op.type == "Const":
+        parts.append(f"= {_elements(op)}")
+    if inputs:
+        parts.append("<- " + ", ".join(inputs))
+    if op.device:
+        parts.append(f"@ {op.device}")
+    text = "  ".join(parts)
+    return "\n".join([text, *(f"    {name} = {value}" for name, value in _attributes(op))]) if attrs else text
+
+
+def as_json(op: Operation) -> dict[str, Any]:
+    """The same as a document."""
+    return {
+        "name": op.name,
+        "op": op.type,
+        "outputs": [{"dtype": repr(t.dtype), "shape": None if t.shape is None else list(t.shape)} for t in op.outputs],
+        "inputs": [t.name for t in op.inputs],
+        "control_inputs": [c.name for c in op.control_inputs],
+        "device": op.device,
+        "attrs": dict(_attributes(op)),
+    }
+
+
+def _described(tensor: Tensor) -> str:
+    shape = tensor.shape
+    return f"{tensor.dtype or '?'}{'<unknown rank>' if shape is None else dims.show(shape)}"
+
+
+def _elements(op: Operation) -> str:
+    known = small_constant(op) if op["dtype"].size is not None else None
+    if known is None:
+        return "..."
+    shape, elements = known
+    shown = " ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in elements[:MOST_ELEMENTS])
+    more = " ..." if len(elements) > MOST_ELEMENTS else ""
+    return f"[{shown}{more}]" if shape else shown
+
+
+def _attributes(op: Operation) -> Iterator[tuple[str, str]]:
+    for name in op.attr_names():
+        if not (op.type == "Const" and name == "value"):
+            yield name, _shown(op.attr_message(name))
+
+
+def _shown(message: Any) -> str:
+    value = attributes.decode(message)
+    kind = message.WhichOneof("value")
+    if kind == "shape":
+        return dims.show(value)
+    if kind == "func":
+        return str(value.name)
+    if kind == "tensor":
+        return f"{dtypes.by_enum(value.dtype)} {dims.show(attributes.decode_shape(value.tensor_shape))}"
+    if kind == "list" and message.list.func:
+        return "[" + ", ".join(f.name for f in value) + "]"
+    if kind == "list":
+        return "[" + ", ".join(dims.show(v) if message.list.shape else str(v) for v in value) + "]"
+    return repr(value) if isinstance(value, str) else str(value)
