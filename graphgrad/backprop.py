@@ -69,9 +69,10 @@ class ReversePass:
         return received[x.index]
 
     def _receive(self, tensor: Tensor, gradient: Any) -> None:
-        received = self.received.get(tensor.op)
+        op = tensor.op
+        received = self.received.get(op)
         if received is None:
-            received = self.received[tensor.op] = [[] for _ in tensor.op.outputs]
+            received = self.received[op] = [[] for _ in op.outputs]
         received[tensor.index].append(gradient)
 
     def _start(self, ready: deque[Operation]) -> None:
@@ -85,23 +86,22 @@ class ReversePass:
         if received is None:
             return
         self._sum_up(op, received)
-        if not (stopped or not op.inputs or all(dz is None for dz in received)):
+        if not stopped and op.inputs and any(dz is not None for dz in received):
             self._hand_on(op, received)
 
     def _sum_up(self, op: Operation, received: list[Any]) -> None:
         for i, summands in enumerate(received):
-            received[i] = self._aggregate(op, summands)
+            received[i] = summands[0] if len(summands) == 1 else self._aggregate(op, summands)
 
     def _hand_on(self, op: Operation, received: list[Any]) -> None:
         gradients = self._ask_rule(op, received)
         if gradients is None:
             return
         for tensor, gradient in zip(op.inputs, gradients, strict=True):
-            if gradient is None:
-                continue
-            if isinstance(gradient, Tensor) and tensor.dtype is not resource:
-                gradient.shaped_like(tensor)
-            self._receive(tensor, gradient)
+            if gradient is not None:
+                if gradient.__class__ is Tensor and tensor.dtype is not resource:
+                    gradient.shaped_like(tensor)
+                self._receive(tensor, gradient)
 
     def _aggregate(self, op: Operation, summands: list[Any]) -> Any:
         if len(summands) < 2:
@@ -169,9 +169,10 @@ class ReversePass:
             rule = registry.gradient_rule(op_type)
             if rule is not registry.UNKNOWN or not self.through:
                 return rule
-        if op.signature is None and op.type in op.graph.functions:
+        rule = registry.gradient_rule(op.type)
+        if rule is registry.UNKNOWN and op.signature is None and op.type in op.graph.functions:
             return registry.gradient_rule(registry.FUNCTION_CALL)
-        return registry.gradient_rule(op.type)
+        return rule
 
     def _release(self, op: Operation, ready: deque[Operation]) -> None:
         awaits = self.awaits

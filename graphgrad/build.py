@@ -25,9 +25,33 @@ class Int32s(list[int]):
 class _Controller:
     """One `control_dependencies` block: what new nodes wait for, and the nodes that already do."""
 
-    def __init__(self, waits_for: list[Operation]):
-        self.waits_for = waits_for
+    __slots__ = ("open", "seen", "waits_for")
+
+    def __init__(self, waits_for: list[Operation], open_blocks: list[_Controller]):
+        self.waits_for, self.open = waits_for, open_blocks
         self.seen: set[Operation] = set()
+
+    def __enter__(self) -> None:
+        self.open.append(self)
+
+    def __exit__(self, *_: Any) -> None:
+        self.open.pop()
+
+
+class _Scope:
+    """A name scope that is gone into and left again."""
+
+    __slots__ = ("builder", "outer", "scope")
+
+    def __init__(self, builder: OpBuilder, scope: str):
+        self.builder, self.scope = builder, scope
+
+    def __enter__(self) -> str:
+        self.outer, self.builder.scope = self.builder.scope, self.scope
+        return self.scope
+
+    def __exit__(self, *_: Any) -> None:
+        self.builder.scope = self.outer
 
 
 class OpBuilder:
@@ -48,8 +72,19 @@ class OpBuilder:
         if signature is None:
             raise AttributeError(f"TensorFlow has no op {op_type!r}")
 
+        known, is_lone = signature.calls, len(signature.outputs) == 1 and not signature.outputs[0].is_list
+
         def build(*inputs: Any, name: str | None = None, **attrs: Any) -> Any:
-            return self._results(signature, self._add(signature, inputs, attrs, name))
+            key = _key(inputs, attrs)
+            call = known.get(key) if key is not None else None
+            if call is None:
+                op = self._add(signature, inputs, attrs, name, key)
+            else:
+                complete, dtypes = call
+                name = self._node_name(name or op_type)
+                op = Operation(self.graph, name, op_type, self._device, None, complete.copy())
+                self._place(op, list(inputs), dtypes)
+            return op.outputs[0] if is_lone else self._results(signature, op)
 
         build.__name__ = op_type
         setattr(self, op_type, build)
@@ -60,37 +95,21 @@ class OpBuilder:
         signature = opdefs.signature(op_type)
         if signature is None:
             raise ArgumentError(f"TensorFlow has no op {op_type!r}")
-        return self._add(signature, inputs, attrs, name)
+        return self._add(signature, inputs, attrs, name, None)
 
     # ------------------------------------------------------------------ scopes
-    @contextmanager
-    def name_scope(self, name: str) -> Iterator[str]:
+    def name_scope(self, name: str) -> _Scope:
         """Opens a scope below the current one, made unique; yields it with its closing slash."""
-        outer = self.scope
-        self.scope = self.graph.name_authority.unique(outer + name) + "/"
-        try:
-            yield self.scope
-        finally:
-            self.scope = outer
+        return _Scope(self, self.graph.name_authority.unique(self.scope + name) + "/")
 
-    @contextmanager
-    def in_scope(self, scope: str) -> Iterator[None]:
+    def in_scope(self, scope: str) -> _Scope:
         """Goes (back) into exactly this scope."""
-        outer, self.scope = self.scope, scope
-        try:
-            yield
-        finally:
-            self.scope = outer
+        return _Scope(self, scope)
 
-    @contextmanager
-    def control_dependencies(self, ops: Iterable[Operation | Tensor | IndexedSlices]) -> Iterator[None]:
+    def control_dependencies(self, ops: Iterable[Operation | Tensor | IndexedSlices]) -> _Controller:
         """New nodes wait for these, unless an input of theirs already does."""
-        waits_for = [item if isinstance(item, Operation) else item.op for item in ops]
-        self._controllers.append(_Controller(list(dict.fromkeys(waits_for))))
-        try:
-            yield
-        finally:
-            self._controllers.pop()
+        waits_for = [item if item.__class__ is Operation else item.op for item in ops]  # type: ignore[union-attr]
+        return _Controller(waits_for if len(waits_for) == 1 else list(dict.fromkeys(waits_for)), self._controllers)
 
     @contextmanager
     def colocate_with(self, op: Operation, ignore_existing: bool = False) -> Iterator[None]:
@@ -148,30 +167,41 @@ class OpBuilder:
 
     # ------------------------------------------------------------------ nodes
     def _add(
-        self, signature: opdefs.Signature, inputs: tuple[Any, ...], attrs: dict[str, Any], name: str | None
+        self,
+        signature: opdefs.Signature,
+        inputs: tuple[Any, ...],
+        attrs: dict[str, Any],
+        name: str | None,
+        key: tuple[Any, ...] | None,
     ) -> Operation:
         if len(inputs) != len(signature.inputs):
             raise ArgumentError(f"{signature.name} takes {len(signature.inputs)} inputs, got {len(inputs)}")
-        op = Operation(self.graph, self._node_name(name or signature.name), signature.name, self._device, None)
-        flat = self._inputs(signature, op.name, inputs, attrs)
-        complete = self._complete(signature, attrs, op.name)
-        self._place(op, flat, complete, signature.output_dtypes(complete))
-        if self.context is not None:
-            with self.in_scope(op.name + "/"):
-                self.context.adopt(op)
+        name = self._node_name(name or signature.name)
+        flat = self._inputs(signature, name, inputs, attrs)
+        complete = self._complete(signature, attrs, name)
+        dtypes = signature.output_dtypes(complete)
+        if key is not None:
+            signature.calls[key] = complete.copy(), dtypes
+        op = Operation(self.graph, name, signature.name, self._device, None, complete)
+        self._place(op, flat, dtypes)
         return op
 
-    def _place(self, op: Operation, inputs: list[Tensor], attrs: dict[str, Any], dtypes: list[DType]) -> Operation:
-        """The operation, complete now, appended to the graph under what the open blocks ask for."""
-        op._inputs, op._attrs = inputs, attrs
-        op._controls = self.controls_for(inputs) if self._controllers else []
-        op._outputs = [Tensor(op, i, dtype) for i, dtype in enumerate(dtypes)]
+    def _place(self, op: Operation, inputs: list[Tensor], dtypes: list[DType]) -> None:
+        """Completes an operation and appends it to the graph under what the open blocks ask for."""
+        op.inputs = inputs
+        if self._controllers:
+            op.control_inputs = self.controls_for(inputs)
+            for controller in self._controllers:
+                controller.seen.add(op)
+        else:
+            op.control_inputs = []
+        op.outputs = [Tensor(op, i, dtype) for i, dtype in enumerate(dtypes)]
         if self._classes:
-            attrs["_class"] = self._classes
+            op._attrs["_class"] = self._classes
         self.graph.append(op)
-        for controller in self._controllers:
-            controller.seen.add(op)
-        return op
+        if self.context is not None:
+            with self.in_scope(op.name + "/" if inputs else self.scope):
+                self.context.adopt(op)
 
     def _inputs(
         self, signature: opdefs.Signature, name: str, inputs: tuple[Any, ...], attrs: dict[str, Any]
@@ -267,10 +297,12 @@ class OpBuilder:
         producers = {t.op for t in inputs}
         waits_for: dict[Operation, None] = {}
         for controller in self._controllers:
-            if not producers & controller.seen:
-                waits_for.update((op, None) for op in controller.waits_for if op not in producers)
+            if producers.isdisjoint(controller.seen):
+                for op in controller.waits_for:
+                    if op not in producers:
+                        waits_for[op] = None
         for op in waits_for:
-            if op.is_built:
+            if op._node is None:
                 op._attrs["_has_manual_control_dependencies"] = True
         return list(waits_for)
 
@@ -332,11 +364,26 @@ class OpBuilder:
         return self._constant(value, const["dtype"], name)
 
     def _constant(self, value: constants.Literal | graph_pb2.TensorProto, dtype: DType, name: str) -> Tensor:
-        op = Operation(self.graph, self._node_name(name), "Const", self._device, None)
-        self._place(op, [], {"value": value, "dtype": dtype}, [dtype])
-        if self.context is not None:
-            self.context.adopt(op)
+        attrs = {"value": value, "dtype": dtype}
+        op = Operation(self.graph, self._node_name(name), "Const", self._device, None, attrs)
+        self._place(op, [], [dtype])
         return op.outputs[0]
+
+
+def _key(inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[Any, ...] | None:
+    """What decides all attributes of a call whose inputs are lone tensors; None for other calls."""
+    for value in inputs:
+        if value.__class__ is not Tensor:
+            return None
+    if not attrs:
+        return tuple([t.dtype for t in inputs])
+    for value in attrs.values():
+        if value.__class__ not in _PLAIN:
+            return None
+    return (*[t.dtype for t in inputs], *attrs.items())
+
+
+_PLAIN = frozenset([bool, DType, str])
 
 
 def _packed_dtype(value: Any) -> DType | None:

@@ -5,31 +5,23 @@ There is one `DType` object per type, so `is` compares them; no numpy is loaded 
 
 from __future__ import annotations
 
+_FLOATING = frozenset({1, 2, 14, 19, 24, 25, 26, 27, 28})
+_INTEGERS = frozenset({3, 4, 5, 6, 9, 17, 22, 23, 29, 30, 31, 32})
+_TRAINABLE = frozenset({1, 2, 8, 14, 18, 19, 20, 21})
+
 
 class DType:
-    """An element type: `name` as Python TensorFlow spells it, `enum` as files store it."""
+    """An element type: `name` as Python TensorFlow spells it, `enum` as files store it.
 
-    __slots__ = ("enum", "name", "size")
+    Gradients flow through tensors of a type that `is_trainable`.
+    """
+
+    __slots__ = ("enum", "is_complex", "is_floating", "is_integer", "is_trainable", "name", "size")
 
     def __init__(self, name: str, enum: int, size: int | None):
         self.name, self.enum, self.size = name, enum, size
-
-    @property
-    def is_floating(self) -> bool:
-        return self.enum in _FLOATING
-
-    @property
-    def is_complex(self) -> bool:
-        return self.enum in (8, 18)
-
-    @property
-    def is_integer(self) -> bool:
-        return self.enum in _INTEGERS
-
-    @property
-    def is_trainable(self) -> bool:
-        """Whether gradients flow through tensors of this type."""
-        return self.enum in _TRAINABLE
+        self.is_floating, self.is_complex = enum in _FLOATING, enum in (8, 18)
+        self.is_integer, self.is_trainable = enum in _INTEGERS, enum in _TRAINABLE
 
     @property
     def real_dtype(self) -> DType:
@@ -78,9 +70,6 @@ _TABLE = {
     "int2": (31, 1),
     "uint2": (32, 1),
 }
-_FLOATING = frozenset({1, 2, 14, 19, 24, 25, 26, 27, 28})
-_INTEGERS = frozenset({3, 4, 5, 6, 9, 17, 22, 23, 29, 30, 31, 32})
-_TRAINABLE = frozenset({1, 2, 8, 14, 18, 19, 20, 21})
 _REF_OFFSET = 100
 
 _BY_NAME = {name: DType(name, enum, size) for name, (enum, size) in _TABLE.items()}

@@ -11,10 +11,6 @@ from collections.abc import Sequence
 from graphgrad.graph import Operation, Tensor
 
 
-def _trainable(tensor: Tensor) -> bool:
-    return tensor.dtype is None or tensor.dtype.is_trainable
-
-
 class Frontier:
     """The part of the graph that a reverse pass from ys to xs crosses."""
 
@@ -46,7 +42,7 @@ class Frontier:
         queue = deque(dict.fromkeys(self.x_ops))
         while queue:
             for tensor, consumer in self.consumers.get(queue.popleft(), ()):
-                if consumer not in reached and _trainable(tensor):
+                if consumer not in reached and (tensor.dtype is None or tensor.dtype.is_trainable):
                     reached.add(consumer)
                     queue.append(consumer)
         return reached
@@ -61,7 +57,7 @@ class Frontier:
             if op in reached:
                 reached.remove(op)
                 between[op] = None
-                queue.extend(tensor.op for tensor in op.inputs)
+                queue.extend([tensor.op for tensor in op.inputs])
         return between
 
     def awaited_gradients(self) -> dict[Operation, int]:

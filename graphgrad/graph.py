@@ -169,43 +169,45 @@ class IndexedSlices:
 
 
 class Operation:
-    """A node. Read from a file it decodes its message as it is asked; built here it holds plain values."""
+    """A node. Read from a file it decodes its message as it is asked; built here it holds plain values.
 
-    __slots__ = ("_attrs", "_controls", "_inputs", "_node", "_outputs", "device", "facts", "graph", "name", "type")
+    `inputs`, `control_inputs` and `outputs` of a node that was read are made when somebody asks for them; asking raises
+    ModelError where an input does not exist. The outputs of an op type without signature appear as they are consumed.
+    """
 
-    def __init__(self, graph: Graph, name: str, op_type: str, device: str, node: graph_pb2.NodeDef | None):
+    __slots__ = ("_attrs", "_node", "control_inputs", "device", "facts", "graph", "inputs", "name", "outputs", "type")
+
+    inputs: list[Tensor]  # the data inputs, in order
+    control_inputs: list[Operation]  # what must have run before
+    outputs: list[Tensor]
+
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        op_type: str,
+        device: str,
+        node: graph_pb2.NodeDef | None,
+        attrs: dict[str, Any] | None = None,
+    ):
         self.graph, self.name, self.type, self.device = graph, name, op_type, device
         self._node = node
-        self._attrs: dict[str, Any] = {}
-        self._inputs: list[Tensor] | None = None
-        self._controls: list[Operation] | None = None
-        self._outputs: list[Tensor] | None = None
+        self._attrs: dict[str, Any] = {} if attrs is None else attrs
         self.facts: Any = None  # what static inference found, see shapes.inference
 
     @property
     def signature(self) -> opdefs.Signature | None:
         return opdefs.signature(self.type)
 
-    @property
-    def inputs(self) -> list[Tensor]:
-        """The data inputs, in order. Raises ModelError where one does not exist."""
-        if self._inputs is None:
+    def __getattr__(self, slot: str) -> Any:
+        """Fills a slot that is still empty."""
+        if slot == "inputs" or slot == "control_inputs":
             self._resolve_inputs()
-        return self._inputs  # type: ignore[return-value]
-
-    @property
-    def control_inputs(self) -> list[Operation]:
-        """The operations that must have run before."""
-        if self._controls is None:
-            self._resolve_inputs()
-        return self._controls  # type: ignore[return-value]
-
-    @property
-    def outputs(self) -> list[Tensor]:
-        """The output tensors; those of an op type without signature appear as they are consumed."""
-        if self._outputs is None:
-            self._outputs = [Tensor(self, i, dtype) for i, dtype in enumerate(self._output_dtypes())]
-        return self._outputs
+            return self.inputs if slot == "inputs" else self.control_inputs
+        if slot == "outputs":
+            self.outputs = [Tensor(self, i, dtype) for i, dtype in enumerate(self._output_dtypes())]
+            return self.outputs
+        raise AttributeError(f"an operation has no {slot!r}")
 
     def output(self, index: int) -> Tensor:
         """Output `index`. Raises ModelError where the op has fewer."""
@@ -250,7 +252,7 @@ class Operation:
                 raise ModelError(f"node {self.name!r} ({self.type}) has input {text!r} behind a control input")
             else:
                 inputs.append(producer.output(index))
-        self._inputs, self._controls = inputs, controls
+        self.inputs, self.control_inputs = inputs, controls
 
     def __getitem__(self, attr: str) -> Any:
         """The attribute's value, its default where the file leaves it out.
@@ -291,7 +293,7 @@ class Operation:
         if attr in self._attrs:
             return self._attrs[attr]
         node = self._node
-        if node is None or attr not in node.attr:
+        if node is None or not self.graph.may_hold(attr) or attr not in node.attr:
             return None
         message = node.attr[attr]
         is_ours = attr in _PRIVATE_ATTRS and attributes.misfit(message, _PRIVATE_ATTRS[attr]) is None
@@ -408,6 +410,7 @@ class Graph:
             self._adopt(Operation(self, node.name, node.op, node.device, node))
         self.read_count = len(self.operations)
         self.rewritten: dict[Operation, None] = {}  # nodes that were read and now say something else
+        self._held: dict[str, bool] = {}
 
     def _adopt(self, op: Operation) -> None:
         if self._by_name.setdefault(op.name, op) is not op:
@@ -424,14 +427,25 @@ class Graph:
     def take_over(self, op: Operation, inputs: list[Tensor], controls: list[Operation]) -> Operation:
         """A copy of an operation that was built in another graph, with inputs of this one."""
         taken = Operation(self, op.name, op.type, op.device, None)
-        taken._inputs, taken._controls, taken._attrs = inputs, controls, dict(op._attrs)
-        taken._outputs = [Tensor(taken, t.index, t.dtype) for t in op.outputs]
+        taken.inputs, taken.control_inputs, taken._attrs = inputs, controls, dict(op._attrs)
+        taken.outputs = [Tensor(taken, t.index, t.dtype) for t in op.outputs]
         classes = tuple(c for c in op._attrs.get("_class", ()) if c.removeprefix("loc:@") in self)
         if not classes:
             taken._attrs.pop("_class", None)
         self.append(taken)
         self.inference.settle(taken, [t.shape for t in op.outputs])
         return taken
+
+    def may_hold(self, attr: str) -> bool:
+        """Whether any node that was read carries an attribute; told from the bytes, since asking every node takes long."""
+        held = self._held.get(attr)
+        if held is None:
+            if self.source is not None and not self.payloads:
+                held = attr.encode() in self.source.data
+            else:
+                held = any(attr in node.attr for node in self.message.node)
+            self._held[attr] = held
+        return held
 
     @functools.cached_property
     def name_authority(self) -> names.NameAuthority:

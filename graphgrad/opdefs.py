@@ -63,7 +63,7 @@ class Attr:
 class Signature:
     """One op type: its inputs, outputs and attributes in their order."""
 
-    __slots__ = ("attrs", "defaults", "inputs", "is_stateful", "name", "outputs")
+    __slots__ = ("attrs", "calls", "defaults", "inputs", "is_stateful", "name", "outputs")
 
     def __init__(self, definition: graph_pb2.OpDef):
         self.name = definition.name
@@ -72,6 +72,8 @@ class Signature:
         self.attrs = {a.name: Attr(a) for a in definition.attr}
         self.defaults = {name: a.default for name, a in self.attrs.items() if a.default is not REQUIRED}
         self.is_stateful = definition.is_stateful
+        # What the builder found for calls it has seen: all attributes and the dtypes of the outputs.
+        self.calls: dict[tuple[Any, ...], tuple[dict[str, Any], list[DType]]] = {}
 
     def output_dtypes(self, attrs: Any) -> list[DType]:
         """One dtype per output tensor, under these attributes (any mapping from name to value)."""

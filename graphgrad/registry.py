@@ -135,9 +135,11 @@ def _load(room: str, op_type: str) -> None:
 
 def shape_rule(op_type: str) -> Rule | None:
     """The shape rule of an op type, or None."""
-    if op_type not in _SHAPES:
+    rule = _SHAPES.get(op_type)
+    if rule is None:
         _load("shapes", op_type)
-    return _SHAPES.get(op_type)
+        return _SHAPES.get(op_type)
+    return rule
 
 
 def kernel_of(op_type: str) -> Rule | None:
@@ -167,6 +169,8 @@ UNKNOWN = object()
 
 def gradient_rule(op_type: str) -> Rule | object | None:
     """The gradient rule; None where the op stops gradients on purpose; UNKNOWN where none is registered."""
-    if op_type not in _GRADIENTS:
+    rule = _GRADIENTS.get(op_type, UNKNOWN)
+    if rule is UNKNOWN:
         _load("gradients", op_type)
-    return _GRADIENTS.get(op_type, UNKNOWN)
+        return _GRADIENTS.get(op_type, UNKNOWN)
+    return rule

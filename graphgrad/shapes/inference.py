@@ -95,10 +95,13 @@ def _infer(wanted: Operation) -> Facts:
         op = stack[-1]
         if op.facts is None:
             op.facts = _VISITING
-            waiting = [t.op for t in op.inputs if t.op.facts is None and t.op.type not in _loops.BACK_EDGES]
-            waiting += [like.op for t in op.inputs if (like := t._shape_like) is not None and like.op.facts is None]
-            if waiting:
-                stack.extend(waiting)
+            waiting = len(stack)
+            for t in op.inputs:
+                if t.op.facts is None and t.op.type not in _loops.BACK_EDGES:
+                    stack.append(t.op)
+                if t._shape_like is not None and t._shape_like.op.facts is None:
+                    stack.append(t._shape_like.op)
+            if len(stack) > waiting:
                 continue
         stack.pop()
         if op.facts is _VISITING:
