@@ -30,6 +30,10 @@ _FAMILIES = {
         SparseMatrixSoftmax SparseMatrixSoftmaxGrad SparseMatrixSparseCholesky SparseMatrixSparseMatMul
         SparseMatrixTranspose SparseMatrixZeros SparseTensorToCSRSparseMatrix
     """,
+    "decompositions": """
+        BatchCholesky BatchCholeskyGrad BatchSelfAdjointEigV2 BatchSvd Cholesky CholeskyGrad Eig Lu
+        MatrixExponential MatrixLogarithm MatrixSquareRoot Qr SelfAdjointEigV2 Svd
+    """,
     "device": """
         AllToAll CollectivePermute CopyToMesh CopyToMeshGrad CrossReplicaSum NcclAllReduce NcclBroadcast
         NcclReduce Relayout RelayoutLike XlaClusterOutput XlaSharding XlaSpmdFullToShardShape
@@ -58,12 +62,7 @@ _FAMILIES = {
         ScaleAndTranslateGrad
     """,
     "linalg": """
-        BandedTriangularSolve BatchCholesky BatchCholeskyGrad BatchMatMul BatchMatMulV2 BatchMatMulV3
-        BatchMatrixDeterminant BatchMatrixInverse BatchMatrixSolve BatchMatrixSolveLs
-        BatchMatrixTriangularSolve BatchSelfAdjointEigV2 BatchSvd Cholesky CholeskyGrad Cross Eig Einsum
-        LogMatrixDeterminant Lu MatMul MatrixDeterminant MatrixInverse MatrixLogarithm MatrixSolve
-        MatrixSolveLs MatrixSquareRoot MatrixTriangularSolve Qr SelfAdjointEigV2 SparseMatMul Svd
-        TridiagonalMatMul TridiagonalSolve XlaEinsum
+        BatchMatMul BatchMatMulV2 BatchMatMulV3 Cross Einsum MatMul SparseMatMul XlaEinsum
     """,
     "lists": """
         EmptyTensorList TensorListConcat TensorListConcatLists TensorListConcatV2 TensorListElementShape
@@ -153,6 +152,11 @@ _FAMILIES = {
         ReverseSequence ReverseV2 Roll ScatterNd ScatterNdNonAliasingAdd Slice SpaceToBatch SpaceToBatchND
         SpaceToDepth StridedSlice StridedSliceGrad TensorScatterAdd TensorScatterMax TensorScatterMin
         TensorScatterSub TensorScatterUpdate TensorStridedSliceUpdate
+    """,
+    "solves": """
+        BandedTriangularSolve BatchMatrixDeterminant BatchMatrixInverse BatchMatrixSolve BatchMatrixSolveLs
+        BatchMatrixTriangularSolve LogMatrixDeterminant MatrixDeterminant MatrixInverse MatrixSolve
+        MatrixSolveLs MatrixTriangularSolve TridiagonalMatMul TridiagonalSolve
     """,
     "sparse": """
         DeserializeManySparse DeserializeSparse SerializeManySparse SerializeSparse SparseAdd SparseAddGrad

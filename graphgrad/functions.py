@@ -142,10 +142,13 @@ class GraphBuilder(OpBuilder):
         grad_b: bool = False,
     ) -> Tensor:
         """The product of matrices, or of batches of them where the rank is above two or unknown."""
-        if all(t.shape is not None and len(t.shape) <= 2 for t in (x, y)):
+        with self.name_scope("MatMul") as scope:
+            if any(t.shape is None or len(t.shape) > 2 for t in (x, y)):
+                flags = {"adj_x": adjoint_a, "adj_y": adjoint_b, "grad_x": grad_a, "grad_y": grad_b}
+                return self.BatchMatMulV2(x, y, name=scope, **flags)
             x, y = self.conj(x) if adjoint_a else x, self.conj(y) if adjoint_b else y
-            return self.MatMul(x, y, transpose_a=adjoint_a, transpose_b=adjoint_b, grad_a=grad_a, grad_b=grad_b)
-        return self.BatchMatMulV2(x, y, adj_x=adjoint_a, adj_y=adjoint_b, grad_x=grad_a, grad_y=grad_b, name="MatMul")
+            flags = {"transpose_a": adjoint_a, "transpose_b": adjoint_b, "grad_a": grad_a, "grad_b": grad_b}
+            return self.MatMul(x, y, name=scope, **flags)
 
     # ------------------------------------------------------------------ reductions
     def reduce_sum(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 
 from graphgrad.controlflow.cond import cond
 from graphgrad.functions import GraphBuilder
+from graphgrad.gradients._matrices import diagonal_matrix, diagonal_of, with_diagonal
 from graphgrad.graph import Operation, Tensor
 from graphgrad.registry import gradient
 from graphgrad.shapes import dims
@@ -31,24 +32,6 @@ def matrix_band_part(g, op, dz):
     return g.MatrixBandPart(dz, lower, upper), None, None
 
 
-# ---------------------------------------------------------------------- functions of TensorFlow
-def taken(g: GraphBuilder, matrix: Tensor, k: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:
-    """The diagonals k of matrices."""
-    return g.MatrixDiagPartV3(matrix, k, 0, align=align, name="diag_part")
-
-
-def made(
-    g: GraphBuilder, diagonal: Tensor, k: Any = 0, rows: int = -1, columns: int = -1, align: str = "RIGHT_LEFT"
-) -> Tensor:
-    """Matrices that are zero but for the diagonals k."""
-    return g.MatrixDiagV3(diagonal, k, rows, columns, 0, align=align, name="diag")
-
-
-def replaced(g: GraphBuilder, matrix: Tensor, diagonal: Tensor, k: Any = 0, align: str = "RIGHT_LEFT") -> Tensor:
-    """Matrices with other diagonals k."""
-    return g.MatrixSetDiagV3(matrix, diagonal, k, align=align, name="set_diag")
-
-
 def given_align(op: Operation) -> str:
     """Where short diagonals stand in the compact form, the default for versions that do not say."""
     return op.get("align", "RIGHT_LEFT")
@@ -57,12 +40,12 @@ def given_align(op: Operation) -> str:
 # ---------------------------------------------------------------------- matrices from diagonals
 @gradient("MatrixDiag")
 def matrix_diag(g, op, dz):
-    return taken(g, dz)
+    return diagonal_of(g, dz)
 
 
 @gradient("MatrixDiagV2", "MatrixDiagV3")
 def matrix_diag_of_band(g, op, dz):
-    return taken(g, dz, op.inputs[1], given_align(op)), None, None, None, None
+    return diagonal_of(g, dz, op.inputs[1], given_align(op)), None, None, None, None
 
 
 # ---------------------------------------------------------------------- diagonals of matrices
@@ -70,8 +53,8 @@ def matrix_diag_of_band(g, op, dz):
 def matrix_diag_part(g, op, dz):
     sizes = matrix_sizes(op.inputs[0])
     if dims.is_known(sizes) and sizes[0] == sizes[1]:
-        return made(g, dz)
-    return replaced(g, g.zeros_like(op.inputs[0]), dz)
+        return diagonal_matrix(g, dz)
+    return with_diagonal(g, g.zeros_like(op.inputs[0]), dz)
 
 
 @gradient("MatrixDiagPartV2", "MatrixDiagPartV3")
@@ -79,8 +62,8 @@ def matrix_diag_part_of_band(g, op, dz):
     matrix, k, _ = op.inputs
     sizes, align = matrix_sizes(matrix), given_align(op)
     if dims.is_known(sizes):
-        return made(g, dz, k, *sizes, align=align), None, None
-    return replaced(g, g.zeros_like(matrix), dz, k, align), None, None
+        return diagonal_matrix(g, dz, k, *sizes, align=align), None, None
+    return with_diagonal(g, g.zeros_like(matrix), dz, k, align), None, None
 
 
 def matrix_sizes(tensor: Tensor) -> Any:
@@ -103,7 +86,7 @@ def matrix_set_diag(g, op, dz):
             batch = g.Slice(shape, [0], [rank - 2])
             sizes = g.Slice(shape, [rank - 2], [2])
             shape = g.concat([batch, [g.reduce_min(sizes)]], 0)
-    return replaced(g, dz, g.zeros(shape, dz.dtype)), taken(g, dz)
+    return with_diagonal(g, dz, g.zeros(shape, dz.dtype)), diagonal_of(g, dz)
 
 
 @gradient("MatrixSetDiagV2", "MatrixSetDiagV3")
@@ -111,7 +94,7 @@ def matrix_set_diag_of_band(g, op, dz):
     _, diagonal, k = op.inputs
     align = given_align(op)
     shape: Any = diagonal.shape if dims.is_known(diagonal.shape) else compact_shape(g, dz, k)
-    return replaced(g, dz, g.zeros(shape, dz.dtype), k, align), taken(g, dz, k, align), None
+    return with_diagonal(g, dz, g.zeros(shape, dz.dtype), k, align), diagonal_of(g, dz, k, align), None
 
 
 def compact_shape(g: GraphBuilder, matrix: Tensor, k: Tensor) -> Tensor:

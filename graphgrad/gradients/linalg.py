@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphgrad.gradients._einsum import gradient_of_einsum
+from graphgrad.gradients._matrices import sum_over_batch
 from graphgrad.registry import gradient, gradients
 
 # (transpose_a, transpose_b) -> for each operand's gradient its two factors and their flags, z = op(x) op(y)
@@ -38,12 +39,7 @@ def batch_matmul(g, op, dz):
     plain = x_batch == () and y_batch == ()
     if plain or (x_batch is not None and None not in x_batch and x_batch == y_batch):
         return dx, dy
-    x_shape, y_shape = g.shape(x), g.shape(y)
-    x_axes, y_axes = g.BroadcastGradientArgs(x_shape[:-2], y_shape[:-2])
-    return (
-        g.Reshape(g.reduce_sum(dx, x_axes), x_shape),
-        g.Reshape(g.reduce_sum(dy, y_axes), y_shape),
-    )
+    return sum_over_batch(g, x, y, dx, dy)
 
 
 @gradient("Cross")

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from graphgrad.kernels import _einsum  # noqa: F401  (its ops belong to this family)
-from graphgrad.kernels._decompositions import adjoint_of
+from graphgrad.kernels._matrices import adjoint_of
 from graphgrad.kernels._precision import BFLOAT16, HALVES
 from graphgrad.registry import kernel, planned
 

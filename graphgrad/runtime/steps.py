@@ -46,7 +46,15 @@ def take(step: Step, slots: list[Any]) -> None:
         raise
     except Exception as error:
         raise EvaluationError(failure(step, [slots[i] for i in step.inputs], error)) from error
+    if step.is_plain and isinstance(result, np.ndarray) and not result.flags.c_contiguous:
+        result = _in_order(result, [slots[i] for i in step.inputs])
     store(step, result, slots)
+
+
+def _in_order(result: np.ndarray[Any, Any], inputs: list[Any]) -> np.ndarray[Any, Any]:
+    """A result in row-major order, as the memory that a program gives it, so that what follows can be shown in the same
+    places in every run; a view of an input stays one."""
+    return result if any(np.may_share_memory(result, i) for i in inputs) else np.ascontiguousarray(result)
 
 
 def store(step: Step, result: Any, slots: list[Any]) -> None:

@@ -24,7 +24,7 @@ def batch_matmul(op: Operation) -> Shape:
     return (*(batch or ()), a[-1] if op["adj_x"] else a[-2], b[-2] if op["adj_y"] else b[-1])
 
 
-shapes(same_as_first, "Cross", "Cholesky", "MatrixInverse", "MatrixSquareRoot")
+shapes(same_as_first, "Cross")
 
 
 @shape("Einsum", "XlaEinsum")

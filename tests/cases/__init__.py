@@ -75,6 +75,15 @@ def const(value: Any, dtype: str = "int32") -> Input:
     return Input(dtype, np.shape(value), value=value, is_const=True)
 
 
+def regular(*shape: int, dtype: str = "float32", dominant: float = 3.0) -> Input:
+    """Matrices far from singular: random ones, with a number added to the main diagonal."""
+    random = np.random.default_rng(7)
+    value = random.uniform(-1, 1, shape) + dominant * np.eye(*shape[-2:])
+    if dtype.startswith("complex"):
+        value = value + 1j * random.uniform(-1, 1, shape)
+    return Input(dtype, shape, value=value)
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A row. `smooth` is False where finite differences mean nothing at some points; `order` 1 leaves out the second;

@@ -154,6 +154,6 @@ def test_finite_differences(family: str, row: Case) -> None:
         direction = np.cos(np.arange(value.size) * 1.7 + 0.3).reshape(value.shape)
         step = 1e-5
         sides = [forward.run({**built.feeds, x.name: value + s * step * direction}) for s in (1, -1)]
-        change = sum(np.vdot(w, up - down) for w, up, down in zip(weights, *sides, strict=True)) / (2 * step)
+        change = sum(np.vdot(w, up - down).real for w, up, down in zip(weights, *sides, strict=True)) / (2 * step)
         slope = np.vdot(direction, evaluate(built.graph, gradient, {**built.feeds, **seeded}))
         assert slope == pytest.approx(change, rel=2e-4, abs=2e-5 * row.tolerance), f"{row.id}: d/d{x.name}"

@@ -58,6 +58,18 @@ def test_tiles_of_chains_that_broadcast(small_tiles: None, other: tuple[int, ...
         np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
+def test_memory_shown_in_another_shape_is_not_handed_out_again() -> None:
+    """numpy multiplies two transposed views into a transposed array, which Reshape then has to copy."""
+    graph = Graph()
+    g = graph.build
+    x = placeholder(graph, "x", 2, 3)
+    view = g.Transpose(x, [1, 0])
+    shown = [g.Reshape(g.Mul(view, number), [-1]) for number in (2.0, 3.0)]
+    plan = compile_graph(graph, [g.AddV2(*shown)], ["x"])
+    (found,) = settled(plan, {"x": numbers(2, 3)})
+    np.testing.assert_allclose(found, 5 * numbers(2, 3).T.reshape(-1), rtol=1e-6)
+
+
 def test_results_are_the_callers() -> None:
     """A later run writes into none of the arrays that were handed out, constants and views included."""
     graph = Graph()

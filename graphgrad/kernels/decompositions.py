@@ -1,0 +1,158 @@
+"""Kernels of matrix decompositions and of functions of matrices.
+
+They take stacks of matrices, those with no element or no matrix included.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from graphgrad.kernels._matrices import adjoint_of, each_matrix, refuse_not_square, solve_triangular
+from graphgrad.kernels._precision import HALVES
+from graphgrad.kernels._schur import schur_order
+from graphgrad.registry import kernel
+
+# --- factors ---------------------------------------------------------------------------------------------
+
+
+@kernel("Cholesky", "BatchCholesky")
+def cholesky(matrix):
+    """Lower triangular; where there is no such factor it is not a number."""
+    refuse_not_square(matrix)
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return each_matrix(cholesky_or_nan, matrix)
+
+
+def cholesky_or_nan(matrix):
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return np.where(np.tri(len(matrix), dtype=bool), np.nan, 0)
+
+
+@kernel("CholeskyGrad", "BatchCholeskyGrad")
+def cholesky_grad(factor, grad):
+    """The symmetric gradient by the matrix, L^-T P L^-1 made symmetric: P the lower half of L^T dL."""
+    refuse_not_square(factor)
+    factor, grad = np.tril(factor), np.tril(grad)
+    lower_half = np.tril(factor.swapaxes(-1, -2) @ grad)
+    diagonal = np.arange(factor.shape[-1])
+    lower_half[..., diagonal, diagonal] /= 2
+    left = solve_triangular(factor.swapaxes(-1, -2), lower_half, lower=False)
+    both = solve_triangular(factor.swapaxes(-1, -2), left.swapaxes(-1, -2), lower=False)
+    return (both + both.swapaxes(-1, -2)) / 2
+
+
+@kernel("Lu")
+def lu(matrix, *, output_idx_type):
+    """Both factors in one matrix, and the order its rows were put in: the largest of each column first."""
+    refuse_not_square(matrix)
+    size = matrix.shape[-1]
+    factors = matrix.reshape(math.prod(matrix.shape[:-2]), size, size).copy()
+    batch = np.arange(len(factors))
+    order = np.tile(np.arange(size, dtype=output_idx_type), (len(factors), 1))
+    for k in range(size):
+        pivot = np.abs(factors[:, k:, k]).argmax(axis=1) + k
+        factors[batch, k], factors[batch, pivot] = factors[batch, pivot], factors[batch, k]
+        order[batch, k], order[batch, pivot] = order[batch, pivot], order[batch, k]
+        if not factors[:, k, k].all():
+            raise ValueError("the matrix is not invertible")
+        factors[:, k + 1 :, k] /= factors[:, k, k, None]
+        factors[:, k + 1 :, k + 1 :] -= factors[:, k + 1 :, k, None] * factors[:, k, None, k + 1 :]
+    return factors.reshape(matrix.shape), order.reshape(matrix.shape[:-1])
+
+
+@kernel("Qr")
+def qr(matrix, *, full_matrices):
+    wide = matrix.astype(np.float32) if matrix.dtype in HALVES else matrix
+    q, r = np.linalg.qr(wide, mode="complete" if full_matrices else "reduced")
+    return q.astype(matrix.dtype, copy=False), r.astype(matrix.dtype, copy=False)
+
+
+@kernel("Svd", "BatchSvd")
+def svd(matrix, *, compute_uv, full_matrices):
+    """Singular values and vectors; scalars stand for vectors not asked for."""
+    if not compute_uv:
+        nothing = np.zeros((), matrix.dtype)
+        return svd_or_nan(matrix, compute_uv=False).astype(matrix.dtype), nothing, nothing
+    u, s, v = svd_or_nan(matrix, full_matrices=full_matrices)
+    return s.astype(matrix.dtype), u, adjoint_of(v)
+
+
+def svd_or_nan(matrix, **options):
+    try:
+        return np.linalg.svd(matrix, **options)
+    except np.linalg.LinAlgError:  # what is not finite has no singular values
+        known = np.isfinite(matrix).all(axis=(-2, -1), keepdims=True)
+        found = np.linalg.svd(np.where(known, matrix, 0), **options)
+        if not options.get("compute_uv", True):
+            return np.where(known[..., 0], found, np.nan)
+        return [np.where(k, f, np.nan) for k, f in zip((known, known[..., 0], known), found, strict=True)]
+
+
+@kernel("SelfAdjointEigV2", "BatchSelfAdjointEigV2")
+def self_adjoint_eig(matrix, *, compute_v):
+    """Ascending eigenvalues and vectors of the lower triangles; a scalar stands for vectors not asked for."""
+    refuse_not_square(matrix)
+    refuse_not_finite(matrix)
+    if not compute_v:
+        return np.linalg.eigvalsh(matrix).astype(matrix.dtype), np.zeros((), matrix.dtype)
+    values, vectors = np.linalg.eigh(matrix)
+    return values.astype(matrix.dtype), vectors
+
+
+def refuse_not_finite(matrix):
+    if not np.isfinite(matrix).all():
+        raise ValueError("the eigenvalues cannot be found: the matrix is not finite")
+
+
+@kernel("Eig")
+def eig(matrix, *, compute_v, Tout):
+    refuse_not_square(matrix)
+    refuse_not_finite(matrix)
+    if not compute_v:
+        values = np.linalg.eigvals(matrix)
+        order = each_order(matrix, values)
+        return np.take_along_axis(values, order, -1).astype(Tout), np.zeros((), Tout)
+    values, vectors = np.linalg.eig(matrix)
+    order = each_order(matrix, values)
+    vectors = np.take_along_axis(vectors, order[..., None, :], -1)
+    return np.take_along_axis(values, order, -1).astype(Tout), vectors.astype(Tout)
+
+
+def each_order(stack, values):
+    """TensorFlow's order: that of a Schur form for real matrices, by size for complex ones."""
+    if stack.dtype.kind == "c":
+        return np.abs(values).argsort(axis=-1, kind="stable")
+    order = np.empty(values.shape, np.intp)
+    for index in np.ndindex(values.shape[:-1]):
+        order[index] = schur_order(stack[index], values[index])
+    return order
+
+
+# --- functions --------------------------------------------------------------------------------------------
+
+
+@kernel("MatrixSquareRoot")
+def square_root(matrix):
+    """Not a number where a real matrix has no real root."""
+    from scipy.linalg import sqrtm
+
+    def real_root(one):
+        root = sqrtm(one)
+        return root if matrix.dtype.kind == "c" or root.dtype.kind != "c" else np.nan
+
+    refuse_not_square(matrix)
+    return each_matrix(real_root, matrix)
+
+
+@kernel("MatrixLogarithm")
+def logarithm(matrix):
+    from scipy.linalg import logm
+
+    refuse_not_square(matrix)
+    return each_matrix(logm, matrix)
