@@ -8,12 +8,16 @@ import click
 from graphgrad_cli import arguments
 
 
-@click.command("add-gradients")
+@click.command("add-gradients", cls=arguments.Command)
 @arguments.MODEL
 @arguments.tensors_option("--ys", "Tensors to differentiate; their sum is meant.", required=True)
 @arguments.tensors_option("--xs", "Tensors to differentiate with respect to.", required=True)
 @click.option(
-    "--grad-ys", multiple=True, metavar="G[,..]", help="The gradient each y receives; an empty item means ones."
+    "--grad-ys",
+    multiple=True,
+    metavar="G[,..]",
+    shell_complete=arguments.complete_tensors,
+    help="The gradient each y receives; an empty item means ones.",
 )
 @click.option("--name", default="gradients", show_default=True, help="Scope of the new nodes.")
 @arguments.tensors_option("--stop-gradients", "Tensors taken as constants.")
@@ -104,13 +108,13 @@ def _run(model: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
 
 def _tell(document: dict[str, Any]) -> None:
     """What was done, for people: on standard error, since standard output may be the graph."""
-    from graphgrad_cli.output import shape
+    from graphgrad_cli.output import shape, tell
 
     for entry in document["gradients"]:
         if entry["kind"] == "none":
-            click.echo(f"{entry['x']}  none: {entry['reason']}", err=True)
+            tell(f"{entry['x']}  none: {entry['reason']}")
         elif entry["kind"] == "tensor":
-            click.echo(f"{entry['x']}  {entry['tensor']}  {entry['dtype']} {shape(entry['shape'])}", err=True)
+            tell(f"{entry['x']}  {entry['tensor']}  {entry['dtype']} {shape(entry['shape'])}")
         else:
-            click.echo(f"{entry['x']}  sparse: values {entry['values']}, indices {entry['indices']}", err=True)
-    click.echo(f"{document['nodes_added']} nodes added: {document['output']}", err=True)
+            tell(f"{entry['x']}  sparse: values {entry['values']}, indices {entry['indices']}")
+    tell(f"{document['nodes_added']} nodes added: {document['output']}")

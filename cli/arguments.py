@@ -13,6 +13,64 @@ from graphgrad.errors import ArgumentError
 if TYPE_CHECKING:
     from graphgrad.graph import Graph, Operation, Tensor
 
+
+def complete_tensors(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names out of the MODEL that stands on the line already; of a list the last item is completed."""
+    from graphgrad.formats import graphdef
+
+    before, comma, start = incomplete.rpartition(",")
+    # An option that still waits for its value keeps click from telling arguments apart: the model is the first of them.
+    model = ctx.params.get("model") or next(iter(ctx.args), None)
+    try:
+        graph = graphdef.load(model or "")
+    except Exception:
+        return []  # what is wrong with the file is told when the command is run, not while it is typed
+    return [before + comma + op.name for op in graph if op.name.startswith(start)]
+
+
+class Command(click.Command):
+    """A command with the options that every command has: how much it tells people."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        return [*super().get_params(ctx)[:-1], *_TELLING, *super().get_params(ctx)[-1:]]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        finally:
+            if ctx.meta.get(VERBOSE):
+                from graphgrad_cli.output import tell_costs
+
+                tell_costs()
+
+
+QUIET, VERBOSE = "graphgrad.quiet", "graphgrad.verbose"
+
+
+def _keep(key: str) -> Callable[..., None]:
+    def keep(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        ctx.meta[key] = value
+
+    return keep
+
+
+_TELLING = [
+    click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        callback=_keep(QUIET),
+        help="Tell people nothing but errors.",
+    ),
+    click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        expose_value=False,
+        callback=_keep(VERBOSE),
+        help="Tell people more: what was read, time, memory.",
+    ),
+]
+
 MODEL = click.argument("model", metavar="MODEL")
 FEED = click.option("--feed", multiple=True, metavar="NAME=VALUE", help="Feed a tensor: a JSON literal, or @file.npy.")
 FEEDS = click.option(
@@ -23,6 +81,7 @@ RUN_FIRST = click.option(
     "--run-first",
     multiple=True,
     metavar="OP[,..]",
+    shell_complete=complete_tensors,
     help="Operations to run before, in order (initialisers, assignments).",
 )
 CUSTOM_GRADIENTS = click.option(
@@ -66,7 +125,9 @@ def _matches(graph: Graph, pattern: str, option: str) -> list[str]:
 
 def tensors_option(name: str, help: str, required: bool = False) -> Callable[[Any], Any]:
     """A repeatable option that takes a comma separated list of tensor names."""
-    return click.option(name, multiple=True, required=required, metavar="T[,..]", help=help)
+    return click.option(
+        name, multiple=True, required=required, metavar="T[,..]", help=help, shell_complete=complete_tensors
+    )
 
 
 def operations(graph: Graph, values: Sequence[str], option: str) -> list[Operation]:

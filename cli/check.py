@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from graphgrad.check import Check
 
 
-@click.command("check")
+@click.command("check", cls=arguments.Command)
 @arguments.MODEL
 @arguments.tensors_option("--ys", "Tensors to differentiate; their sum is meant.", required=True)
 @arguments.tensors_option("--xs", "Tensors to differentiate with respect to.", required=True)
@@ -90,9 +90,9 @@ def _print(found: Check) -> None:
 
     if found.drawn:
         drawn = ", ".join(f"{name} ({what})" for name, what in found.drawn.items())
-        click.echo(f"drawn from seed {found.seed}: {drawn}", err=True)
+        output.tell(f"drawn from seed {found.seed}: {drawn}")
     if found.note:
-        click.echo(found.note, err=True)
+        output.tell(found.note)
     right = ("absolute", "relative", "probes")
     table = output.table("x", "verdict", "absolute", "relative", "probes", "remark", right=right)
     for r in found.results:

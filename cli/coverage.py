@@ -6,7 +6,7 @@ import click
 from graphgrad_cli import arguments
 
 
-@click.command("coverage")
+@click.command("coverage", cls=arguments.Command)
 @arguments.MODEL
 @arguments.tensors_option("--ys", "Look only at what lies between ys and xs.")
 @arguments.tensors_option("--xs", "See --ys.")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists all
 
 
-@click.command("diff")
+@click.command("diff", cls=arguments.Command)
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option("--stat", is_flag=True, help="Only the counts per name scope.")

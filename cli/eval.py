@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOST_NODES = 20  # rows of a profile; --json has all
 
 
-@click.command("eval")
+@click.command("eval", cls=arguments.Command)
 @arguments.MODEL
 @arguments.tensors_option("--fetch", "Tensors to compute.", required=True)
 @arguments.FEED

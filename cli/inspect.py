@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 SHOWN = 12  # rows of each list; --json has all
 
 
-@click.command("inspect")
+@click.command("inspect", cls=arguments.Command)
 @arguments.MODEL
 @click.option("--suggest", is_flag=True, help="Name likely ys and xs, and the command that differentiates them.")
 @arguments.tensors_option("--ys", "With --xs: say which gradients there would be, and what blocks the others.")
 @arguments.tensors_option("--xs", "See --ys.")
-@click.option("--path", nargs=2, metavar="A B", help="Show the way from A to B and where a gradient stops on it.")
+@click.option(
+    "--path",
+    nargs=2,
+    metavar="A B",
+    shell_complete=arguments.complete_tensors,
+    help="Show the way from A to B and where a gradient stops on it.",
+)
 @arguments.JSON
 def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: Any) -> None:
     """Show what a model holds.

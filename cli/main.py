@@ -19,6 +19,7 @@ VERSION = "0.1.0"
 COMMANDS = {
     "add-gradients": ("add_gradients", "Append the gradients of ys with respect to xs to a graph file."),
     "check": ("check", "Compare gradients with finite differences."),
+    "completion": ("completion", "Print the completion script of a shell."),
     "coverage": ("coverage", "List the operations that lack a gradient or a kernel."),
     "diff": ("diff", "Compare two graph files node by node."),
     "eval": ("eval", "Compute tensors of a graph with the NumPy interpreter."),
@@ -87,8 +88,27 @@ def _one_line(error: click.ClickException) -> str:
     return " ".join(message.split()).rstrip(".") + hint
 
 
+def _say_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib import metadata
+
+    stands_on = [
+        f"{name} {metadata.version(name)}" for name in ("click", "protobuf", "numpy", "scipy", "ml_dtypes", "rich")
+    ]
+    click.echo(f"graphgrad {VERSION} (Python {sys.version.split()[0]}, {', '.join(stands_on)})")
+    ctx.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(VERSION, prog_name="graphgrad")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_say_version,
+    help="Show the version, and those of what it stands on.",
+)
 @click.option("--traceback", is_flag=True, help="On failure show the Python traceback too.")
 def cli(traceback: bool) -> None:
     """Gradients for serialized TensorFlow graphs, without TensorFlow.
@@ -101,6 +121,8 @@ def cli(traceback: bool) -> None:
       graphgrad eval with_grads.pb --fetch loss,gradients/MatMul_grad/MatMul_1 --feeds batch.npz -o out.npz
       graphgrad diff model.pb with_grads.pb
 
+    Every option can be given as a variable too: GRAPHGRAD_EVAL_THREADS=1 is --threads 1 of eval.
+
     Exit codes: 0 done, 1 a difference was found, 2 usage, 3 the model cannot be read, 4 an operation has no gradient,
     5 evaluation failed, 70 a defect of graphgrad, 130 interrupted.
     """
@@ -111,7 +133,7 @@ def main() -> None:
     # A command's objects live until it ends; collecting them costs a fifth of its time and frees nothing.
     gc.disable()
     try:
-        cli.main(prog_name="graphgrad")
+        cli.main(prog_name="graphgrad", auto_envvar_prefix="GRAPHGRAD")
     except BrokenPipeError:
         # The reader has gone (`| head`); nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

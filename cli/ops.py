@@ -6,8 +6,14 @@ import click
 from graphgrad_cli import arguments
 
 
-@click.command("ops")
-@click.argument("op", required=False)
+def _complete_ops(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from graphgrad import opdefs
+
+    return [name for name in opdefs.op_types() if name.startswith(incomplete)]
+
+
+@click.command("ops", cls=arguments.Command)
+@click.argument("op", required=False, shell_complete=_complete_ops)
 @arguments.JSON
 def command(op: str | None, as_json: bool) -> None:
     """Show op types: signature, shape rule, gradient, kernel.

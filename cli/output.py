@@ -1,13 +1,32 @@
-"""Tables for people, by rich: to standard output, as wide as the terminal, in colour only on one."""
+"""What people read: tables by rich on standard output, as wide as the terminal; remarks on standard error."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
+
+import click
+from graphgrad_cli.arguments import QUIET
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
+
+
+def tell(text: str) -> None:
+    """Says something to people, on standard error, unless --quiet."""
+    if not click.get_current_context().meta.get(QUIET):
+        click.echo(text, err=True)
+
+
+def tell_costs() -> None:
+    """How long the command took and how much memory it held at most."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    click.echo(f"{used.ru_utime + used.ru_stime:.2f} s of processor time, {size(peak)} of memory at most", err=True)
 
 
 def table(*columns: str, right: Collection[str] = (), title: str | None = None) -> Table:

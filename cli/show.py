@@ -6,12 +6,16 @@ import click
 from graphgrad_cli import arguments
 
 
-@click.command("show")
+@click.command("show", cls=arguments.Command)
 @arguments.MODEL
-@click.argument("nodes", nargs=-1, metavar="[NODE...]")
+@click.argument("nodes", nargs=-1, metavar="[NODE...]", shell_complete=arguments.complete_tensors)
 @click.option("--attrs", is_flag=True, help="List the attributes of each node too.")
 @click.option(
-    "--gradient-of", multiple=True, metavar="NODE[,..]", help="The nodes that the gradient of NODE consists of."
+    "--gradient-of",
+    multiple=True,
+    metavar="NODE[,..]",
+    shell_complete=arguments.complete_tensors,
+    help="The nodes that the gradient of NODE consists of.",
 )
 @arguments.JSON
 def command(model: str, nodes: tuple[str, ...], attrs: bool, gradient_of: tuple[str, ...], as_json: bool) -> None:
