@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from graphgrad.check import check
     from graphgrad.coverage import coverage
     from graphgrad.diff import diff
-    from graphgrad.differentiate import Differentiation, differentiate, gradients
+    from graphgrad.differentiate import (
+        AggregationMethod,
+        Differentiation,
+        UnconnectedGradients,
+        differentiate,
+        gradients,
+    )
     from graphgrad.errors import GraphGradError
     from graphgrad.formats.graphdef import load, save
     from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
@@ -33,7 +39,9 @@ _WHERE = {
     "save": "formats.graphdef",
     "gradients": "differentiate",
     "differentiate": "differentiate",
+    "AggregationMethod": "differentiate",
     "Differentiation": "differentiate",
+    "UnconnectedGradients": "differentiate",
     "compile": "runtime.plan",
     "evaluate": "runtime.plan",
     "check": "check",
@@ -48,12 +56,14 @@ _WHERE = {
 }
 
 __all__ = [
+    "AggregationMethod",
     "Differentiation",
     "Graph",
     "GraphGradError",
     "IndexedSlices",
     "Operation",
     "Tensor",
+    "UnconnectedGradients",
     "__version__",
     "check",
     "compile",

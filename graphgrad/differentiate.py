@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,22 @@ from graphgrad.frontier import Frontier
 from graphgrad.graph import Graph, IndexedSlices, Tensor
 from graphgrad.reasons import Reason, explain
 from graphgrad.shapes import dims
+
+
+class AggregationMethod:
+    """How several gradients of one tensor are summed; the constants of `tf.AggregationMethod`."""
+
+    ADD_N = 0
+    DEFAULT = ADD_N
+    EXPERIMENTAL_TREE = 1
+    EXPERIMENTAL_ACCUMULATE_N = 2
+
+
+class UnconnectedGradients(enum.Enum):
+    """What an x gets that ys do not depend on; that of `tf.UnconnectedGradients` is taken as well."""
+
+    NONE = "none"
+    ZERO = "zero"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,30 +64,32 @@ def gradients(
     ys: Any,
     xs: Any,
     grad_ys: Any = None,
-    name: str = "gradients",
-    colocate_gradients_with_ops: bool = False,
+    name: str | None = "gradients",
     gate_gradients: bool = False,
-    aggregation_method: str | None = None,
+    aggregation_method: str | int | None = None,
     stop_gradients: Any = None,
-    unconnected_gradients: str = "none",
+    unconnected_gradients: Any = "none",
     *,
+    colocate_gradients_with_ops: bool = False,
     graph: Graph | None = None,
 ) -> list[Gradient]:
     """Appends to the graph the symbolic derivatives of the sum of `ys` with respect to each of `xs`.
 
-    The signature and the behaviour are those of `tf.gradients`. `ys`, `xs`, `grad_ys` and `stop_gradients` are tensors
-    or lists of tensors of one graph, or their names where `graph` is given.
+    The signature and the behaviour are those of `tf.gradients`, with two keywords more. `ys`, `xs`, `grad_ys` and
+    `stop_gradients` are tensors or lists of tensors of one graph, or their names where `graph` is given.
 
     Args:
         ys: the tensor or tensors to differentiate.
         xs: the tensor or tensors to differentiate with respect to; any tensors, ys among them.
         grad_ys: the gradient that each y receives, of its dtype and shape; None stands for ones.
         name: the scope of the new nodes; a second call opens `name_1`.
-        colocate_gradients_with_ops: new nodes carry the colocation class of the op they differentiate.
         gate_gradients: no gradient of an op is handed on before all of them are computed.
-        aggregation_method: 'default', 'add-n', 'experimental-tree' or 'experimental-accumulate-n'.
+        aggregation_method: a constant of `AggregationMethod`, or 'default', 'add-n', 'experimental-tree' or
+            'experimental-accumulate-n'.
         stop_gradients: tensors that are taken as constants.
-        unconnected_gradients: 'none' gives None for an x that ys do not depend on, 'zero' gives zeros.
+        unconnected_gradients: `UnconnectedGradients.NONE` or 'none' gives None for an x that ys do not depend on, `ZERO`
+            or 'zero' gives zeros.
+        colocate_gradients_with_ops: new nodes carry the colocation class of the op they differentiate.
         graph: the graph that names refer to.
 
     Returns:
@@ -102,12 +121,12 @@ def differentiate(
     xs: Any,
     grad_ys: Any = None,
     *,
-    name: str = "gradients",
+    name: str | None = "gradients",
     colocate_gradients_with_ops: bool = False,
     gate_gradients: bool = False,
-    aggregation_method: str | None = None,
+    aggregation_method: str | int | None = None,
     stop_gradients: Any = None,
-    unconnected_gradients: str = "none",
+    unconnected_gradients: Any = "none",
     custom_gradients: str = "error",
     graph: Graph | None = None,
 ) -> Differentiation:
@@ -120,8 +139,8 @@ def differentiate(
     y_list, x_list = _tensors(graph, ys, "ys"), _tensors(graph, xs, "xs")
     stops = _tensors(graph, stop_gradients, "stop_gradients") if stop_gradients is not None else []
     given = _seeds_given(graph, grad_ys, len(y_list))
-    method = aggregation_method or "default"
-    _check_choice("aggregation_method", method, AGGREGATION_METHODS)
+    method = _aggregation(aggregation_method)
+    unconnected_gradients = getattr(unconnected_gradients, "value", unconnected_gradients)
     _check_choice("unconnected_gradients", unconnected_gradients, ("none", "zero"))
     _check_choice("custom_gradients", custom_gradients, ("error", "through"))
     if not y_list or not x_list:
@@ -133,6 +152,7 @@ def differentiate(
     g.custom_gradients = custom_gradients
     already = len(graph.rewritten)
     scope = ""
+    name = "gradients" if name is None else name
     if name:
         names.check_scope_name(name.rstrip("/"), "name")
         scope = name if name.endswith("/") else graph.name_authority.unique_scope(name) + "/"
@@ -202,9 +222,17 @@ def _seeds_given(graph: Graph, grad_ys: Any, count: int) -> list[Tensor | Indexe
     return [i if i is None or isinstance(i, IndexedSlices) else _tensors(graph, i, "grad_ys")[0] for i in items]
 
 
-def _check_choice(argument: str, value: str, allowed: Sequence[str]) -> None:
+def _aggregation(method: str | int | None) -> str:
+    if isinstance(method, int) and not isinstance(method, bool):
+        _check_choice("aggregation_method", method, range(len(AGGREGATION_METHODS) - 1))
+        return AGGREGATION_METHODS[method + 1]
+    _check_choice("aggregation_method", method or "default", AGGREGATION_METHODS)
+    return method or "default"
+
+
+def _check_choice(argument: str, value: Any, allowed: Sequence[Any]) -> None:
     if value not in allowed:
-        raise ArgumentError(f"{argument} is {value!r}: it must be one of {', '.join(allowed)}")
+        raise ArgumentError(f"{argument} is {value!r}: it must be one of {', '.join(map(str, allowed))}")
 
 
 def _check_seed(y: Tensor, seed: Tensor | IndexedSlices | None) -> None:
@@ -275,7 +303,7 @@ def _behind(gradient: Tensor | IndexedSlices, name: str) -> Tensor | IndexedSlic
 def _entry(gradient: Gradient, reason: Reason | None) -> dict[str, Any]:
     if gradient is None:
         assert reason is not None
-        return {"kind": "none", "reason": reason.text, "why": reason.why, "node": reason.node}
+        return {"kind": "none", **reason.as_json()}
     described = {"dtype": repr(gradient.dtype), "shape": None if gradient.shape is None else list(gradient.shape)}
     if isinstance(gradient, Tensor):
         return {"kind": "tensor", "tensor": gradient.name, **described}

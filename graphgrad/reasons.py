@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
+from typing import Any
 
 from graphgrad import registry
 from graphgrad.backprop import ReversePass
@@ -15,11 +16,20 @@ from graphgrad.graph import Operation, Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Reason:
-    """`why` is 'not-connected', 'integer', 'stopped' or 'not-differentiable'; `node` is where the path breaks."""
+    """`why` is 'not-connected', 'integer', 'stopped' or 'not-differentiable'; `node` is where the path breaks.
+
+    Where x and ys are not connected, `node` is the end of the path from x, `ys_node` that of the path back from ys.
+    """
 
     why: str
     node: str
     text: str
+    ys_node: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """The reason as the command line's contract has it."""
+        entry = {"reason": self.text, "why": self.why, "node": self.node}
+        return entry if self.ys_node is None else {**entry, "ys_node": self.ys_node}
 
 
 def explain(x: Tensor, reverse: ReversePass) -> Reason:
@@ -50,7 +60,7 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
                 return Reason("stopped", consumer.name, f"stopped: {consumer.name!r} is among stop_gradients")
             arrived = reverse.received.get(consumer)
             if arrived is not None and any(dz is not None and dz != [] for dz in arrived):
-                return _broken_by_rule(x, consumer)
+                return _broken_by_rule(x, consumer, arrived)
             for output in consumer.outputs:
                 if output not in seen:
                     seen.add(output)
@@ -58,7 +68,11 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
     return _not_connected(x, reverse)
 
 
-def _broken_by_rule(x: Tensor, op: Operation) -> Reason:
+def _broken_by_rule(x: Tensor, op: Operation, arrived: list[Any]) -> Reason:
+    reached = [t for t, dz in zip(op.outputs, arrived, strict=True) if dz is not None and dz != []]
+    if all(t.dtype is not None and not t.dtype.is_trainable for t in reached):
+        (y, *_) = reached
+        return Reason("integer", op.name, f"integer: the path from {x.name!r} ends in {y.name!r}, which is {y.dtype}")
     if op.type in ("StopGradient", "PreventGradient"):
         return Reason("stopped", op.name, f"stopped: {op.type} node {op.name!r} lies between {x.name!r} and ys")
     on_purpose = registry.gradient_rule(op.type) is None
@@ -74,9 +88,13 @@ def _leads_to_ys(x: Tensor, reverse: ReversePass) -> bool:
 def _not_connected(x: Tensor, reverse: ReversePass) -> Reason:
     frontier = reverse.frontier
     forth, back = _last_reached_from(x), _last_reached_from_ys(frontier.y_ops)
-    ys = ", ".join(y.op.name for y in frontier.ys[:3])
-    text = f"not connected: the last node reached from {x.op.name} is {forth.name!r}, from {ys} {back.name!r}"
-    return Reason("not-connected", forth.name, text)
+    ys = ", ".join(map(_short, frontier.ys[:3]))
+    text = f"not connected: the last node reached from {_short(x)} is {forth.name!r}, from {ys} {back.name!r}"
+    return Reason("not-connected", forth.name, text, back.name)
+
+
+def _short(tensor: Tensor) -> str:
+    return tensor.name if tensor.index else tensor.op.name
 
 
 def _last_reached_from(x: Tensor) -> Operation:
@@ -95,10 +113,13 @@ def _last_reached_from(x: Tensor) -> Operation:
 
 
 def _last_reached_from_ys(y_ops: list[Operation]) -> Operation:
+    """Constants are passed over where there is anything else: axes and shapes are nobody's way."""
     queue, seen, last = deque(y_ops), set(y_ops), y_ops[-1]
     while queue:
-        last = queue.popleft()
-        for tensor in last.inputs:
+        op = queue.popleft()
+        if op.type != "Const" or last.type == "Const":
+            last = op
+        for tensor in op.inputs:
             if tensor.op not in seen:
                 seen.add(tensor.op)
                 queue.append(tensor.op)
