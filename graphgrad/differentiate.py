@@ -223,11 +223,14 @@ def _seeds_given(graph: Graph, grad_ys: Any, count: int) -> list[Tensor | Indexe
 
 
 def _aggregation(method: str | int | None) -> str:
-    if isinstance(method, int) and not isinstance(method, bool):
-        _check_choice("aggregation_method", method, range(len(AGGREGATION_METHODS) - 1))
-        return AGGREGATION_METHODS[method + 1]
-    _check_choice("aggregation_method", method or "default", AGGREGATION_METHODS)
-    return method or "default"
+    """The method's name; `AggregationMethod` numbers them from the second on."""
+    if isinstance(method, str):
+        _check_choice("aggregation_method", method, AGGREGATION_METHODS)
+        return method
+    if method is None:
+        return AGGREGATION_METHODS[0]
+    _check_choice("aggregation_method", method if type(method) is int else str(method), (0, 1, 2))
+    return AGGREGATION_METHODS[method + 1]
 
 
 def _check_choice(argument: str, value: Any, allowed: Sequence[Any]) -> None:
