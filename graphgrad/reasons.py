@@ -69,7 +69,8 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
 
 
 def _broken_by_rule(x: Tensor, op: Operation, arrived: list[Any]) -> Reason:
-    reached = [t for t, dz in zip(op.outputs, arrived, strict=True) if dz is not None and dz != []]
+    # A rule may have given the operation outputs more, behind those that gradients arrived at.
+    reached = [t for t, dz in zip(op.outputs, arrived, strict=False) if dz is not None and dz != []]
     if all(t.dtype is not None and not t.dtype.is_trainable for t in reached):
         (y, *_) = reached
         return Reason("integer", op.name, f"integer: the path from {x.name!r} ends in {y.name!r}, which is {y.dtype}")
