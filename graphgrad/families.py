@@ -146,6 +146,9 @@ _FAMILIES = {
     "sets": """
         DenseToDenseSetOperation DenseToSparseSetOperation SetSize SparseToSparseSetOperation
     """,
+    "signal": """
+        FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D RFFT RFFT2D RFFT3D
+    """,
     "slicing": """
         BatchToSpace BatchToSpaceND DepthToSpace DynamicPartition DynamicStitch Gather GatherNd GatherV2
         InplaceAdd InplaceSub InplaceUpdate MirrorPad MirrorPadGrad Pad PadV2 ParallelDynamicStitch Reverse

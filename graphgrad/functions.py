@@ -71,7 +71,7 @@ class GraphBuilder(OpBuilder):
                 shape = self.constant(list(shape), dtypes.int32, name="shape_as_tensor")
             elif not isinstance(shape, Tensor):
                 shape = self.packed(shape, name="packed")
-            elif not shape.shape:
+            if not is_static and not shape.shape:
                 shape = self.Reshape(shape, [-1])
             return self._fill(shape, value, dtype, scope)
 
