@@ -140,15 +140,31 @@ class GraphBuilder(OpBuilder):
         adjoint_b: bool = False,
         grad_a: bool = False,
         grad_b: bool = False,
+        a_is_sparse: bool = False,
+        b_is_sparse: bool = False,
     ) -> Tensor:
-        """The product of matrices, or of batches of them where the rank is above two or unknown."""
+        """The product of matrices, or of batches of them where the rank is above two or unknown.
+
+        bfloat16 beside another type, and matrices said to be sparse, are SparseMatMul's, whose result is float32.
+        """
+        is_sparse = a_is_sparse or b_is_sparse
         with self.name_scope("MatMul") as scope:
-            if any(t.shape is None or len(t.shape) > 2 for t in (x, y)):
-                flags = {"adj_x": adjoint_a, "adj_y": adjoint_b, "grad_x": grad_a, "grad_y": grad_b}
-                return self.BatchMatMulV2(x, y, name=scope, **flags)
+            if not is_sparse and any(t.shape is None or len(t.shape) > 2 for t in (x, y)):
+                return self.BatchMatMulV2(
+                    x, y, adj_x=adjoint_a, adj_y=adjoint_b, grad_x=grad_a, grad_y=grad_b, name=scope
+                )
             x, y = self.conj(x) if adjoint_a else x, self.conj(y) if adjoint_b else y
-            flags = {"transpose_a": adjoint_a, "transpose_b": adjoint_b, "grad_a": grad_a, "grad_b": grad_b}
-            return self.MatMul(x, y, name=scope, **flags)
+            flags = {"transpose_a": adjoint_a, "transpose_b": adjoint_b}
+            if is_sparse or self._are_mixed(x, y):
+                product = self.SparseMatMul(x, y, **flags, a_is_sparse=a_is_sparse, b_is_sparse=b_is_sparse, name=scope)
+                return self.cast(product, dtypes.bfloat16) if x.dtype is y.dtype is dtypes.bfloat16 else product
+            return self.MatMul(x, y, **flags, grad_a=grad_a, grad_b=grad_b, name=scope)
+
+    def _are_mixed(self, x: Tensor, y: Tensor) -> bool:
+        """Whether one is bfloat16 and the other is of another type, wider than a byte."""
+        if x.dtype is y.dtype or dtypes.bfloat16 not in (x.dtype, y.dtype):
+            return False
+        return not {x.dtype, y.dtype} & {dtypes.int8, dtypes.uint8}
 
     # ------------------------------------------------------------------ reductions
     def reduce_sum(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:

@@ -25,7 +25,7 @@ def matmul(g, op, dz):
     return dx, dy
 
 
-@gradient("BatchMatMul", "BatchMatMulV2")
+@gradient("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 def batch_matmul(g, op, dz):
     """As for matrices; batch dimensions that were broadcast are summed again."""
     x, y = op.inputs
@@ -40,6 +40,22 @@ def batch_matmul(g, op, dz):
     if plain or (x_batch is not None and None not in x_batch and x_batch == y_batch):
         return dx, dy
     return sum_over_batch(g, x, y, dx, dy)
+
+
+@gradient("SparseMatMul")
+def sparse_matmul(g, op, dz):
+    """As for dense matrices, each factor as sparse as the op says; dz is taken as sparse where it comes from a Relu."""
+    is_sparse = {op.inputs[0]: op["a_is_sparse"], op.inputs[1]: op["b_is_sparse"], dz: dz.op.type == "ReluGrad"}
+    factors = {"x": op.inputs[0], "y": op.inputs[1], "dz": dz}
+
+    def product(left, right, transpose_left, transpose_right, dtype):
+        a, b = factors[left], factors[right]
+        transposed = g.transpose(b) if transpose_right else b
+        found = g.matmul(a, transposed, transpose_left, a_is_sparse=is_sparse[a], b_is_sparse=is_sparse[b])
+        return g.cast(found, dtype)
+
+    for_x, for_y = MATMUL_GRADIENTS[op["transpose_a"], op["transpose_b"]]
+    return product(*for_x, op.inputs[0].dtype), product(*for_y, op.inputs[1].dtype)
 
 
 @gradient("Cross")

@@ -15,12 +15,23 @@ def matmul(op: Operation) -> Shape:
     return (a[1] if op["transpose_a"] else a[0], b[0] if op["transpose_b"] else b[1])
 
 
-@shape("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+@shape("BatchMatMul")
+def equal_batch_matmul(op: Operation) -> Shape:
+    """Both have the same batch, so one of them is enough to know it."""
+    a, b = (t.shape for t in op.inputs)
+    batch = dims.merge(*(None if s is None else s[:-2] for s in (a, b)))
+    rows, columns = a or (None, None), b or (None, None)
+    if batch is None:
+        return None
+    return (*batch, rows[-1] if op["adj_x"] else rows[-2], columns[-2] if op["adj_y"] else columns[-1])
+
+
+@shape("BatchMatMulV2", "BatchMatMulV3")
 def batch_matmul(op: Operation) -> Shape:
     a, b = (t.shape for t in op.inputs)
     if a is None or b is None or len(a) < 2 or len(b) < 2:
         return None
-    batch = dims.broadcast(a[:-2], b[:-2]) if op.type != "BatchMatMul" else dims.merge(a[:-2], b[:-2])
+    batch = dims.broadcast(a[:-2], b[:-2])
     return (*(batch or ()), a[-1] if op["adj_x"] else a[-2], b[-2] if op["adj_y"] else b[-1])
 
 

@@ -61,7 +61,8 @@ def _maker(dtype: str, low: float = -1.0, high: float = 1.0) -> Any:
 
 f16, bf16, f32, f64 = _maker("float16"), _maker("bfloat16"), _maker("float32"), _maker("float64")
 c64, c128 = _maker("complex64"), _maker("complex128")
-i32, i64, b1 = _maker("int32", -5, 5), _maker("int64", -5, 5), _maker("bool")
+i8, i32, i64 = _maker("int8", -5, 5), _maker("int32", -5, 5), _maker("int64", -5, 5)
+b1 = _maker("bool")
 
 
 def given(value: Any, dtype: str = "float32") -> Input:
