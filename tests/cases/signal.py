@@ -5,6 +5,7 @@ from tests.cases import c64, c128, case, const, f32, f64, given
 
 # How real transforms are asked for their length: as a constant, and as what is fed.
 LENGTHS = (const, lambda lengths: given(lengths, "int32"))
+# Rows of order 1 cut their input to the length: TensorFlow has no gradient of that, its nodes do not fit together.
 COMPLEX = {"Tcomplex": dtypes.complex64}
 
 CASES = [
@@ -13,7 +14,15 @@ CASES = [
     case("IFFT2D", c128(3, 1)),
     case("FFT", c64(0, 4)),
     *[
-        case(f"RFFT{suffix}", f32(*shape), asked(lengths), label=f"{label},{shape},{lengths}", order=order, **COMPLEX)
+        case(
+            f"RFFT{suffix}",
+            f32(*shape),
+            asked(lengths),
+            label=f"{label},{shape},{lengths}",
+            order=order,
+            smooth=order == 2,
+            **COMPLEX,
+        )
         for suffix, shape, lengths, order in (
             ("", (8,), [8], 2),
             ("", (2, 7), [7], 2),
