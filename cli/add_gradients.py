@@ -46,6 +46,13 @@ from graphgrad_cli import arguments
 @arguments.CUSTOM_GRADIENTS
 @click.option("--densify", is_flag=True, help="Turn sparse gradients (IndexedSlices) into dense tensors.")
 @click.option("--alias", metavar="PATTERN", help="Add an Identity of this name per gradient, e.g. 'grad/{x}'.")
+@arguments.SIGNATURE
+@arguments.TAG_SET
+@click.option(
+    "--export-signature",
+    metavar="NAME",
+    help="Add a signature whose outputs are the gradients, each under the name of its x.",
+)
 @click.option(
     "-o", "--output", metavar="OUT", help="Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]"
 )
@@ -62,9 +69,9 @@ def command(model: str, output: str | None, as_json: bool, **options: Any) -> No
     """
     from graphgrad_cli.failure import as_document, emit_json
 
-    from graphgrad.formats import files, graphdef
+    from graphgrad.formats import files, models
 
-    target = output if output is not None else graphdef.default_output(model)
+    target = output if output is not None else models.default_output(model)
     to_stderr = target == files.STREAM
     with as_document(as_json, to_stderr):
         document = _run(model, target, options)
@@ -76,14 +83,14 @@ def command(model: str, output: str | None, as_json: bool, **options: Any) -> No
 
 def _run(model: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
     from graphgrad import differentiate
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models
 
-    graph = graphdef.load(model)
-    grad_ys = [item or None for item in arguments.split(options["grad_ys"])] if options["grad_ys"] else None
+    graph = models.load(model, options["tag_set"], options["signature"])
+    items = arguments.split(options["grad_ys"])
     found = differentiate(
         arguments.names(graph, options["ys"], "--ys"),
         arguments.names(graph, options["xs"], "--xs"),
-        grad_ys,
+        [arguments.tensor(graph, i, "--grad-ys") if i else None for i in items] if items else None,
         name=options["name"],
         colocate_gradients_with_ops=options["colocate_gradients_with_ops"],
         gate_gradients=options["gate_gradients"],
@@ -96,7 +103,11 @@ def _run(model: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
     results = found.densified() if options["densify"] else found
     if options["alias"]:
         results = results.aliased(options["alias"])
-    graphdef.save(graph, target)
+    if options["export_signature"] is not None:
+        from graphgrad import signatures
+
+        signatures.export(graph, options["export_signature"], results.xs, results.gradients)
+    models.save(graph, target)
     return {
         "schema": 1,
         "output": target,

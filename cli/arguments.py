@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def complete_tensors(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Names out of the MODEL that stands on the line already; of a list the last item is completed."""
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models
 
     before, comma, start = incomplete.rpartition(",")
     # An option that still waits for its value keeps click from telling arguments apart: the model is the first of them.
     model = ctx.params.get("model") or next(iter(ctx.args), None)
     try:
-        graph = graphdef.load(model or "")
+        graph = models.load(model or "")
     except Exception:
         return []  # what is wrong with the file is told when the command is run, not while it is typed
     return [before + comma + op.name for op in graph if op.name.startswith(start)]
@@ -76,7 +76,19 @@ FEED = click.option("--feed", multiple=True, metavar="NAME=VALUE", help="Feed a 
 FEEDS = click.option(
     "--feeds", multiple=True, metavar="FEEDS.npz", help="Feed tensors from an archive whose keys are tensor names."
 )
-VARIABLES = click.option("--variables", metavar="VARS.npz", help="Values of variables, by variable name.")
+VARIABLES = click.option(
+    "--variables",
+    metavar="VARS",
+    help="Values of variables: an .npz by variable name, or a checkpoint's prefix.  [default: a SavedModel's own]",
+)
+TAG_SET = click.option(
+    "--tag-set", metavar="TAG[,..]", help="Which meta graph of a SavedModel.  [default: the only one, or serve]"
+)
+SIGNATURE = click.option(
+    "--signature",
+    metavar="NAME",
+    help="The signature whose inputs and outputs may be named as tensors.  [default: serving_default]",
+)
 RUN_FIRST = click.option(
     "--run-first",
     multiple=True,
@@ -100,14 +112,12 @@ def split(values: Sequence[str]) -> list[str]:
 
 
 def names(graph: Graph, values: Sequence[str], option: str) -> list[str]:
-    """The tensor names of an option, globs spelled out in the order of the graph. Raises ArgumentError."""
+    """The names of the tensors of an option, globs spelled out in the order of the graph. Raises ArgumentError."""
     found: list[str] = []
     for item in split(values):
         if not item:
             raise ArgumentError(f"{option} has an empty item: name a tensor between the commas")
-        found.extend(_matches(graph, item, option) if _is_glob(graph, item) else [item])
-    for name in found:
-        _tensor(graph, name, option)
+        found.extend(_matches(graph, item, option) if _is_glob(graph, item) else [tensor(graph, item, option).name])
     return found
 
 
@@ -145,28 +155,25 @@ def feeds(graph: Graph, literals: Sequence[str], archives: Sequence[str]) -> dic
     found: dict[Tensor, Any] = {}
     for path in archives:
         for key, array in arrays.read_npz(path, "--feeds").items():
-            found[_tensor(graph, key, f"--feeds {path}")] = array
+            found[tensor(graph, key, f"--feeds {path}")] = array
     for item in literals:
         name, equals, text = item.partition("=")
         if not equals:
             raise ArgumentError(f"--feed {item!r} is not of the form NAME=VALUE")
-        tensor = _tensor(graph, name, "--feed")
+        fed = tensor(graph, name, "--feed")
         if text.startswith("@"):
-            found[tensor] = arrays.read_npy(text[1:], f"--feed {name}")
+            found[fed] = arrays.read_npy(text[1:], f"--feed {name}")
         else:
-            found[tensor] = arrays.from_literal(text, tensor.dtype, f"--feed {name}")
+            found[fed] = arrays.from_literal(text, fed.dtype, f"--feed {name}")
     return found
 
 
-def variables(path: str | None) -> dict[str, Any] | None:
-    """What --variables gives, by variable name. Raises ArgumentError."""
-    from graphgrad.formats import arrays
+def tensor(graph: Graph, item: str, option: str) -> Tensor:
+    """The tensor that an item of an option names, or that is called so in the signature. Raises ArgumentError."""
+    from graphgrad import signatures
 
-    return arrays.read_npz(path, "--variables") if path else None
-
-
-def _tensor(graph: Graph, name: str, option: str) -> Tensor:
+    side = signatures.INPUTS if option.startswith(("--xs", "--feed")) else signatures.OUTPUTS
     try:
-        return graph.tensor(name)
+        return graph.tensor(signatures.tensor_name(graph, item, side))
     except ArgumentError as error:
         raise ArgumentError(f"{option}: {error}") from None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 @arguments.FEEDS
 @arguments.VARIABLES
 @arguments.RUN_FIRST
+@arguments.SIGNATURE
+@arguments.TAG_SET
 @arguments.tensors_option("--stop-gradients", "Tensors taken as constants.")
 @arguments.CUSTOM_GRADIENTS
 @click.option("--rtol", type=click.FloatRange(min=0), metavar="R", help="Relative error that still agrees.")
@@ -65,13 +67,13 @@ def _run(
     model: str, ys: tuple[str, ...], xs: tuple[str, ...], options: dict[str, Any]
 ) -> tuple[Check, list[dict[str, str]]]:
     from graphgrad.check import check
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models, restored
 
-    graph = graphdef.load(model)
+    graph = models.load(model, options["tag_set"], options["signature"])
     feeds = {t.name: v for t, v in arguments.feeds(graph, options["feed"], options["feeds"]).items()}
     y_names, x_names = arguments.names(graph, ys, "--ys"), arguments.names(graph, xs, "--xs")
     point: dict[str, Any] = {
-        "variables": arguments.variables(options["variables"]),
+        "variables": restored.variables_of(graph, options["variables"]),
         "run_first": [op.name for op in arguments.operations(graph, options["run_first"], "--run-first")],
         "stop_gradients": arguments.names(graph, options["stop_gradients"], "--stop-gradients"),
         "custom_gradients": options["custom_gradients"],

@@ -17,10 +17,19 @@ from graphgrad_cli import arguments
     show_default=True,
     help="Order of differentiation, with --ys and --xs.",
 )
+@arguments.SIGNATURE
+@arguments.TAG_SET
 @arguments.JSON
 @click.pass_context
 def command(
-    ctx: click.Context, model: str, ys: tuple[str, ...], xs: tuple[str, ...], order: int, as_json: bool
+    ctx: click.Context,
+    model: str,
+    ys: tuple[str, ...],
+    xs: tuple[str, ...],
+    order: int,
+    signature: str | None,
+    tag_set: str | None,
+    as_json: bool,
 ) -> None:
     """List the operations that lack a gradient or a kernel.
 
@@ -35,12 +44,12 @@ def command(
 
     from graphgrad.coverage import coverage
     from graphgrad.errors import ArgumentError
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models
 
     with as_document(as_json):
         if bool(ys) != bool(xs):
             raise ArgumentError("--ys and --xs go together: give both or neither")
-        graph = graphdef.load(model)
+        graph = models.load(model, tag_set, signature)
         y_names, x_names = (arguments.names(graph, v, o) for v, o in ((ys, "--ys"), (xs, "--xs")))
         found = coverage(graph, y_names, x_names, order)
     if as_json:

@@ -23,9 +23,12 @@ SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists 
     metavar="ASPECT[,..]",
     help="What does not count: op, inputs, control, device, attr, internal, constants, functions, versions.",
 )
+@arguments.TAG_SET
 @arguments.JSON
 @click.pass_context
-def command(ctx: click.Context, a: str, b: str, stat: bool, ignore: tuple[str, ...], as_json: bool) -> None:
+def command(
+    ctx: click.Context, a: str, b: str, stat: bool, ignore: tuple[str, ...], tag_set: str | None, as_json: bool
+) -> None:
     """Compare two graph files node by node.
 
     Exit code 0: the same; 1: different. Constants are compared by value.
@@ -37,10 +40,10 @@ def command(ctx: click.Context, a: str, b: str, stat: bool, ignore: tuple[str, .
     from graphgrad_cli.failure import as_document, emit_json
 
     from graphgrad.diff import diff
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models
 
     with as_document(as_json):
-        difference = diff(graphdef.load(a), graphdef.load(b), arguments.split(ignore) if ignore else ())
+        difference = diff(models.load(a, tag_set), models.load(b, tag_set), arguments.split(ignore) if ignore else ())
     if as_json:
         emit_json(difference.as_json())
     elif difference:

@@ -21,6 +21,8 @@ MOST_NODES = 20  # rows of a profile; --json has all
 @arguments.FEEDS
 @arguments.VARIABLES
 @arguments.RUN_FIRST
+@arguments.SIGNATURE
+@arguments.TAG_SET
 @click.option(
     "-o", "--output", metavar="OUT.npz", help="Write the results to an archive, each under its name as fetched."
 )
@@ -61,26 +63,33 @@ def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: boo
 
 
 def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[list[str], list[Any], Any]:
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models, restored
     from graphgrad.runtime import plan
     from graphgrad.runtime.profile import Profile
 
-    graph = graphdef.load(model)
-    names = [spelled for item in arguments.split(fetch) for spelled in _fetched(graph, item)]
+    graph = models.load(model, options["tag_set"], options["signature"])
+    fetches = [pair for item in arguments.split(fetch) for pair in _fetched(graph, item)]
     feeds = arguments.feeds(graph, options["feed"], options["feeds"])
-    variables = arguments.variables(options["variables"])
+    variables = restored.variables_of(graph, options["variables"])
     operations = arguments.operations(graph, options["run_first"], "--run-first")
     profile = Profile() if options["profile"] or options["trace"] else None
     results = plan.evaluate(
-        graph, names, feeds, variables, operations, options["threads"], profile, options["max_iterations"]
+        graph,
+        [tensor for _, tensor in fetches],
+        feeds,
+        variables,
+        operations,
+        options["threads"],
+        profile,
+        options["max_iterations"],
     )
-    return names, results, profile
+    return [spelled for spelled, _ in fetches], results, profile
 
 
-def _fetched(graph: Graph, item: str) -> list[str]:
-    """A fetch as it was spelled; a glob as the names it stands for."""
+def _fetched(graph: Graph, item: str) -> list[tuple[str, str]]:
+    """A fetch as it was spelled and its tensor; of a glob all that it stands for."""
     found = arguments.names(graph, [item], "--fetch")
-    return [item] if len(found) == 1 and found[0] == item else found
+    return [(item, found[0])] if len(found) == 1 else [(name, name) for name in found]
 
 
 def _emit(names: list[str], results: list[Any], output: str | None, profile: Profile | None) -> None:

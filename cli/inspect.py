@@ -27,6 +27,8 @@ SHOWN = 12  # rows of each list; --json has all
     shell_complete=arguments.complete_tensors,
     help="Show the way from A to B and where a gradient stops on it.",
 )
+@arguments.SIGNATURE
+@arguments.TAG_SET
 @arguments.JSON
 def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: Any) -> None:
     """Show what a model holds.
@@ -40,11 +42,11 @@ def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: 
     from graphgrad_cli.failure import as_document, emit_json
 
     from graphgrad import paths
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models
     from graphgrad.inspect import inspect, suggest
 
     with as_document(as_json):
-        graph = graphdef.load(model)
+        graph = models.load(model, options["tag_set"], options["signature"])
         found = inspect(graph)
         suggested = suggest(graph) if options["suggest"] else None
         way = paths.path(graph, *path) if path else None

@@ -17,8 +17,11 @@ from graphgrad_cli import arguments
     shell_complete=arguments.complete_tensors,
     help="The nodes that the gradient of NODE consists of.",
 )
+@arguments.TAG_SET
 @arguments.JSON
-def command(model: str, nodes: tuple[str, ...], attrs: bool, gradient_of: tuple[str, ...], as_json: bool) -> None:
+def command(
+    model: str, nodes: tuple[str, ...], attrs: bool, gradient_of: tuple[str, ...], tag_set: str | None, as_json: bool
+) -> None:
     """Show nodes as text, producers first.
 
     A line holds a node's name, op, dtypes with shapes, and inputs. NODE is a name, a glob or a name scope; without any
@@ -31,10 +34,10 @@ def command(model: str, nodes: tuple[str, ...], attrs: bool, gradient_of: tuple[
     from graphgrad_cli.failure import as_document, emit_json
 
     from graphgrad import listing
-    from graphgrad.formats import graphdef
+    from graphgrad.formats import models
 
     with as_document(as_json):
-        found = listing.chosen(graphdef.load(model), nodes, arguments.split(gradient_of))
+        found = listing.chosen(models.load(model, tag_set), nodes, arguments.split(gradient_of))
     if as_json:
         emit_json({"schema": 1, "nodes": [listing.as_json(op) for op in found]})
     else:

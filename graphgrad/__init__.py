@@ -29,14 +29,14 @@ if TYPE_CHECKING:
         gradients,
     )
     from graphgrad.errors import GraphGradError
-    from graphgrad.formats.graphdef import load, save
+    from graphgrad.formats.models import load, save
     from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
     from graphgrad.inspect import inspect
     from graphgrad.runtime.plan import compile, evaluate
 
 _WHERE = {
-    "load": "formats.graphdef",
-    "save": "formats.graphdef",
+    "load": "formats.models",
+    "save": "formats.models",
     "gradients": "differentiate",
     "differentiate": "differentiate",
     "AggregationMethod": "differentiate",

@@ -351,6 +351,9 @@ class Operation:
             node.input.extend(data + controls)
             for name, value in attrs.items():
                 node.attr[name].CopyFrom(attributes.encode(_attr_kind(node.op, name), value))
+            if "_output_shapes" in node.attr:
+                for _, shape in outputs:
+                    attributes.encode_shape(shape, node.attr["_output_shapes"].list.shape.add())
             self._node = node
             self.graph.rewritten[self] = None
         self.type = op_type or self.type
@@ -403,7 +406,10 @@ class Graph:
         """`payloads` holds, by node name, the contents of constants that the message was stripped of."""
         self.message = graph_def if graph_def is not None else graph_pb2.GraphDef()
         self.payloads = dict(payloads or {})
-        self.source: Any = None  # formats.graphdef.Source of a graph that was read
+        self.source: Any = None  # formats.models.Source of a graph that was read
+        self.meta: Any = None  # the MetaGraphDef around it, without its graph, where it came with one
+        self.signature: str | None = None  # the one whose names of tensors come before those of nodes
+        self.new_signatures: dict[str, Any] = {}  # SignatureDefs that are written beside those of `meta`
         self.operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
         for node in self.message.node:
@@ -498,10 +504,11 @@ class Graph:
         """The operation of that name. Raises ArgumentError, with what may have been meant."""
         op = self._by_name.get(name)
         if op is None:
-            raise ArgumentError(f"no node {name!r} in the graph{did_you_mean(name, self._some_names(name))}")
+            raise ArgumentError(f"no node {name!r} in the graph{did_you_mean(name, self.names_like(name))}")
         return op
 
-    def _some_names(self, name: str) -> list[str]:
+    def names_like(self, name: str) -> list[str]:
+        """Names of nodes among which one that is meant may be."""
         # Comparing with every name of a million would take minutes; names of like ending or beginning will do.
         if len(self._by_name) <= 20_000:
             return list(self._by_name)

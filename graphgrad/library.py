@@ -96,6 +96,10 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         if like is not None and like.name in self._functions:
             for key, value in self._functions[like.name].attr.items():
                 definition.attr[key].CopyFrom(value)
+            if "_input_shapes" in definition.attr:  # one for each argument, or TensorFlow refuses the function
+                shapes = definition.attr["_input_shapes"].list.shape
+                for argument in arguments[len(shapes) :]:
+                    attributes.encode_shape(argument.shape, shapes.add())
         self._functions[name] = definition
         self.added.append(definition)
         made = self._bodies[name] = self._read(definition)

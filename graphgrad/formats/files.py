@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from graphgrad.errors import ArgumentError, ModelError
 
@@ -39,7 +40,7 @@ def read(path: str) -> tuple[bytes, bool]:
         raise ModelError(f"{path} is a damaged gzip file: {error}") from None
 
 
-def write(path: str, parts: Iterable[bytes], compressed: bool = False) -> None:
+def write(path: str, parts: Iterable[bytes | memoryview], compressed: bool = False) -> None:
     """Writes the parts one behind the other, first beside the target and then in its place. Raises ArgumentError."""
     if compressed:
         parts = [gzip.compress(b"".join(parts), mtime=0)]
@@ -69,6 +70,34 @@ def write(path: str, parts: Iterable[bytes], compressed: bool = False) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise
+
+
+def write_folder(path: str, fill: Callable[[str], None]) -> None:
+    """Makes a folder that `fill` puts everything into, first beside the target and then in its place.
+
+    Raises ArgumentError; a folder that was there stays as it was then.
+    """
+    path = os.path.abspath(path)
+    temporary = None
+    try:
+        temporary = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=".graphgrad-")
+        fill(temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o777 & ~mask)
+        if os.path.isdir(path):
+            old = tempfile.mkdtemp(dir=os.path.dirname(path), prefix=".graphgrad-")
+            os.replace(path, old)
+            os.replace(temporary, path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(temporary, path)
+        temporary = None
+    except OSError as error:
+        raise ArgumentError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _mode(path: str) -> int:

@@ -1,146 +1,87 @@
-"""GraphDef files: binary, text and JSON, recognised by what they hold, written back with the new nodes behind the old.
+"""GraphDef messages in their three encodings; what comes out holds what came in, and the new nodes behind.
 
-A binary or text graph that comes out begins with exactly the bytes that came in.
+A binary or text graph begins with exactly the bytes that were read; a function library that grows is one message in
+binary files, since not every reader merges two.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import os
+from google.protobuf import message
 
-from google.protobuf import json_format, message, text_format
-
-from graphgrad import collector
 from graphgrad.errors import ModelError
-from graphgrad.formats import files, payloads
+from graphgrad.formats import encodings, payloads, wire
+from graphgrad.formats.encodings import BINARY, JSON, TEXT
 from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2
 
-BINARY, TEXT, JSON = "binary", "text", "json"
 Parsed = tuple[graph_pb2.GraphDef, dict[str, memoryview]]
-_BY_SUFFIX = {".pb": BINARY, ".pbtxt": TEXT, ".prototxt": TEXT, ".json": JSON}
+Parts = list[bytes | memoryview]
+
+_LIBRARY = 2  # GraphDef.library
 
 
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Where a graph came from: its bytes, unpacked, and how they were written."""
-
-    path: str
-    encoding: str
-    compressed: bool
-    data: bytes
-
-
-def load(path: str | os.PathLike[str]) -> Graph:
-    """Reads and checks a graph file; '-' is standard input. Raises ModelError (a ValueError) naming the file."""
-    path = os.fspath(path)
-    data, compressed = files.read(path)
-    name = "standard input" if path == files.STREAM else path
-    encoding = recognise(data, name)
-    try:
-        with collector.paused():
-            graph = Graph(*_PARSERS[encoding](data))
-            graph.validate()
-    except ModelError as error:
-        raise ModelError(f"{name}: {error}") from None
-    graph.source = Source(path, encoding, compressed, data)
-    return graph
-
-
-def save(graph: Graph, path: str | os.PathLike[str]) -> None:
-    """Writes a graph; the suffix of `path` chooses the encoding, else the one it was read in. Raises ArgumentError."""
-    path = os.fspath(path)
-    source: Source | None = graph.source
-    encoding, compressed = _wanted(path, source)
-    files.write(path, _parts(graph, source, encoding), compressed)
-
-
-def default_output(path: str) -> str:
-    """`<stem>.gradients<suffix>` beside the input; the standard stream for the standard stream."""
-    if path == files.STREAM:
-        return files.STREAM
-    packed = ".gz" if path.endswith(".gz") else ""
-    stem, suffix = os.path.splitext(path.removesuffix(".gz"))
-    return f"{stem}.gradients{suffix}{packed}"
-
-
-def recognise(data: bytes, name: str) -> str:
-    """Binary, text or JSON, by content; raises ModelError for what can be none of them."""
-    if not data or data.isspace():
-        raise ModelError(f"{name} is empty, and a graph file is needed")
-    start = data[:4096].lstrip()
-    if start.startswith(b"{"):
-        return JSON
-    try:
-        printable = start.decode("utf-8", "ignore").isprintable() or all(c >= 32 or c in b"\t\r\n\f" for c in start)
-    except UnicodeDecodeError:
-        printable = False
-    return TEXT if printable else BINARY
-
-
-def _parse_binary(data: bytes) -> Parsed:
+def parse(data: bytes | memoryview, encoding: str) -> Parsed:
+    """The graph, and the contents of its large constants by name. Raises ModelError."""
+    if encoding == TEXT:
+        return encodings.parse_text(bytes(data), graph_pb2.GraphDef(), "GraphDef"), {}
+    if encoding == JSON:
+        return encodings.parse_json(bytes(data), graph_pb2.GraphDef(), "GraphDef"), {}
     try:
         return payloads.parse(data)
     except message.DecodeError:
         raise ModelError("it is no GraphDef: its bytes are truncated or of another kind") from None
 
 
-def _parse_text(data: bytes) -> Parsed:
-    try:
-        return text_format.Parse(data.decode(), graph_pb2.GraphDef()), {}
-    except (text_format.ParseError, UnicodeDecodeError, ValueError) as error:
-        raise ModelError(f"it looks like text and is no GraphDef: {_first_line(error)}") from None
+def parts(graph: Graph, encoding: str, data: bytes | None) -> Parts:
+    """The graph in an encoding, behind the bytes it was read from in that encoding where there are some."""
+    if data is not None and is_append_only(graph):
+        tail = added(graph)
+        if encoding == BINARY:
+            view = memoryview(data)
+            return wire.grown(view, extended(view, wire.whole(view), tail))
+        # Text holds one library.
+        if encoding == TEXT and not (tail.HasField("library") and graph.message.HasField("library")):
+            return [data, b"" if data.endswith(b"\n") else b"\n", encodings.as_text(tail)]
+    if encoding == BINARY:
+        return payloads.parts(current(graph), graph.payloads)
+    full = payloads.restored(current(graph), graph.payloads)
+    return [encodings.as_text(full) if encoding == TEXT else encodings.as_json(full)]
 
 
-def _parse_json(data: bytes) -> Parsed:
-    try:
-        return json_format.Parse(data, graph_pb2.GraphDef()), {}
-    except (json_format.ParseError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise ModelError(f"it looks like JSON and is no GraphDef: {_first_line(error)}") from None
+def is_append_only(graph: Graph) -> bool:
+    """Whether what was read stands in the graph as it was."""
+    return not graph.rewritten
 
 
-_PARSERS = {BINARY: _parse_binary, TEXT: _parse_text, JSON: _parse_json}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _wanted(path: str, source: Source | None) -> tuple[str, bool]:
-    if path == files.STREAM:
-        return (source.encoding, source.compressed) if source else (BINARY, False)
-    suffix = os.path.splitext(path.removesuffix(".gz"))[1]
-    return _BY_SUFFIX.get(suffix, source.encoding if source else BINARY), path.endswith(".gz")
-
-
-def _parts(graph: Graph, source: Source | None, encoding: str) -> list[bytes]:
+def added(graph: Graph) -> graph_pb2.GraphDef:
+    """The nodes and functions that were built here."""
     tail = graph_pb2.GraphDef()
     tail.node.extend(op.node_def() for op in graph.added())
-    tail.library.function.extend(graph.added_functions())
-    if not tail.library.function:
-        tail.ClearField("library")
-    if source is not None and source.encoding == encoding and _can_be_appended(graph, tail, encoding):
-        if encoding == BINARY:
-            return [source.data, tail.SerializeToString(deterministic=True)]
-        separator = b"" if source.data.endswith(b"\n") else b"\n"
-        return [source.data, separator, text_format.MessageToString(tail, as_utf8=True).encode()]
-    whole = payloads.restored(graph.message, graph.payloads)
+    functions = graph.added_functions()
+    if functions:
+        tail.library.function.extend(functions)
+    return tail
+
+
+def extended(view: memoryview, field: wire.Field, tail: graph_pb2.GraphDef) -> wire.Field:
+    """The field that holds a binary graph, with the tail in it."""
+    libraries = wire.find(view, field, _LIBRARY) if tail.HasField("library") else []
+    if libraries:
+        libraries[-1].extra = tail.library.SerializeToString(deterministic=True)
+        field.inner.append(libraries[-1])
+        nodes = graph_pb2.GraphDef(node=tail.node)
+        field.extra = nodes.SerializeToString(deterministic=True)
+    else:
+        field.extra = tail.SerializeToString(deterministic=True)
+    return field
+
+
+def current(graph: Graph) -> graph_pb2.GraphDef:
+    """The graph as one message, without the contents of large constants; what was read is not touched."""
+    full = graph_pb2.GraphDef()
+    full.CopyFrom(graph.message)
     for i, op in enumerate(graph.operations[: graph.read_count] if graph.rewritten else ()):
         if op in graph.rewritten:
-            whole.node[i].CopyFrom(op.node_def())
-    whole.MergeFrom(tail)
-    if encoding == BINARY:
-        return [whole.SerializeToString(deterministic=True)]
-    if encoding == TEXT:
-        return [text_format.MessageToString(whole, as_utf8=True).encode()]
-    return [json_format.MessageToJson(whole, indent=1, sort_keys=False).encode(), b"\n"]
-
-
-def _can_be_appended(graph: Graph, tail: graph_pb2.GraphDef, encoding: str) -> bool:
-    """Whether the file can begin with the bytes that were read: no node of theirs changed, and what follows joins them.
-
-    A second library joins the first in binary files; text holds one.
-    """
-    if graph.rewritten or encoding == JSON:
-        return False
-    return encoding == BINARY or not (tail.HasField("library") and graph.message.HasField("library"))
+            full.node[i].CopyFrom(op.node_def())
+    full.MergeFrom(added(graph))
+    return full

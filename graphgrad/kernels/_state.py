@@ -70,11 +70,11 @@ class State:
     """Everything that outlives one run of a graph."""
 
     def __init__(self, values: Mapping[str, Array] | None = None, max_iterations: int | None = None):
-        """`values` are the first values of variables, by the variable's name or its node's; a loop that goes on for
-        more than `max_iterations` is stopped."""
+        """`values` are the first values of variables, by the variable's name or its node's, asked for when a variable
+        is made; a loop that goes on for more than `max_iterations` is stopped."""
         self.max_iterations = max_iterations
         self.variables: dict[str, Variable] = {}
-        self._values = dict(values or {})
+        self._values: Mapping[str, Array] = values if values is not None else {}
         self._generators: dict[str, NodeGenerator] = {}
         self._resources: dict[str, Any] = {}
 

@@ -14,7 +14,7 @@ import numpy as np
 from graphgrad import registry
 from graphgrad.dtypes import variant
 from graphgrad.errors import ArgumentError, EvaluationError
-from graphgrad.formats import arrays
+from graphgrad.formats import arrays, restored
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import State
 from graphgrad.library import Body
@@ -80,7 +80,7 @@ def compile(
         graph: the graph; the plan keeps no reference to nodes that fetches do not need.
         fetches: tensors, IndexedSlices or operations of the graph (operations are run and give None), or their names.
         feeds: the tensors whose values `Plan.run` will be given; any tensor may be one.
-        variables: first values of variables by name, used where `state` is not given.
+        variables: first values of variables by name, used where `state` is not given; a SavedModel's own by default.
         state: variables and random generators shared with other plans.
         threads: how many threads long element-wise chains are run on; all processors by default.
         max_iterations: where a loop that goes on is stopped, used where `state` is not given.
@@ -92,7 +92,13 @@ def compile(
     listed: Any = fetches if isinstance(fetches, (list, tuple)) else [fetches]
     wanted = [_fetch(graph, fetch) for fetch in listed]
     fed = dict.fromkeys(_tensor(graph, f) for f in feeds)
-    return Compiler(wanted, fed, state or State(variables, max_iterations), threads or _processors()).plan()
+    state = state or _state(graph, variables, max_iterations)
+    return Compiler(wanted, fed, state, threads or _processors()).plan()
+
+
+def _state(graph: Graph, variables: Mapping[str, np.ndarray[Any, Any]] | None, max_iterations: int | None) -> State:
+    """The state before the first run; a SavedModel brings the values of its variables with it."""
+    return State(restored.variables_of(graph) if variables is None else variables, max_iterations)
 
 
 def evaluate(
@@ -111,7 +117,7 @@ def evaluate(
     feeds. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do.
     """
     given = {_tensor(graph, name): value for name, value in (feeds or {}).items()}
-    state = State(variables, max_iterations)
+    state = _state(graph, variables, max_iterations)
     for operation in run_first:
         op = graph.operation(operation) if isinstance(operation, str) else operation
         compile(graph, [op], given, state=state).run(given)

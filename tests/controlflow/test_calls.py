@@ -7,7 +7,7 @@ import pytest
 
 from graphgrad.differentiate import gradients
 from graphgrad.errors import ModelError
-from graphgrad.formats import graphdef
+from graphgrad.formats import models
 from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
 from graphgrad.schema import graph_pb2
@@ -35,10 +35,10 @@ def test_what_is_written_is_the_same_graph(tmp_path) -> None:  # type: ignore[no
     program = PROGRAMS["loop_of_calls-static"]
     path = tmp_path / "m.pb"
     path.write_bytes(program.graph_def)
-    graph = graphdef.load(path)
+    graph = models.load(path)
     [a, b] = gradients(program.ys, program.xs, graph=graph)
-    graphdef.save(graph, path)
-    again = graphdef.load(path)
+    models.save(graph, path)
+    again = models.load(path)
     for key, dx in (("0/0", a), ("0/1", b)):
         value = evaluate(again, dx.name, program.feeds, program.variables)
         assert why_not_close(program.values[key], value) == ""

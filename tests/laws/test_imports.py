@@ -71,7 +71,8 @@ ARROWS = {
         "shapes",
     },
     "validation": {"constants", "dtypes", "errors", "graph"},
-    "formats": {"attributes", "collector", "dtypes", "errors", "formats", "graph", "schema"},
+    "signatures": {"attributes", "errors", "graph", "schema"},
+    "formats": {"attributes", "collector", "dtypes", "errors", "formats", "graph", "schema", "signatures"},
     "kernels": {"kernels", "registry"},
     "runtime": {
         "controlflow",
@@ -106,7 +107,9 @@ LATE = {
     ("controlflow", "differentiate"),
 }
 NUMPY_ROOMS = {"kernels", "runtime"}
-NUMPY_MODULES = {"formats/arrays.py", "check.py", "widen.py"}
+# The array side of the files, and what compares numbers.
+ARRAY_FILES = {f"formats/{name}.py" for name in ("arrays", "checkpoints", "crc32c", "restored", "weights")}
+NUMPY_MODULES = {*ARRAY_FILES, "check.py", "widen.py"}
 
 
 def room(path: Path) -> str:

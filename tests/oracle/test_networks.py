@@ -16,7 +16,7 @@ import tensorflow as tf
 from graphgrad import compile as compile_graph
 from graphgrad.differentiate import differentiate
 from graphgrad.errors import MissingGradientError
-from graphgrad.formats import graphdef
+from graphgrad.formats import models
 from graphgrad.graph import IndexedSlices
 from graphgrad.schema import graph_pb2
 from tests.oracle import networks
@@ -36,7 +36,7 @@ def network(name: str) -> Network:
 
 def loaded(found: Network, folder: Path) -> Any:
     (folder / "graph.pb").write_bytes(found.definition.SerializeToString())
-    return graphdef.load(folder / "graph.pb")
+    return models.load(folder / "graph.pb")
 
 
 def parts(gradient: Any) -> list[Any]:
@@ -68,7 +68,7 @@ def test_gradients(name: str, tmp_path: Path) -> None:
         expected_values = session.run(wanted, found.feeds)
     fetches = [t for d in ours if d is not None for t in parts(d)]
     check(compile_graph(graph, fetches, found.feeds).run(found.feeds), expected_values, fetches, "in the interpreter")
-    graphdef.save(graph, tmp_path / "with_gradients.pb")
+    models.save(graph, tmp_path / "with_gradients.pb")
     with tf.Graph().as_default() as written, tf1.Session(graph=written) as session:
         definition = tf1.GraphDef.FromString((tmp_path / "with_gradients.pb").read_bytes())
         tf.import_graph_def(definition, name="")

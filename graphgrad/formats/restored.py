@@ -1,0 +1,227 @@
+"""Which tensor of a checkpoint is the value of which variable, and the values, read when they are asked for.
+
+The graph's own restoring operations say it best; then names; then the objects that were saved, followed by the names of
+their parts beside those of the model.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphgrad.errors import ArgumentError
+from graphgrad.formats import arrays, checkpoints, savedmodel
+from graphgrad.formats.checkpoints import FULL, Checkpoint, Slice
+from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.schema import saved_model_pb2
+
+Array = np.ndarray[Any, Any]
+Key = tuple[str, Slice | None]  # a tensor of a checkpoint, or a slice of it
+
+VARIABLES = frozenset(["VarHandleOp", "VariableV2", "Variable"])
+_ASSIGNMENTS = frozenset(["Assign", "AssignVariableOp"])
+_RESTORES = frozenset(["RestoreV2", "Restore", "RestoreSlice"])
+_PASSING = frozenset(["Identity", "Reshape", "Cast"])
+_CALLS = frozenset(["PartitionedCall", "StatefulPartitionedCall"])
+
+
+def variables_of(graph: Graph, path: str | os.PathLike[str] | None = None) -> Mapping[str, Array] | None:
+    """Values of a graph's variables: of an .npz archive, of a checkpoint, or those beside a SavedModel.
+
+    None where no path is given and the graph came without variables. Raises ArgumentError, ModelError.
+    """
+    if path is None:
+        source = graph.source
+        own = savedmodel.variables_of(source.path) if source is not None and source.kind == "saved-model" else None
+        return None if own is None else Restored(graph, checkpoints.open_checkpoint(own))
+    path = os.fspath(path)
+    if os.path.isfile(path) and (path.endswith(".npz") or _is_archive(path)):
+        return arrays.read_npz(path, "--variables")
+    if path.endswith(".npz"):
+        raise ArgumentError(f"--variables {path} does not exist")
+    if os.path.isdir(path):
+        path = savedmodel.variables_of(path) or path
+    return Restored(graph, checkpoints.open_checkpoint(path))
+
+
+def _is_archive(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"PK"
+
+
+def variable_name(op: Operation) -> str:
+    """The name of a variable, which its node need not have."""
+    name = op["shared_name"] or op.name
+    return f"{op['container']}/{name}" if op["container"] else name
+
+
+class Restored(Mapping[str, Array]):
+    """The values of a graph's variables in a checkpoint, by the names of the variables."""
+
+    def __init__(self, graph: Graph, checkpoint: Checkpoint):
+        self.checkpoint = checkpoint
+        self.keys_of: dict[str, Key] = {}
+        variables = [op for op in graph if op.type in VARIABLES]
+        by_restoring = dict(_restoring(graph))
+        by_objects: dict[str, str] | None = None
+        for op in variables:
+            name = variable_name(op)
+            key = by_restoring.get(op)
+            if key is None or key[0] not in checkpoint:
+                key = self._by_name(name)
+            if key is None:
+                if by_objects is None:
+                    by_objects = {**_full_names(checkpoint), **_objects(graph, checkpoint)}
+                found = by_objects.get(name)
+                key = None if found is None else (found, None)
+            if key is not None:
+                self.keys_of[name] = key
+
+    def _by_name(self, name: str) -> Key | None:
+        if name in self.checkpoint:
+            return name, None
+        whole, _, part = name.rpartition("/part_")
+        if whole in self.checkpoint and part.isdigit():
+            slices = sorted(self.checkpoint.entries[whole].slices)
+            if int(part) < len(slices):
+                return whole, slices[int(part)]
+        return None
+
+    def __getitem__(self, name: str) -> Array:
+        key, part = self.keys_of.get(name, (name, None))
+        value = self.checkpoint.read(key)
+        return value if part is None else value[checkpoints.places(part, value.shape)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys_of)
+
+    def __len__(self) -> int:
+        return len(self.keys_of)
+
+
+def _restoring(graph: Graph) -> Iterator[tuple[Operation, Key]]:
+    """The variables that operations of the graph restore, with what they restore them from."""
+    saver = graph.meta.saver_def.restore_op_name if graph.meta is not None else ""
+    start: Sequence[Operation] = list(graph)
+    if saver.partition(":")[0] in graph:
+        start = _ancestors(graph.operation(saver.partition(":")[0]))
+    levels: list[tuple[Sequence[Operation], dict[Tensor, Tensor]]] = [(start, {})]
+    while levels:
+        operations, outside = levels.pop()
+        for op in operations:
+            if op.type in _ASSIGNMENTS:
+                variable, value = _origin(op.inputs[0], outside).op, _origin(op.inputs[1], outside)
+                if variable.type in VARIABLES and value.op.type in _RESTORES:
+                    yield variable, _key(value)
+            elif op.type in _CALLS and _may_restore(op):
+                body = graph.functions.body(op["f"].name, op)
+                given = [_origin(t, outside) for t in op.inputs]
+                levels.append((list(body.graph), dict(zip(body.arguments, given, strict=True))))
+
+
+def _ancestors(op: Operation) -> list[Operation]:
+    found, queue = {op: None}, [op]
+    while queue:
+        op = queue.pop()
+        for producer in [t.op for t in op.inputs] + op.control_inputs:
+            if producer not in found:
+                found[producer] = None
+                queue.append(producer)
+    return list(found)
+
+
+def _may_restore(op: Operation) -> bool:
+    """Whether a function restores something, or calls another, which may."""
+    function = op.graph.functions.get(op["f"].name)
+    return function is not None and any(node.op in _RESTORES or node.op in _CALLS for node in function.node_def)
+
+
+def _origin(tensor: Tensor, outside: Mapping[Tensor, Tensor]) -> Tensor:
+    while tensor not in outside and tensor.op.type in _PASSING:
+        tensor = tensor.op.inputs[0]
+    return outside.get(tensor, tensor)
+
+
+def _key(value: Tensor) -> Key:
+    """What a restoring operation reads for one of its outputs."""
+    op = value.op
+    name = _text(op.inputs[1], value.index)
+    return name, _slice(_text(op.inputs[2], value.index) if op.type != "Restore" else "")
+
+
+def _text(tensor: Tensor, index: int) -> str:
+    if tensor.op.type != "Const":
+        return ""
+    return str(arrays.of_constant(tensor.op).ravel()[index].decode("utf-8", "replace"))
+
+
+def _slice(text: str) -> Slice | None:
+    """'6 3 0,2:-': of a tensor of shape [6, 3] two rows from the first, and all columns."""
+    if not text:
+        return None
+    extents = text.split(" ")[-1].split(":")
+    pairs = [(0, FULL) if e == "-" else tuple(map(int, e.split(","))) for e in extents]
+    return tuple((start, length) for start, length in pairs)
+
+
+def _full_names(checkpoint: Checkpoint) -> dict[str, str]:
+    """Tensors of a checkpoint of objects by the names of the variables, where these tell them apart."""
+    found: dict[str, list[str]] = {}
+    for node in checkpoint.objects.nodes if checkpoint.objects is not None else ():
+        for attribute in node.attributes:
+            if attribute.full_name:
+                found.setdefault(attribute.full_name, []).append(attribute.checkpoint_key)
+    return {name: keys[0] for name, keys in found.items() if len(keys) == 1}
+
+
+def _objects(graph: Graph, checkpoint: Checkpoint) -> dict[str, str]:
+    """Tensors of a checkpoint of objects by the names of the variables that are the same parts of the model."""
+    if checkpoint.objects is None or graph.meta is None or not graph.meta.HasField("object_graph_def"):
+        return {}
+    objects, saved = graph.meta.object_graph_def, checkpoint.objects
+    names = _names_of_objects(graph, objects)
+    roots = dict.fromkeys([0, *(child.node_id for child in saved.nodes[0].children)] if saved.nodes else [])
+    best: dict[str, str] = {}
+    for root in roots:
+        found = {}
+        for node, other in _side_by_side(objects, saved, root):
+            if node in names and saved.nodes[other].attributes:
+                found[names[node]] = saved.nodes[other].attributes[0].checkpoint_key
+        best = max(best, found, key=len)
+    return best
+
+
+def _side_by_side(
+    objects: saved_model_pb2.SavedObjectGraph, saved: saved_model_pb2.TrackableObjectGraph, root: int
+) -> Iterator[tuple[int, int]]:
+    """Pairs of nodes that are reached from both roots by the same names."""
+    seen, queue = {(0, root)}, [(0, root)]
+    while queue:
+        pair = queue.pop()
+        yield pair
+        children = {child.local_name: child.node_id for child in saved.nodes[pair[1]].children}
+        for child in objects.nodes[pair[0]].children:
+            if child.local_name in children:
+                both = child.node_id, children[child.local_name]
+                if both not in seen:
+                    seen.add(both)
+                    queue.append(both)
+
+
+def _names_of_objects(graph: Graph, objects: saved_model_pb2.SavedObjectGraph) -> dict[int, str]:
+    """The variables that the objects of a SavedModel are: what its functions are handed as bound inputs."""
+    found = {}
+    for node in graph.message.node:
+        function = node.attr["f"].func.name if node.op in _CALLS and "f" in node.attr else ""
+        if function not in objects.concrete_functions:
+            continue
+        bound = list(objects.concrete_functions[function].bound_inputs)
+        inputs = [name for name in node.input if name[0] != "^"]
+        for number, name in zip(bound, inputs[len(inputs) - len(bound) :], strict=True):
+            op = graph.operation(name.partition(":")[0])
+            if op.type in VARIABLES:
+                found[number] = variable_name(op)
+    return found

@@ -1,0 +1,130 @@
+"""Signatures: the names by which the graph of a MetaGraphDef or SavedModel is called, and new ones for gradients.
+
+A name of a signature stands for a tensor wherever a tensor may be named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphgrad import attributes
+from graphgrad.errors import ArgumentError, did_you_mean
+from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.schema import saved_model_pb2
+
+INPUTS, OUTPUTS = "inputs", "outputs"
+_DEFAULT = "serving_default"
+_METHOD = "tensorflow/serving/predict"
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
+
+Signature = saved_model_pb2.SignatureDef
+
+
+def signatures(graph: Graph) -> dict[str, Signature]:
+    """The signatures that came with a graph and those that were added, by name; those that only initialise left out."""
+    own = dict(graph.meta.signature_def) if graph.meta is not None else {}
+    found = {**own, **graph.new_signatures}
+    return {name: found[name] for name in sorted(found) if not name.startswith("__saved_model_")}
+
+
+def chosen(graph: Graph) -> Signature | None:
+    """The signature that was asked for; without one that for serving, or the only one. Raises ArgumentError."""
+    known, name = signatures(graph), graph.signature
+    if name is not None:
+        if name not in known:
+            there = f"there is {', '.join(known)}" if known else "the model has none"
+            raise ArgumentError(f"no signature {name!r}{did_you_mean(name, known)}: {there}")
+        return known[name]
+    return known.get(_DEFAULT) or (next(iter(known.values())) if len(known) == 1 else None)
+
+
+def tensor_name(graph: Graph, item: str, first: str = OUTPUTS) -> str:
+    """The tensor that an item names: a node of the graph, or an input or output of a signature, the side `first` first.
+
+    A signature that is asked for comes before the nodes, others come behind them. Raises ArgumentError.
+    """
+    if graph.signature is None and (item.partition(":")[0] in graph or not signatures(graph)):
+        return item
+    found = chosen(graph)
+    if found is None:
+        return item
+    sides = (found.inputs, found.outputs) if first == INPUTS else (found.outputs, found.inputs)
+    for side in sides:
+        if item in side:
+            return _plain_name(item, side[item])
+    if item.partition(":")[0] in graph:
+        return item
+    keys = [*found.inputs, *found.outputs]
+    raise ArgumentError(
+        f"{item!r} is neither a node of the graph nor in the signature{did_you_mean(item, [*keys, *graph.names_like(item)])}: "
+        f"its inputs are {', '.join(sorted(found.inputs)) or 'none'}, its outputs {', '.join(sorted(found.outputs)) or 'none'}"
+    )
+
+
+def _plain_name(key: str, info: saved_model_pb2.TensorInfo) -> str:
+    if info.WhichOneof("encoding") == "name":
+        return info.name
+    if info.HasField("coo_sparse"):
+        coo = info.coo_sparse
+        parts = [coo.values_tensor_name, coo.indices_tensor_name, coo.dense_shape_tensor_name]
+    else:
+        parts = [part.name for part in info.composite_tensor.components]
+    raise ArgumentError(f"{key!r} of the signature is several tensors, name one of them: {', '.join(parts)}")
+
+
+def export(graph: Graph, name: str, xs: Sequence[Tensor], gradients: Sequence[Tensor | IndexedSlices | None]) -> None:
+    """Adds a signature whose outputs are gradients, each under the name of its x; a sparse one as its parts.
+
+    Its inputs are those of the signature that is chosen, and what else the gradients need. Raises ArgumentError.
+    """
+    if graph.meta is None:
+        raise ArgumentError("--export-signature: only a MetaGraphDef or a SavedModel has signatures")
+    if name in signatures(graph) or name.startswith("__saved_model_"):
+        raise ArgumentError(f"--export-signature: the model has a signature {name!r} already")
+    base = chosen(graph)
+    made = Signature(method_name=_METHOD)
+    keys = {}
+    if base is not None:
+        for key, info in base.inputs.items():
+            made.inputs[key].CopyFrom(info)
+            keys[info.name] = key
+    outputs: list[Tensor] = []
+    for x, gradient in zip(xs, gradients, strict=True):
+        key = keys.get(x.name, x.op.name if x.index == 0 else x.name)
+        for suffix, part in _parts(gradient):
+            outputs.append(part)
+            _describe(part, made.outputs[key + suffix])
+    if not outputs:
+        raise ArgumentError("--export-signature: none of the gradients exists")
+    for placeholder in _placeholders(outputs):
+        if placeholder.name not in keys:
+            _describe(placeholder, made.inputs[placeholder.op.name])
+    graph.new_signatures[name] = made
+
+
+def _parts(gradient: Tensor | IndexedSlices | None) -> list[tuple[str, Tensor]]:
+    if isinstance(gradient, IndexedSlices):
+        parts = [("/values", gradient.values), ("/indices", gradient.indices)]
+        return [*parts, ("/dense_shape", gradient.dense_shape)] if gradient.dense_shape is not None else parts
+    return [] if gradient is None else [("", gradient)]
+
+
+def _describe(tensor: Tensor, info: saved_model_pb2.TensorInfo) -> None:
+    info.name = tensor.name
+    if tensor.dtype is not None:
+        info.dtype = tensor.dtype.enum  # type: ignore[assignment]
+    attributes.encode_shape(tensor.shape, info.tensor_shape)
+    info.tensor_shape.SetInParent()
+
+
+def _placeholders(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """What must be fed to compute tensors, in the order of the graph."""
+    found = {t.op for t in tensors}
+    queue = list(found)
+    while queue:
+        op = queue.pop()
+        for producer in [t.op for t in op.inputs] + op.control_inputs:
+            if producer not in found:
+                found.add(producer)
+                queue.append(producer)
+    return [op.outputs[0] for op in tensors[0].graph if op in found and op.type in _PLACEHOLDERS]
