@@ -244,7 +244,7 @@ class Operation:
             if producer is None:
                 raise ModelError(
                     f"node {self.name!r} ({self.type}) has input {text!r}, and no such node is in the graph"
-                    f"{did_you_mean(text.partition(':')[0], self.graph._some_names(text)) if text else ''}"
+                    f"{did_you_mean(text.partition(':')[0], self.graph.names_like(text)) if text else ''}"
                 )
             if index < 0:
                 controls.append(producer)
