@@ -99,7 +99,7 @@ def object_checkpoint(folder: Path) -> Case:
     model = NestedCalls()
     tf.saved_model.save(model, str(folder / "model"), signatures=model.outer)
     saved = _signature_case(str(folder / "model"), {"x": _random(3, 2)})
-    names = {name: value for name, value in zip(saved.xs[1:], (model.scale, model.offset), strict=True)}
+    names = dict(zip(saved.xs[1:], (model.scale, model.offset), strict=True))
     model.scale.assign([0.25, 0.5])
     model.offset.assign([-1.0, 2.0])
     tf.train.Checkpoint(net=model, step=tf.Variable(7)).write(str(folder / "trained"))
@@ -124,35 +124,35 @@ def _keras(library: Any, layers: Callable[[Any], list[Any]], shape: tuple[int, .
 
 
 def keras_dense(folder: Path) -> Case:
-    return _keras(tf.keras, lambda l: [l.Dense(3, activation="relu"), l.Dense(2)], (4,), folder)
+    return _keras(tf.keras, lambda k: [k.Dense(3, activation="relu"), k.Dense(2)], (4,), folder)
 
 
 def keras_lstm(folder: Path) -> Case:
-    return _keras(tf.keras, lambda l: [l.LSTM(3), l.Dense(2)], (5, 2), folder)
+    return _keras(tf.keras, lambda k: [k.LSTM(3), k.Dense(2)], (5, 2), folder)
 
 
 def keras_gru(folder: Path) -> Case:
-    return _keras(tf.keras, lambda l: [l.GRU(3, return_sequences=True), l.Dense(2)], (5, 2), folder)
+    return _keras(tf.keras, lambda k: [k.GRU(3, return_sequences=True), k.Dense(2)], (5, 2), folder)
 
 
 def keras_bidirectional(folder: Path) -> Case:
-    return _keras(tf.keras, lambda l: [l.Bidirectional(l.LSTM(3)), l.Dense(2)], (4, 2), folder)
+    return _keras(tf.keras, lambda k: [k.Bidirectional(k.LSTM(3)), k.Dense(2)], (4, 2), folder)
 
 
 def tf_keras_lstm(folder: Path) -> Case:
-    return _keras(tf_keras, lambda l: [l.LSTM(3), l.Dense(2)], (5, 2), folder)
+    return _keras(tf_keras, lambda k: [k.LSTM(3), k.Dense(2)], (5, 2), folder)
 
 
 def tf_keras_gru(folder: Path) -> Case:
-    return _keras(tf_keras, lambda l: [l.GRU(3), l.Dense(2)], (5, 2), folder)
+    return _keras(tf_keras, lambda k: [k.GRU(3), k.Dense(2)], (5, 2), folder)
 
 
 def tf_keras_bidirectional(folder: Path) -> Case:
-    return _keras(tf_keras, lambda l: [l.Bidirectional(l.GRU(3)), l.Dense(2)], (4, 2), folder)
+    return _keras(tf_keras, lambda k: [k.Bidirectional(k.GRU(3)), k.Dense(2)], (4, 2), folder)
 
 
 def tf_keras_dense(folder: Path) -> Case:
-    return _keras(tf_keras, lambda l: [l.Dense(3, activation="tanh"), l.Dense(2)], (4,), folder)
+    return _keras(tf_keras, lambda k: [k.Dense(3, activation="tanh"), k.Dense(2)], (4,), folder)
 
 
 # --- TensorFlow 1 ----------------------------------------------------------------------------------------------------
