@@ -6,12 +6,15 @@ whose columns are copied block by block into one buffer small enough for the cac
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from functools import partial
 from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from graphgrad.kernels import _threads
 from graphgrad.kernels._accumulate import lowest, wide
 from graphgrad.kernels.windows import (
     Index,
@@ -38,6 +41,7 @@ COLUMN_BYTES = 1 << 20
 COLUMN_ROWS = 256
 TILE_BYTES = 1 << 17
 FEW_CHANNELS = 16
+FILTER_SHARES = 4  # parts of the sum over blocks that are added up side by side
 SHORT_RUN = 8
 
 
@@ -75,39 +79,56 @@ def _groups(channels: int, filter_shape: Sizes) -> int:
     return channels // depth
 
 
-def _column_blocks(x: np.ndarray, w: Windows, groups: int) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """The windows of a block of images, or of rows of one image, as matrices (groups, windows, taps * depth).
+class _Columns:
+    """The windows of blocks of images, or of rows of one image, as matrices (groups, windows, taps * depth).
 
-    Yields the images, the rows of the first spatial axis and the matrices, whose buffer is used again.
+    Each thread copies them into scratch of its own, which it uses again for its next block.
     """
-    batch, channels = x.shape[0], x.shape[-1]
-    row_windows, width = prod(w.outputs[1:]), prod(w.kernel) * channels
-    rows = max(COLUMN_ROWS, COLUMN_BYTES // max(1, width * x.itemsize)) // max(1, row_windows)
-    images = min(batch, max(1, rows // max(1, w.outputs[0])))
-    rows = max(1, min(rows, w.outputs[0]))
-    padded = np.zeros((images, *padded_sizes(w), channels), x.dtype) if w.is_padded else x
-    source = patches(padded, w)
-    source = source.reshape(*source.shape[:-1], groups, channels // groups)
-    source = np.moveaxis(source, -2, 0)
-    buffer, rank = np.empty(images * rows * row_windows * width, x.dtype), len(w.kernel)
-    short_runs = w.kernel[-1] * channels // groups < SHORT_RUN
-    for image in range(0, batch, images):
-        block = slice(image, min(image + images, batch))
-        count = block.stop - block.start
+
+    def __init__(self, x: np.ndarray, w: Windows, groups: int):
+        self.x, self.w, self.groups = x, w, groups
+        batch, channels = x.shape[0], x.shape[-1]
+        self.row_windows, self.width = prod(w.outputs[1:]), prod(w.kernel) * channels
+        rows = max(COLUMN_ROWS, COLUMN_BYTES // max(1, self.width * x.itemsize)) // max(1, self.row_windows)
+        self.images = min(batch, max(1, rows // max(1, w.outputs[0])))
+        self.rows = max(1, min(rows, w.outputs[0]))
+        self.short_runs = w.kernel[-1] * channels // groups < SHORT_RUN
+        # The images, and the rows of the first spatial axis, of each block.
+        self.blocks = [
+            (slice(image, min(image + self.images, batch)), slice(row, min(row + self.rows, w.outputs[0])))
+            for image in range(0, batch, self.images)
+            for row in range(0, w.outputs[0], self.rows)
+        ]
+        self._scratch = threading.local()
+
+    def of(self, images: slice, rows: slice) -> np.ndarray:
+        """The matrices of a block."""
+        scratch, rank = self._scratch, len(self.w.kernel)
+        if not hasattr(scratch, "buffer"):
+            scratch.buffer = np.empty(self.images * self.rows * self.row_windows * self.width, self.x.dtype)
+        part = self._windows(images)[:, :, rows]
+        if self.short_runs:  # a column, not a row, is what lies together
+            part = np.moveaxis(part, range(1, rank + 2), range(-rank - 1, 0))
+        columns = scratch.buffer[: part.size].reshape(part.shape)
+        np.copyto(columns, part)
+        if self.short_runs:
+            return columns.reshape(self.groups, self.width // self.groups, -1).swapaxes(1, 2)
+        return columns.reshape(self.groups, -1, self.width // self.groups)
+
+    def _windows(self, images: slice) -> np.ndarray:
+        """The windows over images as a view, (groups, images, *outputs, *kernel, depth)."""
+        w, x, scratch = self.w, self.x[images], self._scratch
         if w.is_padded:
-            padded[:count][interior(w)] = x[block]
-        here = source[:, :count] if w.is_padded else source[:, block]
-        for row in range(0, w.outputs[0], rows):
-            lines = slice(row, min(row + rows, w.outputs[0]))
-            part = here[:, :, lines]
-            if short_runs:  # a column, not a row, is what lies together
-                part = np.moveaxis(part, range(1, rank + 2), range(-rank - 1, 0))
-            columns = buffer[: part.size].reshape(part.shape)
-            np.copyto(columns, part)
-            if short_runs:
-                yield block, lines, columns.reshape(groups, width // groups, -1).swapaxes(1, 2)
-            else:
-                yield block, lines, columns.reshape(groups, -1, width // groups)
+            if not hasattr(scratch, "padded"):
+                scratch.padded = np.zeros((self.images, *padded_sizes(w), x.shape[-1]), x.dtype)
+                scratch.holds = None
+            if scratch.holds != images:
+                scratch.padded[: len(x)][interior(w)] = x
+                scratch.holds = images
+            x = scratch.padded[: len(x)]
+        source = patches(x, w)
+        source = source.reshape(*source.shape[:-1], self.groups, x.shape[-1] // self.groups)
+        return np.moveaxis(source, -2, 0)
 
 
 def _by_group(y: np.ndarray, groups: int) -> np.ndarray:
@@ -128,14 +149,25 @@ def correlate(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
         return np.zeros(y_shape, x.dtype)
     if groups == 1 and w.is_pointwise:
         pixels = x[_strided(w)].reshape(-1, x.shape[-1])
-        return (pixels @ filters.reshape(filters.shape[-2:])).reshape(y_shape)
+        return _threads.matmul(pixels, filters.reshape(filters.shape[-2:])).reshape(y_shape)
     if groups > 1 and filters.shape[-2] == 1:
         return _depthwise(x, filters.reshape(*w.kernel, groups, -1), w)
-    matrices = _filter_matrices(filters, groups)
+    matrices, columns = _filter_matrices(filters, groups), _Columns(x, w, groups)
     y = np.empty(y_shape, x.dtype)
-    for images, rows, columns in _column_blocks(x, w, groups):
-        np.matmul(columns, matrices, out=_by_group(y[images, rows], groups))
+
+    def multiply(images: slice, rows: slice) -> None:
+        _multiply(columns.of(images, rows), matrices, _by_group(y[images, rows], groups))
+
+    _threads.spread(partial(multiply, *block) for block in columns.blocks)
     return y
+
+
+def _multiply(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Products of the matrices of each group."""
+    if len(x) > 1:
+        return np.matmul(x, y, out)
+    _threads.matmul(x[0], y[0], out[0])
+    return out
 
 
 def _strided(w: Windows) -> tuple[slice, ...]:
@@ -159,14 +191,16 @@ def correlate_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows, ch
         return _spread_planes(dy, filters, w)
     dx = np.zeros(x_shape, dy.dtype)
     images = max(1, COLUMN_BYTES // (prod(w.outputs) * channels * dy.itemsize))
-    for image in range(0, len(dx), images):
-        block = slice(image, image + images)
+
+    def add_up(block: slice) -> None:
         rows, dx_block = _by_group(dy[block], groups), dx[block]
         part = np.empty((len(dx_block), *w.outputs, channels), dy.dtype)
         for tap, outputs, inputs in taps(w):
-            np.matmul(rows, _by_group(filters[tap], groups).swapaxes(1, 2), out=_by_group(part, groups))
+            _multiply(rows, _by_group(filters[tap], groups).swapaxes(1, 2), _by_group(part, groups))
             dx_tap = dx_block[inputs]
             dx_tap += part[outputs]
+
+    _threads.spread(partial(add_up, slice(image, image + images)) for image in range(0, len(dx), images))
     return dx
 
 
@@ -174,7 +208,7 @@ def _spread_planes(dy: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarra
     """The input gradient where channels are few: one product for all taps, added up plane by plane."""
     channels = filters.shape[-2]
     dx = np.zeros((channels, dy.shape[0], *w.inputs), dy.dtype)
-    planes = filters.reshape(-1, filters.shape[-1]) @ dy.reshape(-1, dy.shape[-1]).T
+    planes = _threads.matmul(filters.reshape(-1, filters.shape[-1]), dy.reshape(-1, dy.shape[-1]).T)
     planes = planes.reshape(*w.kernel, channels, dy.shape[0], *w.outputs)
     for tap, outputs, inputs in taps(w):
         dx_tap = dx[(slice(None), *inputs)]
@@ -210,14 +244,20 @@ def correlate_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows, depth: 
     dy = np.ascontiguousarray(dy)
     if groups == 1 and w.is_pointwise:
         pixels = x[_strided(w)].reshape(-1, x.shape[-1])
-        return (pixels.T @ dy.reshape(-1, dy.shape[-1])).reshape(filter_shape)
+        return _threads.matmul(pixels.T, dy.reshape(-1, dy.shape[-1])).reshape(filter_shape)
     if groups > 1 and depth == 1:
         return _depthwise_filter_gradient(x, dy, w).reshape(filter_shape)
-    total = np.zeros((groups, prod(w.kernel) * depth, dy.shape[-1] // groups), x.dtype)
-    part = np.empty_like(total)
-    for images, rows, columns in _column_blocks(x, w, groups):
-        total += np.matmul(columns.swapaxes(1, 2), _by_group(dy[images, rows], groups), out=part)
-    return total.swapaxes(0, 1).reshape(filter_shape)
+    columns = _Columns(x, w, groups)
+    shares = _threads.cut(len(columns.blocks), FILTER_SHARES)
+    totals = np.zeros((len(shares), groups, prod(w.kernel) * depth, dy.shape[-1] // groups), x.dtype)
+
+    def add_up(total: np.ndarray, blocks: list[tuple[slice, slice]]) -> None:
+        part = np.empty_like(total)
+        for images, rows in blocks:
+            total += _multiply(columns.of(images, rows).swapaxes(1, 2), _by_group(dy[images, rows], groups), part)
+
+    _threads.spread(partial(add_up, total, columns.blocks[share]) for total, share in zip(totals, shares, strict=True))
+    return totals.sum(0).swapaxes(0, 1).reshape(filter_shape)
 
 
 def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
@@ -235,14 +275,24 @@ def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
         filters = np.tile(filters, w.outputs[-1])
     along, channel = range(1, rank + 1), rank + 1
     outer = range(channel + 1, channel + 1 + source.ndim - rank - 1)
-    y = np.einsum(source, [*outer, *along, channel], filters, [*along, channel], [*outer, channel])
+    y = np.empty((*source.shape[: len(outer)], source.shape[-1]), x.dtype)
+
+    def add_up(part: Index) -> None:
+        np.einsum(source[part], [*outer, *along, channel], filters, [*along, channel], [*outer, channel], out=y[part])
+
+    images, lines = y.shape[0], max(1, y.shape[1]) if len(outer) > 1 else 1
+    parts = (
+        _image_blocks(y)
+        if images > 1 or lines == 1
+        else [(slice(None), rows) for rows in _threads.cut(lines, max(1, y.nbytes // TILE_BYTES))]
+    )
+    _threads.spread(partial(add_up, part) for part in parts)
     return y.reshape(y_shape)
 
 
-def _image_blocks(y: np.ndarray) -> Iterator[slice]:
+def _image_blocks(y: np.ndarray) -> list[slice]:
     images = max(1, TILE_BYTES // max(1, y[:1].nbytes))
-    for image in range(0, len(y), images):
-        yield slice(image, image + images)
+    return [slice(image, image + images) for image in range(0, len(y), images)]
 
 
 def _depthwise_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
@@ -254,10 +304,13 @@ def _depthwise_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows) -
         dx = _depthwise(dy, flipped[..., None], turned)
     else:
         dx = np.zeros((dy.shape[0], *w.inputs, dy.shape[-1]), dy.dtype)
-        for images in _image_blocks(dx):
+
+        def add_up(images: slice) -> None:
             for tap, outputs, inputs in taps(w):
                 dx_tap = dx[images][inputs]
                 dx_tap += dy[images][outputs] * filters[tap]
+
+        _threads.spread(partial(add_up, images) for images in _image_blocks(dx))
     return dx.reshape(*dx.shape[:-1], -1, multiplier).sum(-1) if multiplier > 1 else dx
 
 
@@ -266,9 +319,12 @@ def _depthwise_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows) -> np.
     if multiplier > 1:
         x = np.repeat(x, multiplier, axis=-1)
     dfilters, axes = np.zeros((*w.kernel, x.shape[-1]), x.dtype), list(range(x.ndim))
-    for images in _image_blocks(dy):
-        for tap, outputs, inputs in taps(w):
+
+    def add_up(tap: Sizes, outputs: Index, inputs: Index) -> None:
+        for images in _image_blocks(dy):
             dfilters[tap] += np.einsum(x[images][inputs], axes, dy[images][outputs], axes, axes[-1:])
+
+    _threads.spread(partial(add_up, *tap) for tap in taps(w))
     return dfilters.reshape(*w.kernel, -1, multiplier)
 
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from graphgrad.kernels import _einsum  # noqa: F401  (its ops belong to this family)
+from graphgrad.kernels import _einsum, _threads  # noqa: F401  (the ops of _einsum belong to this family)
 from graphgrad.kernels._matrices import adjoint_of
 from graphgrad.kernels._precision import BFLOAT16, HALVES
 from graphgrad.registry import kernel, planned
@@ -40,9 +40,9 @@ def multiply_integers(x, y):
 def multiply(x, y):
     """x @ y; as a single product of matrices where y is one matrix for all of x."""
     if x.ndim > 2 and math.prod(y.shape[:-2]) == 1 and x.ndim >= y.ndim and x.flags.c_contiguous:
-        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) @ y.reshape(y.shape[-2:])
+        rows = _threads.matmul(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), y.reshape(y.shape[-2:]))
         return rows.reshape(*x.shape[:-1], y.shape[-1])
-    return np.matmul(x, y)
+    return _threads.matmul(x, y)
 
 
 def refuse_unfit(x, y):
@@ -61,16 +61,17 @@ def matmul(a, b, *, transpose_a, transpose_b):
 
 @planned("MatMul")
 def plan_matmul(a, b, *, transpose_a, transpose_b):
-    return _planned_product(a.dtype, transpose_a, transpose_b, np.transpose)
+    return _planned_product(a, b, transpose_a, transpose_b, np.transpose)
 
 
-def _planned_product(dtype, adjoint_x, adjoint_y, adjoint):
-    """np.matmul, which hands transposes to BLAS as flags."""
-    if dtype.char not in "fdFD":
+def _planned_product(x, y, adjoint_x, adjoint_y, adjoint):
+    """A product that hands transposes to BLAS as flags."""
+    if x.dtype.char not in "fdFD":
         return None
+    multiply = _threads.matmul if math.prod(x.shape) * y.shape[-2 if adjoint_y else -1] > _threads.BLOCK else np.matmul
     if not adjoint_x and not adjoint_y:
-        return np.matmul
-    return lambda x, y, out=None: np.matmul(adjoint(x) if adjoint_x else x, adjoint(y) if adjoint_y else y, out)
+        return multiply
+    return lambda x, y, out=None: multiply(adjoint(x) if adjoint_x else x, adjoint(y) if adjoint_y else y, out)
 
 
 @kernel("SparseMatMul")
@@ -105,7 +106,7 @@ def batch_matmul(x, y, *, adj_x, adj_y):
 def plan_batch_matmul(x, y, *, adj_x, adj_y):
     if math.prod(y.shape[:-2]) == 1 and len(x.shape) > 2:
         return None  # one product for all of the batch
-    return _planned_product(x.dtype, adj_x, adj_y, adjoint_of)
+    return _planned_product(x, y, adj_x, adj_y, adjoint_of)
 
 
 @kernel("BatchMatMul")

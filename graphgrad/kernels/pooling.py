@@ -6,12 +6,12 @@ dimensions to all), as in TensorFlow; padding takes part in nothing.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from math import prod
 
 import numpy as np
 
-from graphgrad.kernels import _fractional  # noqa: F401  (registers the fractional pools)
+from graphgrad.kernels import _fractional, _threads  # noqa: F401  (_fractional registers the fractional pools)
 from graphgrad.kernels._accumulate import lowest, wide
 from graphgrad.kernels.windows import (
     Sizes,
@@ -30,6 +30,7 @@ from graphgrad.kernels.windows import (
 )
 from graphgrad.registry import kernel
 
+BLOCK_BYTES = 1 << 19
 CLOSE = 1e-5  # how near its maximum an element must be to share a volume's gradient
 
 
@@ -62,7 +63,18 @@ def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=()):
         return channels_back(_max_pool_channels(x, depth, ksize, strides), data_format)
     w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
     start = lowest(x.dtype) if x.ndim == 4 else x.dtype.type(-np.inf)  # so a plane of -inf has a finite maximum
-    return channels_back(fold(x, w, np.fmax, start), data_format)
+    y = np.empty(_output_shape(x, w), x.dtype)
+
+    def pool(images: slice) -> None:
+        y[images] = fold(x[images], w, np.fmax, start)
+
+    _threads.spread(partial(pool, images) for images in _image_blocks(x))
+    return channels_back(y, data_format)
+
+
+def _image_blocks(x: np.ndarray) -> list[slice]:
+    """Images that fill the cache together."""
+    return _threads.cut(len(x), x.nbytes // BLOCK_BYTES + 1)
 
 
 def _max_pool_channels(x: np.ndarray, depth: int, ksize: Sizes, strides: Sizes) -> np.ndarray:
@@ -103,9 +115,13 @@ def max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddi
     w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
     _check_shape("grad", dy, _output_shape(x, w))
     dx, nothing = np.zeros(x.shape, wide(dy).dtype), dy.dtype.type(0)
-    for outputs, inputs, wins in won(x, w):
-        dx_tap = dx[inputs]
-        dx_tap += np.where(wins, dy[outputs], nothing)
+
+    def hand_back(images: slice) -> None:
+        for outputs, inputs, wins in won(x[images], w):
+            dx_tap = dx[images][inputs]
+            dx_tap += np.where(wins, dy[images][outputs], nothing)
+
+    _threads.spread(partial(hand_back, images) for images in _image_blocks(x))
     return channels_back(dx.astype(dy.dtype, copy=False), data_format)
 
 

@@ -16,6 +16,7 @@ from graphgrad import dtypes
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.kernels._threads import at_most
 from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
 from graphgrad.runtime.steps import Step, take
@@ -100,7 +101,7 @@ class Plan:
         does not fit, RuntimeError where a kernel fails, naming its node.
         """
         given = self._checked(feeds or {})
-        with np.errstate(all="ignore"), warnings.catch_warnings():
+        with at_most(self._threads), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = self.values(given) if profile is None else self._step_by_step(given, profile)
             values = dict(zip(self._places, found, strict=True))

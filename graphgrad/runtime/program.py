@@ -183,7 +183,7 @@ class _Maker:
             call = step.run if step.takes_out else functools.partial(_copy_into, step.run)
             if all(i in self.fixed for i in step.inputs):
                 given = [slots[i] for i in step.inputs]
-                program.calls.append(functools.partial(call, *given, out=out))
+                program.calls.append(tiles.bound(call, given, out))
             else:
                 program.calls.append(functools.partial(_write, call, slots, step.inputs, out))
         else:
