@@ -16,6 +16,7 @@ from graphgrad.errors import MissingGradientError
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.handles import is_trainable
 
 Gradient = Tensor | IndexedSlices | None
 
@@ -134,11 +135,11 @@ class ReversePass:
         if rule is registry.UNKNOWN:
             self.missing.append(op)
         if self.missing:
-            return [_MISSING if t.dtype is None or t.dtype.is_trainable else None for t in op.inputs]
+            return [_MISSING if is_trainable(t) else None for t in op.inputs]
         g = self.g
         output_gradients = list(received)
         for i, dz in enumerate(output_gradients):
-            if dz is None and (dtype := op.outputs[i].dtype) is not None and dtype.is_trainable:
+            if dz is None and op.outputs[i].dtype is not None and is_trainable(op.outputs[i]):
                 output_gradients[i] = self._zeros_for(op.outputs[i])
         outer = g.scope
         g.scope = g.graph.name_authority.unique(f"{outer}{op.name}_grad") + "/"

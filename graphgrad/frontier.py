@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from graphgrad.graph import Operation, Tensor
+from graphgrad.handles import is_trainable
 
 
 class Frontier:
@@ -42,7 +43,7 @@ class Frontier:
         queue = deque(dict.fromkeys(self.x_ops))
         while queue:
             for tensor, consumer in self.consumers.get(queue.popleft(), ()):
-                if consumer not in reached and (tensor.dtype is None or tensor.dtype.is_trainable):
+                if consumer not in reached and is_trainable(tensor):
                     reached.add(consumer)
                     queue.append(consumer)
         return reached

@@ -11,12 +11,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from graphgrad import dtypes
+from graphgrad import dtypes, handles
 from graphgrad.attributes import Shape
 from graphgrad.build import Int32s, OpBuilder
 from graphgrad.dtypes import DType
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
-from graphgrad.shapes import common, dims, values
+from graphgrad.shapes import dims, values
 
 SMALL = 1000  # elements; TensorFlow writes zeros and ones of fewer as constants
 
@@ -26,6 +26,7 @@ class GraphBuilder(OpBuilder):
 
     def __init__(self, graph: Graph):
         super().__init__(graph)
+        self.zeros_by_shape = False  # zeros_for needs the output's shape only, so that a loop records no more of it
         self._divided: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
 
     # ------------------------------------------------------------------ shapes
@@ -319,10 +320,14 @@ class GraphBuilder(OpBuilder):
     def zeros_for(self, output: Tensor) -> Tensor | None:
         """The gradient of an output that nothing was handed on for; None for a handle whose variable is not known."""
         if output.dtype is dtypes.resource:
-            if common.variable(output) is None:
+            if handles.variable(output) is None:
                 return None
             return self.zeros(self.VariableShape(output), self.variable_dtype(output))
-        return self.zeros_like(output, optimize=False)
+        if not self.zeros_by_shape or output.dtype is dtypes.variant:
+            return self.zeros_like(output, optimize=False)
+        if dims.is_known(output.shape):
+            return self.constant(0, output.dtype, shape=output.shape)
+        return self.zeros(self.Shape(output), output.dtype)  # type: ignore[arg-type]
 
     def unconnected(self, x: Tensor) -> Tensor:
         """The zero gradient of an x that ys do not depend on."""
@@ -332,14 +337,15 @@ class GraphBuilder(OpBuilder):
 
     def variable_shape(self, handle: Tensor) -> Tensor:
         """The shape of the variable behind a resource handle; a constant where it is static."""
-        static = common.variable_shape(handle)
+        static = handles.variable_shape(handle)
         if static is not None and None not in static:
             return self.constant(list(static), dtypes.int32)
         return self.VariableShape(handle)
 
     def variable_dtype(self, handle: Tensor) -> DType:
         """The dtype of the variable behind a resource handle, float32 where the graph does not say."""
-        return handle.op.get("dtype") or dtypes.float32
+        made = handles.variable(handle)
+        return made["dtype"] if made is not None else dtypes.float32
 
     def widen_index(self, indices: Tensor) -> Tensor:
         """int32 indices as int64, to stand beside others."""

@@ -5,6 +5,7 @@ Invariant: what was read is never changed; everything that is added stands in `G
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -377,6 +378,7 @@ _PRIVATE_ATTRS = {
     "_XlaSharding": "string",
     "_class": "list(string)",
     "_gradient_op_type": "string",
+    "_held_dtypes": "list(int)",
     "_has_manual_control_dependencies": "bool",
     "_lower_using_switch_merge": "bool",
     "_num_original_outputs": "int",
@@ -457,6 +459,21 @@ class Graph:
     def name_authority(self) -> names.NameAuthority:
         return names.NameAuthority(self._by_name)
 
+    @contextlib.contextmanager
+    def names_apart(self, authority: names.NameAuthority) -> Iterator[None]:
+        """New nodes get their names from another authority, that of a graph which they will be moved to."""
+        kept = self._by_name, self.name_authority
+        self._by_name, self.name_authority = {}, authority
+        try:
+            yield
+        finally:
+            self._by_name, self.name_authority = kept
+
+    def rename(self, op: Operation) -> None:
+        """Gives a node that was named apart a name among all."""
+        op.name = self.name_authority.unique(op.name)
+        self._by_name[op.name] = op
+
     @functools.cached_property
     def build(self) -> Any:
         """The builder that appends nodes to this graph."""
@@ -474,6 +491,11 @@ class Graph:
     @functools.cached_property
     def loop_shapes(self) -> dict[Operation, Shape]:
         """What is known of loop variables whose shape changes from iteration to iteration."""
+        return {}
+
+    @functools.cached_property
+    def outer(self) -> dict[Tensor, Tensor]:
+        """Of a function's graph: what its caller hands over, by the placeholders that stand for it."""
         return {}
 
     @functools.cached_property

@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from graphgrad import attributes, opdefs
+from graphgrad import attributes, opdefs, registry
 from graphgrad.dtypes import DType
 from graphgrad.errors import ModelError
 from graphgrad.graph import Graph, Operation, Tensor
 from graphgrad.schema import graph_pb2
+
+# Annotations of functions that were made here: of arguments and nodes that a function cannot call as its graph did.
+ORIGINAL_NAME, KEEPS_NAMES = "_original_name", "_keeps_original_names"
 
 
 class Body:
@@ -45,6 +48,10 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
 
     def __len__(self) -> int:
         return len(self._functions)
+
+    def is_made_here(self, name: str) -> bool:
+        """Whether gradients were what the function was made for; of such a one more is known than of others."""
+        return KEEPS_NAMES in self._functions[name].attr
 
     def gradient_of(self, name: str) -> str | None:
         """The function that the library names as the gradient of another."""
@@ -92,14 +99,17 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         """
         name = self.unique(name)
         targets = like.targets if like is not None else []
-        definition = _Writer(graph, arguments, results, targets, keep).definition(name)
-        if like is not None and like.name in self._functions:
-            for key, value in self._functions[like.name].attr.items():
-                definition.attr[key].CopyFrom(value)
-            if "_input_shapes" in definition.attr:  # one for each argument, or TensorFlow refuses the function
-                shapes = definition.attr["_input_shapes"].list.shape
-                for argument in arguments[len(shapes) :]:
-                    attributes.encode_shape(argument.shape, shapes.add())
+        like_attrs = self._functions[like.name].attr if like is not None and like.name in self._functions else None
+        keeps_names = like_attrs is None or KEEPS_NAMES in like_attrs
+        definition = _Writer(graph, arguments, results, targets, keep).definition(name, keeps_names)
+        if keeps_names:
+            definition.attr[KEEPS_NAMES].b = True
+        for key, value in (like_attrs or {}).items():
+            definition.attr[key].CopyFrom(value)
+        if "_input_shapes" in definition.attr:  # one for each argument, or TensorFlow refuses the function
+            shapes = definition.attr["_input_shapes"].list.shape
+            for argument in arguments[len(shapes) :]:
+                attributes.encode_shape(argument.shape, shapes.add())
         self._functions[name] = definition
         self.added.append(definition)
         made = self._bodies[name] = self._read(definition)
@@ -150,6 +160,11 @@ class _Reader:
         self.definition, self.library = definition, library
         self.nodes = {node.name: node for node in definition.node_def}
         self.arguments = [arg.name for arg in definition.signature.input_arg]
+        self.names = {}  # what arguments and nodes are called in the graph
+        for i, argument in enumerate(self.arguments):
+            self.names[argument] = _original_name(argument, definition.arg_attr.get(i))
+        for node in definition.node_def:
+            self.names[node.name] = _original_name(node.name, node)
         self.empty = Graph()  # that operations stand in whose outputs are counted before the body can be read
 
     def body(self) -> Body:
@@ -158,7 +173,7 @@ class _Reader:
         for i, arg in enumerate(definition.signature.input_arg):
             if not arg.type:
                 raise ModelError(f"function {name!r} takes {arg.name!r} of a dtype that its caller decides")
-            node = message.node.add(name=arg.name, op="Placeholder")
+            node = message.node.add(name=self.names[arg.name], op="Placeholder")
             node.attr["dtype"].type = arg.type
             shapes = definition.arg_attr[i].attr["_output_shapes"].list.shape if i in definition.arg_attr else ()
             if shapes:
@@ -168,15 +183,18 @@ class _Reader:
         for node in definition.node_def:
             copy = message.node.add()
             copy.CopyFrom(node)
+            copy.name = self.names[node.name]
+            copy.attr.pop(ORIGINAL_NAME, None)
+            _rename_classes(copy, self.names)
             del copy.input[:]
         try:
             for node, copy in zip(definition.node_def, message.node[len(self.arguments) :], strict=True):
                 copy.input.extend(map(self._flat, node.input))
             graph = Graph(message)
             graph.functions = self.library
-            arguments = [graph.operation(a).outputs[0] for a in self.arguments]
+            arguments = [graph.operation(self.names[a]).outputs[0] for a in self.arguments]
             results = [graph.tensor(self._flat(definition.ret[r.name])) for r in definition.signature.output_arg]
-            targets = [graph.operation(target) for target in definition.control_ret.values()]
+            targets = [graph.operation(self.names.get(t, t)) for t in definition.control_ret.values()]
             graph.validate()
         except (ModelError, KeyError, ValueError) as error:
             raise ModelError(f"function {name!r}: {error}") from None
@@ -184,17 +202,36 @@ class _Reader:
 
     def _flat(self, reference: str) -> str:
         if reference[:1] == "^":
-            return reference
-        name, _, rest = reference.partition(":")
-        if not rest or name not in self.nodes:
+            return "^" + self.names.get(reference[1:], reference[1:])
+        given, _, rest = reference.partition(":")
+        name = self.names.get(given, given)
+        if not rest or given not in self.nodes:
             return name
         output, _, index = rest.partition(":")
         start = 0
-        for arg in output_args(self.nodes[name].op, self.library):
+        for arg in output_args(self.nodes[given].op, self.library):
             if arg.name == output:
                 return f"{name}:{start + int(index or 0)}"
-            start += len(arg.dtypes(Operation(self.empty, name, self.nodes[name].op, "", self.nodes[name])))
+            start += len(arg.dtypes(Operation(self.empty, name, self.nodes[given].op, "", self.nodes[given])))
         return f"{name}:{index or 0}"
+
+
+def _original_name(name: str, holder: Any) -> str:
+    """What an argument or node was called in the graph that its function was made of."""
+    if holder is None or ORIGINAL_NAME not in holder.attr:
+        return name
+    return holder.attr[ORIGINAL_NAME].s.decode()  # type: ignore[no-any-return]
+
+
+def _rename_classes(node: graph_pb2.NodeDef, names: Mapping[str, str]) -> None:
+    """Colocation tells other nodes by their names."""
+    if "_class" in node.attr:
+        classes = node.attr["_class"].list.s
+        told = [c.decode().removeprefix("loc:@") for c in classes]
+        classes[:] = [
+            f"loc:@{names.get(t, t)}".encode() if c.startswith(b"loc:@") else c
+            for c, t in zip(classes, told, strict=True)
+        ]
 
 
 def output_args(op_type: str, library: Mapping[str, graph_pb2.FunctionDef]) -> list[opdefs.Arg]:
@@ -204,6 +241,31 @@ def output_args(op_type: str, library: Mapping[str, graph_pb2.FunctionDef]) -> l
         return signature.outputs
     function = library.get(op_type)
     return [opdefs.Arg(a) for a in function.signature.output_arg] if function is not None else []
+
+
+class _Names:
+    """The names of a function's arguments, results and nodes, all different, as TensorFlow makes them when it turns a
+    graph into a function: first come the arguments, then the results, then the nodes.
+    """
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def argument(self, name: str) -> str:
+        """The name of an argument or result: small letters, digits and underscores, a letter first."""
+        return self.unique(re.sub(r"[^a-z0-9]", "_", name.lower()).lstrip("_0123456789") or "unknown")
+
+    def unique(self, name: str) -> str:
+        """`name`, or with the first free number behind it, counting from 0."""
+        if name not in self._next:
+            self._next[name] = 0
+            return name
+        while True:
+            found = f"{name}_{self._next[name]}"
+            self._next[name] += 1
+            if found not in self._next:
+                self._next[found] = 0
+                return found
 
 
 class _Writer:
@@ -218,38 +280,48 @@ class _Writer:
         keep: Iterable[Operation] = (),
     ):
         self.graph, self.results, self.targets, self.keep = graph, results, targets, list(keep)
-        taken = {op.name for op in graph}
-        self.names: dict[Tensor, str] = {}
-        for tensor in arguments:
-            name = re.sub(r"[^a-z0-9_]", "_", tensor.op.name.lower()).lstrip("_0123456789") or "arg"
-            self.names[tensor] = _free(name, taken, own=tensor.op.name)
+        names = _Names()
+        self.arguments = {tensor: names.argument(tensor.op.name) for tensor in arguments}
+        self.result_names = [names.argument(tensor.op.name) for tensor in results]
+        needed = self._needed()
+        self.nodes = [op for op in graph if op in needed and op.type != "Placeholder"]
+        self.names = {op: names.unique(op.name) for op in self.nodes}
+        self.by_name = {op.name: name for op, name in self.names.items()}
 
-    def definition(self, name: str) -> graph_pb2.FunctionDef:
+    def definition(self, name: str, keeps_names: bool) -> graph_pb2.FunctionDef:
+        """The function. `keeps_names` notes what arguments and nodes were called in the graph, for a reader."""
         definition = graph_pb2.FunctionDef()
         definition.signature.name = name
-        for i, (tensor, argument) in enumerate(self.names.items()):
+        for i, (tensor, argument) in enumerate(self.arguments.items()):
             definition.signature.input_arg.add(name=argument, type=_enum(tensor.dtype))
+            attrs = definition.arg_attr[i].attr
+            if keeps_names and argument != tensor.op.name:
+                attrs[ORIGINAL_NAME].s = tensor.op.name.encode()
             if tensor.shape is not None:
-                shapes = definition.arg_attr[i].attr["_output_shapes"].list.shape
-                attributes.encode_shape(tensor.shape, shapes.add())
-        needed = self._needed()
-        for op in self.graph:
-            if op in needed and op.type != "Placeholder":
-                node = definition.node_def.add()
-                node.CopyFrom(op.node_def())
-                del node.input[:]
-                node.input.extend(map(self._reference, op.inputs))
-                node.input.extend(f"^{c.name}" for c in op.control_inputs if c.type != "Placeholder")
-        taken = {op.name for op in self.graph} | set(self.names.values())
-        for i, result in enumerate(self.results):
-            argument = _free(f"result_{i}", taken)
+                attributes.encode_shape(tensor.shape, attrs["_output_shapes"].list.shape.add())
+        for op in self.nodes:
+            node = definition.node_def.add()
+            node.CopyFrom(op.node_def())
+            self._write(op, node, keeps_names)
+        for argument, result in zip(self.result_names, self.results, strict=True):
             definition.signature.output_arg.add(name=argument, type=_enum(result.dtype))
             definition.ret[argument] = self._reference(result)
         for target in self.targets:
-            definition.control_ret[target.name] = target.name
+            definition.control_ret[target.name] = self.names[target]
             definition.signature.control_output.append(target.name)
-        definition.signature.is_stateful = any(is_stateful(op) for op in needed)
+        definition.signature.is_stateful = any(map(is_stateful, self.nodes))
         return definition
+
+    def _write(self, op: Operation, node: graph_pb2.NodeDef, keeps_names: bool) -> None:
+        if keeps_names:
+            _keep_shapes(op, node)
+        node.name = self.names[op]
+        if keeps_names and node.name != op.name:
+            node.attr[ORIGINAL_NAME].s = op.name.encode()
+        del node.input[:]
+        node.input.extend(map(self._reference, op.inputs))
+        node.input.extend(f"^{self.names[c]}" for c in op.control_inputs if c in self.names)
+        _rename_classes(node, self.by_name)
 
     def _needed(self) -> set[Operation]:
         needed: set[Operation] = set()
@@ -262,25 +334,26 @@ class _Writer:
         return needed
 
     def _reference(self, tensor: Tensor) -> str:
-        name = self.names.get(tensor)
-        if name is not None:
-            return name
-        start = 0
+        if tensor in self.arguments:
+            return self.arguments[tensor]
+        name, start = self.names[tensor.op], 0
         for arg in output_args(tensor.op.type, self.graph.functions):
             count = len(arg.dtypes(tensor.op))
             if tensor.index < start + count:
-                return f"{tensor.op.name}:{arg.name}:{tensor.index - start}"
+                return f"{name}:{arg.name}:{tensor.index - start}"
             start += count
-        return f"{tensor.op.name}:output:{tensor.index}"
+        return f"{name}:output:{tensor.index}"
 
 
-def _free(name: str, taken: set[str], own: str = "") -> str:
-    number, found = 0, name
-    while found in taken and found != own:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
-    return found
+def _keep_shapes(op: Operation, node: graph_pb2.NodeDef) -> None:
+    """Writes down the shapes of what was built here, where a reader would not find them out again."""
+    rule = registry.shape_rule(op.type) if op.is_built else None
+    if rule is None:
+        return
+    inferred = rule(op)
+    shapes = [t.shape for t in op.outputs]
+    if shapes != (inferred if isinstance(inferred, list) else [inferred]):
+        node.attr["_output_shapes"].CopyFrom(attributes.encode("list(shape)", shapes))
 
 
 def _enum(dtype: DType | None) -> Any:

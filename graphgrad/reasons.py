@@ -12,6 +12,7 @@ from typing import Any
 from graphgrad import registry
 from graphgrad.backprop import ReversePass
 from graphgrad.graph import Operation, Tensor
+from graphgrad.handles import is_trainable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Reason:
 def explain(x: Tensor, reverse: ReversePass) -> Reason:
     """The reason why nothing arrived at x."""
     frontier = reverse.frontier
-    if x.dtype is not None and not x.dtype.is_trainable:
+    if not is_trainable(x):
         return Reason(
             "integer",
             x.op.name,
@@ -50,7 +51,7 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
         for edge, consumer in frontier.consumers.get(tensor.op, ()):
             if edge is not tensor and tensor.op is x.op:
                 continue
-            if edge.dtype is not None and not edge.dtype.is_trainable:
+            if not is_trainable(edge):
                 return Reason(
                     "integer",
                     edge.op.name,

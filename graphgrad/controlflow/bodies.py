@@ -4,15 +4,18 @@ into a function of its own. What the moved nodes need of the body, the forward f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
 from graphgrad.dtypes import resource
 from graphgrad.errors import MissingGradientError, ModelError
+from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.library import Body, Library, is_stateful
+from graphgrad.names import NameAuthority
 from graphgrad.schema import graph_pb2
 
 CALLS = ("If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile")
@@ -36,6 +39,7 @@ class Copy:
         for argument, shape in zip(self.arguments, shapes, strict=False):
             self.graph.inference.settle(argument.op, [shape])
         self.forward = set(self.graph)  # the operations of the function itself, also once it is rewritten
+        self.names = NameAuthority(())  # of the function that what is added will be moved to
         self.seeds: dict[Tensor, Tensor] = {}  # placeholders that stand for gradients in the caller's graph
 
     def differentiate(
@@ -47,19 +51,27 @@ class Copy:
         if not ys or not xs:
             return [None] * len(xs)
         try:
-            found = differentiate(
-                list(ys),
-                list(xs),
-                [self._seed(dy) for dy in dys],
-                unconnected_gradients=unconnected,
-                custom_gradients=self.graph.build.custom_gradients,
-                graph=self.graph,
-            ).gradients
+            with self.graph.names_apart(self.names):
+                found = differentiate(
+                    list(ys),
+                    list(xs),
+                    [self._seed(dy) for dy in dys],
+                    unconnected_gradients=unconnected,
+                    custom_gradients=self.graph.build.custom_gradients,
+                    graph=self.graph,
+                ).gradients
         except MissingGradientError as error:
             where = f"function {self.body.name!r}, which {self.op.type} node {self.op.name!r} calls"
             raise MissingGradientError(f"{where}: {error}", error.missing) from None
         self._find_forward()
         return found
+
+    @contextlib.contextmanager
+    def adding(self) -> Iterator[GraphBuilder]:
+        """Adds to what the reverse pass added, outside of its scopes."""
+        g: GraphBuilder = self.graph.build
+        with self.graph.names_apart(self.names), g.in_scope(""):
+            yield g
 
     def _seed(self, dy: Gradient) -> Gradient:
         if isinstance(dy, IndexedSlices):
@@ -78,7 +90,7 @@ class Copy:
         while queue:
             op = queue.pop()
             if op not in self.forward:
-                self.forward.add(op)
+                self.keep(op)
                 queue += [t.op for t in op.inputs]
 
     def added(self) -> list[Operation]:
@@ -93,19 +105,21 @@ class Copy:
         g = self.graph.build
         with g.in_scope(""):
             op: Operation = g.op(op_type, *inputs)
-        self._keep(op)
+        self.forward.add(op)
+        self._find_forward()
         return op.outputs[0]
 
     def argument_of_variant(self, dtype: Any) -> Tensor:
         """A new argument of the forward function."""
         op = self.graph.build.op("Placeholder", dtype=dtype, shape=(), name="handed_on")
-        self._keep(op)
+        self.forward.add(op)
         self.arguments.append(op.outputs[0])
         return self.arguments[-1]
 
-    def _keep(self, op: Operation) -> None:
+    def keep(self, op: Operation) -> None:
+        """Takes an operation that differentiating added into the forward function."""
         self.forward.add(op)
-        self._find_forward()
+        self.graph.rename(op)
 
     def source_of_resource(self, handle: Tensor) -> Tensor:
         """The argument that a handle of the body is."""
@@ -165,6 +179,7 @@ class GradientFunction:
         shape = source.shape if dtype is None else shape
         with self.g.in_scope(""):
             placeholder: Tensor = self.g.Placeholder(dtype=dtype or source.dtype, shape=shape)
+        self.graph.outer[placeholder] = source
         self.captured.append((source, placeholder))
         return placeholder
 

@@ -10,13 +10,15 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphgrad import dtypes
+from graphgrad import dtypes, handles
 from graphgrad.backprop import Gradient
+from graphgrad.controlflow import steering
 from graphgrad.controlflow.bodies import Copy, GradientFunction, components, put_together
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.handles import is_trainable
 from graphgrad.schema import graph_pb2
-from graphgrad.shapes import common, dims
+from graphgrad.shapes import dims
 
 # (inputs, functions, whether they are stateful, dtypes and shapes of the results) -> the new operation
 Build = Callable[[list[Tensor], list[graph_pb2.NameAttrList], bool, list[Any], list[Any]], Operation]
@@ -54,6 +56,8 @@ def gradient_of_branches(
     """The gradients of an operation that calls one of these functions with all inputs but its first."""
     inputs = op.inputs[1:]
     copies = [Copy(op, name, inputs, [t.shape for t in inputs]) for name in names]
+    for copy in copies:
+        copy.graph.outer.update(zip(copy.arguments, inputs, strict=True))
     found = [_differentiate(copy, dz) for copy in copies]
     _agree(copies, found)
     branches = [BranchGradient(copy) for copy in copies]
@@ -75,8 +79,10 @@ def gradient_of_branches(
 
 
 def _differentiate(copy: Copy, dz: Sequence[Gradient]) -> list[Gradient]:
-    pairs = [(y, dy) for y, dy in zip(copy.results, dz, strict=False) if dy is not None and y.dtype.is_trainable]  # type: ignore[union-attr]
-    return copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
+    pairs = [(y, dy) for y, dy in zip(copy.results, dz, strict=False) if dy is not None and is_trainable(y)]
+    found = copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
+    with copy.adding() as g:
+        return [None if dx is None else steering.each(g.Identity, dx) for dx in found]
 
 
 def _agree(copies: list[Copy], found: list[list[Gradient]]) -> None:
@@ -89,32 +95,31 @@ def _agree(copies: list[Copy], found: list[list[Gradient]]) -> None:
             if of_branch[i] is None:
                 of_branch[i] = _zeros(copy, copy.arguments[i], x)
         if any(isinstance(of_branch[i], IndexedSlices) for of_branch in found):
-            slices = [_sliced(copy.graph.build, of_branch[i]) for copy, of_branch in zip(copies, found, strict=True)]
+            slices = [_sliced(copy, of_branch[i]) for copy, of_branch in zip(copies, found, strict=True)]
             is_mixed = len({s.indices.dtype for s in slices}) > 1
             for copy, of_branch, part in zip(copies, found, slices, strict=True):
-                of_branch[i] = _widened(copy.graph.build, part) if is_mixed else part
+                of_branch[i] = _widened(copy, part) if is_mixed else part
 
 
 def _zeros(copy: Copy, argument: Tensor, outside: Tensor) -> Tensor:
-    g = copy.graph.build
-    with g.in_scope(""):
+    with copy.adding() as g:
         if argument.dtype is not dtypes.resource:
             return g.zeros_like(argument)  # type: ignore[no-any-return]
-        shape = common.variable_shape(outside)
+        shape = handles.variable_shape(outside)
         return g.zeros(shape if dims.is_known(shape) else g.VariableShape(argument), g.variable_dtype(outside))  # type: ignore[no-any-return]
 
 
-def _sliced(g: Any, gradient: Gradient) -> IndexedSlices:
+def _sliced(copy: Copy, gradient: Gradient) -> IndexedSlices:
     """A gradient as slices, a dense one with all its rows."""
     if isinstance(gradient, IndexedSlices):
         return gradient
-    with g.in_scope(""):
+    with copy.adding() as g:
         shape = g.shape(gradient)
         return IndexedSlices(gradient, g.range(0, shape[0]), shape)  # type: ignore[arg-type]
 
 
-def _widened(g: Any, slices: IndexedSlices) -> IndexedSlices:
-    with g.in_scope(""):
+def _widened(copy: Copy, slices: IndexedSlices) -> IndexedSlices:
+    with copy.adding() as g:
         return dataclasses.replace(slices, indices=g.widen_index(slices.indices))
 
 

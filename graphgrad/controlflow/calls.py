@@ -9,6 +9,7 @@ from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction, components, put_together
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Operation, Tensor
+from graphgrad.handles import is_trainable
 from graphgrad.library import Library
 from graphgrad.schema import graph_pb2
 
@@ -19,7 +20,7 @@ def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gra
     if given is not None:
         return _call_what_is_given(g, op, given, dz)
     copy = Copy(op, name, op.inputs, [t.shape for t in op.inputs])
-    pairs = [(y, dy) for y, dy in zip(copy.results, dz, strict=False) if dy is not None and y.dtype.is_trainable]  # type: ignore[union-attr]
+    pairs = [(y, dy) for y, dy in zip(copy.results, dz, strict=False) if dy is not None and is_trainable(y)]
     found = copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
     function, results = GradientFunction(copy), len(copy.results)
     for added in copy.added():
@@ -50,7 +51,7 @@ def _call_what_is_given(g: GraphBuilder, op: Operation, name: str, dz: Sequence[
     is_stateful = op.graph.functions[name].signature.is_stateful
     f = graph_pb2.NameAttrList(name=name)
     new = _call(g, [*op.inputs, *seeds], f, [t.dtype for t in op.inputs], is_stateful)  # type: ignore[list-item]
-    return [dx if x.dtype.is_trainable else None for x, dx in zip(op.inputs, new.outputs, strict=True)]  # type: ignore[union-attr]
+    return [dx if is_trainable(x) else None for x, dx in zip(op.inputs, new.outputs, strict=True)]  # type: ignore[union-attr]
 
 
 def _rewrite(op: Operation, copy: Copy, results: int) -> None:
@@ -78,8 +79,8 @@ def symbolic_gradient(op: Operation) -> str:
         return given or wanted
     count = len(library.body(name, op).arguments)
     copy = Copy(op, name, op.inputs[:count], [t.shape for t in op.inputs[:count]])
-    pairs = [(y, dy) for y, dy in zip(copy.results, op.inputs[count:], strict=True) if y.dtype.is_trainable]  # type: ignore[union-attr]
-    unused = [dy for y, dy in zip(copy.results, op.inputs[count:], strict=True) if not y.dtype.is_trainable]  # type: ignore[union-attr]
+    pairs = [(y, dy) for y, dy in zip(copy.results, op.inputs[count:], strict=True) if is_trainable(y)]
+    unused = [dy for y, dy in zip(copy.results, op.inputs[count:], strict=True) if not is_trainable(y)]
     found = copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
     seeds = {outside: placeholder for placeholder, outside in copy.seeds.items()}
     g = copy.graph.build

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphgrad import dtypes
+from graphgrad import dtypes, handles
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.handles import HELD, is_trainable
 from graphgrad.schema import graph_pb2
-from graphgrad.shapes import common
 
 # What these give is small beside what they look at: the forward loop records it in place of their inputs.
 _MEASURES = ("Shape", "Size", "Rank", "TensorListElementShape", "TensorListLength")
@@ -39,7 +39,7 @@ class LoopGradient(GradientFunction):
     def move(self, op: Operation) -> None:
         copy = self.copy
         if op.type in _MEASURES and all(t.op in copy.forward and self._recorded(t) is None for t in op.inputs):
-            copy.forward.add(op)
+            copy.keep(op)
         else:
             super().move(op)
 
@@ -59,7 +59,6 @@ class LoopGradient(GradientFunction):
             recorded = self._record(tensor)
         values = self.argument(recorded, dtypes.variant)
         rest, value = self.g.TensorListPopBack(values, -1, element_dtype=tensor.dtype)
-        value.has_shape(tensor.shape)
         self.results[-1] = rest
         return value  # type: ignore[no-any-return]
 
@@ -81,6 +80,7 @@ class LoopGradient(GradientFunction):
         self.lists.append(empty)
         self.copy.inputs.append(empty)
         before = self.copy.argument_of_variant(dtypes.variant)
+        self.copy.graph.outer[before] = empty
         self.copy.results.append(self.copy.in_forward("TensorListPushBack", before, tensor))
         return self.copy.results[-1]
 
@@ -88,6 +88,10 @@ class LoopGradient(GradientFunction):
 def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> list[Gradient]:
     """The gradients of a loop; its inputs are a counter, the most iterations (or -1), and what is carried along."""
     copy = Copy(op, op["body"].name, op.inputs, op["output_shapes"] or [t.shape for t in op.inputs])
+    if copy.library.is_made_here(op["body"].name):
+        copy.graph.build.zeros_by_shape = True
+        pairs = zip(op.annotation(HELD) or (), copy.arguments, op.inputs, strict=False)
+        copy.graph.outer.update((argument, x) for is_known, argument, x in pairs if is_known)
     gradients = _gradients_to_start_with(g, op, copy, dz)
     carried = [i for i, dy in enumerate(gradients) if dy is not None]
     counter, most, count = g.constant(0, op.outputs[0].dtype, name="grad_counter"), op.inputs[1], op.outputs[0]
@@ -95,17 +99,17 @@ def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> 
     found = copy.differentiate(
         [copy.results[i] for i in carried], [copy.arguments[i] for i in carried], started, unconnected="zero"
     )
-    with copy.graph.build.in_scope(""):
-        dense = [copy.graph.build.dense(dx) for dx in found]
+    with copy.adding() as inner:
+        dense = [inner.dense(dx) for dx in found if dx is not None]
     loop = LoopGradient(copy, g)
     steering = [loop.argument(t) for t in (counter, most, count)]
     for placeholder, dy in copy.seeds.items():
         loop.stands(placeholder, loop.argument(dy))
     for added in copy.added():
         loop.move(added)
-    loop.results[0] = loop.g.AddV2(steering[0], 1, name="counter")
-    for position, dx in enumerate(dense, _STEERING):
-        loop.results[position] = loop.take(dx)
+    taken = [loop.take(dx) for dx in dense]
+    following = [loop.g.AddV2(steering[0], 1, name="add"), *steering[1:], *taken]
+    loop.results[: len(following)] = [loop.g.Identity(t) for t in following]
     if loop.lists:
         _rewrite(op, copy, loop)
     new = _backward_loop(g, op, loop)
@@ -121,7 +125,7 @@ def _gradients_to_start_with(g: GraphBuilder, op: Operation, copy: Copy, dz: Seq
     original = op.annotation("_num_original_outputs") or len(op.outputs)
     gradients: list[Tensor | None] = []
     for i, (dy, inside) in enumerate(zip(dz, copy.results, strict=False)):
-        if i >= original or not _is_trainable(inside):
+        if i >= original or not is_trainable(inside):
             gradients.append(None)
         elif dy is None and inside.dtype in (dtypes.resource, dtypes.variant):
             gradients.append(_zeros(g, op, i))
@@ -130,16 +134,10 @@ def _gradients_to_start_with(g: GraphBuilder, op: Operation, copy: Copy, dz: Seq
     return gradients
 
 
-def _is_trainable(inside: Tensor) -> bool:
-    if inside.op.type == "TensorListPopBack" and inside.index == 0:
-        return bool(inside.op["element_dtype"].is_trainable)
-    return inside.dtype is not None and inside.dtype.is_trainable
-
-
 def _zeros(g: GraphBuilder, op: Operation, i: int) -> Tensor | None:
     if op.outputs[i].dtype is dtypes.variant:
         return g.zeros_like(op.outputs[i])
-    if common.variable(op.inputs[i]) is None:
+    if handles.variable(op.inputs[i]) is None:
         return None
     return g.zeros(g.VariableShape(op.outputs[i]), g.variable_dtype(op.inputs[i]))
 
@@ -153,7 +151,7 @@ def _rewrite(op: Operation, copy: Copy, loop: LoopGradient) -> None:
         "cond": graph_pb2.NameAttrList(name=condition.rewritten().name),
         "body": graph_pb2.NameAttrList(name=copy.rewritten().name),
     }
-    attrs: dict[str, Any] = {"T": tuple(t.dtype for t in copy.results)}
+    attrs: dict[str, Any] = {"T": tuple(t.dtype for t in copy.results), HELD: _held(op, copy.results)}
     if op["output_shapes"]:
         attrs["output_shapes"] = (*op["output_shapes"], *[()] * len(loop.lists))
     op.rewrite(
@@ -163,6 +161,18 @@ def _rewrite(op: Operation, copy: Copy, loop: LoopGradient) -> None:
         **functions,
         **attrs,
     )
+
+
+def _held(op: Operation, results: Sequence[Tensor]) -> tuple[int, ...]:
+    """What the loop's variables hold: of those it had, what was known, of the new ones, what their makers tell."""
+    known = op.annotation(HELD) or (0,) * len(op.outputs)
+    return (*known, *map(_enum_held, results[len(op.outputs) :]))
+
+
+def _enum_held(tensor: Tensor) -> int:
+    made = handles.variable(tensor) if tensor.dtype is dtypes.resource else None
+    dtype = made["dtype"] if made is not None else handles.held(tensor)
+    return 0 if dtype is None else dtype.enum
 
 
 def _backward_loop(g: GraphBuilder, op: Operation, loop: LoopGradient) -> Operation:
@@ -180,6 +190,8 @@ def _backward_loop(g: GraphBuilder, op: Operation, loop: LoopGradient) -> Operat
     )
     new.annotate("_lower_using_switch_merge", True)
     new.annotate("_num_original_outputs", len(inputs))
+    if any(t.dtype in (dtypes.resource, dtypes.variant) for t in inputs):
+        new.annotate(HELD, tuple(map(_enum_held, loop.results)))
     return new  # type: ignore[no-any-return]
 
 

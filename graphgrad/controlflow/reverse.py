@@ -19,6 +19,7 @@ from graphgrad.controlflow.recover import is_of_gradient, recover
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Operation, Tensor
+from graphgrad.handles import is_trainable
 from graphgrad.shapes import dims
 
 
@@ -58,7 +59,7 @@ class ControlFlowPass(ReversePass):
         left = {op.inputs[0] for op in loop.exits}
         for op in loop.switches:
             value = op.outputs[0]
-            if op in frontier.between and value not in left and _is_trainable(value):
+            if op in frontier.between and value not in left and is_trainable(value):
                 made = g.Exit(value).op
                 self.contexts.put(made, loop)
                 loop.exits.append(made)
@@ -106,7 +107,7 @@ class ControlFlowPass(ReversePass):
                 if not self.awaits.get(op):
                     self.awaits[op] = 1
         for op in entering:
-            if _is_trainable(op.outputs[0]):
+            if is_trainable(op.outputs[0]):
                 self._receive(op.outputs[0], self._zeros_for_exit(op.outputs[0]))
                 ready.append(op)
 
@@ -135,7 +136,7 @@ class ControlFlowPass(ReversePass):
         state.unused += [e for e in state.waiting if e not in used]
         if used:
             for unused in state.unused:
-                if _is_trainable(unused.outputs[0]):
+                if is_trainable(unused.outputs[0]):
                     self._receive(unused.outputs[0], self._zeros_for_exit(unused.outputs[0]))
         return used + state.unused
 
@@ -243,7 +244,3 @@ class ControlFlowPass(ReversePass):
         with g.within(None):
             history = state.accumulate(shape, is_dead_branch)
         return g.zeros(state.recall(history, shape, is_dead_branch), output.dtype)  # type: ignore[no-any-return]
-
-
-def _is_trainable(tensor: Tensor) -> bool:
-    return tensor.dtype is None or tensor.dtype.is_trainable

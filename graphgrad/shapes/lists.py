@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation, Tensor
+from graphgrad.handles import HELD
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import same_as_first, scalar
@@ -31,13 +32,24 @@ _MADE_WITH = {
     "TensorListScatterV2": 2,
     "TensorListSplit": 1,
 }
-_CHANGED_BY = ("Identity", "TensorListPopBack", "TensorListPushBack", "TensorListResize", "TensorListSetItem")
+_CHANGED_BY = (
+    *["Identity", "TensorListPopBack", "TensorListPushBack", "TensorListResize", "TensorListScatterIntoExistingList"],
+    *["TensorListSetItem", "ZerosLike"],
+)
 
 
 def _element(handle: Tensor) -> Shape:
     """The shape of a list's elements, as far as the ops that made it tell."""
-    while handle.op.type in _CHANGED_BY or handle.op.type == "TensorListScatterIntoExistingList":
-        handle = handle.op.inputs[0]
+    while True:
+        op = handle.op
+        if op.type in _CHANGED_BY and handle.index == 0:
+            handle = op.inputs[0]
+        elif op.type in ("While", "StatelessWhile") and (op.annotation(HELD) or {handle.index: 0})[handle.index]:
+            handle = op.inputs[handle.index]
+        elif handle in op.graph.outer:
+            handle = op.graph.outer[handle]
+        else:
+            break
     made_with = _MADE_WITH.get(handle.op.type)
     return None if made_with is None else _asked(handle.op.inputs[made_with])
 
@@ -81,4 +93,6 @@ def _joined(element: Shape) -> Shape:
 
 @shape("TensorListElementShape")
 def element_shape(op: Operation) -> Shape:
-    return None
+    """A vector, or the scalar -1 where elements differ in rank."""
+    element = _element(op.inputs[0])
+    return None if element is None else (len(element),)
