@@ -56,7 +56,7 @@ def open_checkpoint(path: str, option: str = "--variables") -> Checkpoint:
     if not pieces:
         folder = os.path.dirname(prefix) or "."
         others = sorted(p.removesuffix(".index") for p in glob.glob(f"{glob.escape(folder)}/*.index"))
-        close = did_you_mean(prefix, [*others, *(os.path.normpath(p) for p in others)])
+        close = did_you_mean(os.path.normpath(prefix), map(os.path.normpath, others))
         raise ArgumentError(f"{option}: there is no checkpoint {path}: neither {prefix}.index nor {prefix}{close}")
     return Slices(prefix, pieces)
 
@@ -72,7 +72,9 @@ def _prefix(path: str, option: str) -> str:
         if found is None:
             raise ModelError(f"{state} names no model_checkpoint_path")
         latest = re.sub(rb"\\(.)", rb"\1", found[1]).decode("utf-8", "replace")
-        return os.path.join(path, latest)
+        # An absolute path is of the machine that wrote it: the folder may have been moved since.
+        is_there = glob.glob(f"{glob.escape(os.path.join(path, latest))}*")
+        return os.path.join(path, latest if is_there else os.path.basename(latest))
     return re.sub(r"(\.index|\.data-\d{5}-of-\d{5})\Z", "", path)
 
 

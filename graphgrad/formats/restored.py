@@ -74,7 +74,7 @@ class Restored(Mapping[str, Array]):
                 key = self._by_name(name)
             if key is None:
                 if by_objects is None:
-                    by_objects = {**_full_names(checkpoint), **_objects(graph, checkpoint)}
+                    by_objects = {**_full_names(checkpoint), **_objects(graph, checkpoint, by_restoring)}
                 found = by_objects.get(name)
                 key = None if found is None else (found, None)
             if key is not None:
@@ -177,12 +177,12 @@ def _full_names(checkpoint: Checkpoint) -> dict[str, str]:
     return {name: keys[0] for name, keys in found.items() if len(keys) == 1}
 
 
-def _objects(graph: Graph, checkpoint: Checkpoint) -> dict[str, str]:
+def _objects(graph: Graph, checkpoint: Checkpoint, by_restoring: Mapping[Operation, Key]) -> dict[str, str]:
     """Tensors of a checkpoint of objects by the names of the variables that are the same parts of the model."""
-    if checkpoint.objects is None or graph.meta is None or not graph.meta.HasField("object_graph_def"):
+    if checkpoint.objects is None or graph.meta is None or not graph.meta.object_graph_def.nodes:
         return {}
     objects, saved = graph.meta.object_graph_def, checkpoint.objects
-    names = _names_of_objects(graph, objects)
+    names = {_object_of(objects, key): variable_name(op) for op, (key, _) in by_restoring.items()}
     roots = dict.fromkeys([0, *(child.node_id for child in saved.nodes[0].children)] if saved.nodes else [])
     best: dict[str, str] = {}
     for root in roots:
@@ -211,17 +211,12 @@ def _side_by_side(
                     queue.append(both)
 
 
-def _names_of_objects(graph: Graph, objects: saved_model_pb2.SavedObjectGraph) -> dict[int, str]:
-    """The variables that the objects of a SavedModel are: what its functions are handed as bound inputs."""
-    found = {}
-    for node in graph.message.node:
-        function = node.attr["f"].func.name if node.op in _CALLS and "f" in node.attr else ""
-        if function not in objects.concrete_functions:
-            continue
-        bound = list(objects.concrete_functions[function].bound_inputs)
-        inputs = [name for name in node.input if name[0] != "^"]
-        for number, name in zip(bound, inputs[len(inputs) - len(bound) :], strict=True):
-            op = graph.operation(name.partition(":")[0])
-            if op.type in VARIABLES:
-                found[number] = variable_name(op)
-    return found
+def _object_of(objects: saved_model_pb2.SavedObjectGraph, key: str) -> int:
+    """The object that a SavedModel's own checkpoint keeps under a key, which is the way to it; -1 where there is none."""
+    at = 0
+    for name in key.partition("/.ATTRIBUTES/")[0].split("/"):
+        plain = name.replace("..", "\0").replace(".S", "/").replace("\0", ".")
+        at = next((c.node_id for c in objects.nodes[at].children if c.local_name == plain), -1)
+        if at < 0:
+            break
+    return at

@@ -5,8 +5,8 @@ Each maker fills a folder and says how to call what lies there.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,8 +192,8 @@ def simple_save(folder: Path) -> Case:
         return tf.reduce_mean(y**2, name="loss"), {x: _random(3, 4)}
 
     def save(session: Any, loss: Any, inputs: list[Any]) -> tuple[str, None]:
-        (folder / "assets_source.txt").write_text("one\ntwo\n")
-        name = tf1.constant(str(folder / "assets_source.txt"), name="vocabulary")
+        Path("vocabulary.txt").write_text("one\ntwo\n")
+        name = tf1.constant("vocabulary.txt", name="vocabulary")
         tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, name)
         builder = tf1.saved_model.Builder(str(folder / "model"))
         signature = tf1.saved_model.predict_signature_def({"in": inputs[0]}, {"out": loss})
@@ -201,16 +201,18 @@ def simple_save(folder: Path) -> Case:
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature}, assets)
         builder.add_meta_graph(["train"], {"learn": signature})
         builder.save()
-        os.unlink(folder / "assets_source.txt")
         return "model", None
 
-    return _session_case(build, save)
+    with contextlib.chdir(folder):  # the graph holds the name of the asset, and shall hold no path of this machine
+        case = _session_case(build, save)
+        Path("vocabulary.txt").unlink()
+    return case
 
 
 def _meta(folder: Path, **options: Any) -> Callable[[Any, Any, list[Any]], tuple[str, str]]:
     def save(session: Any, loss: Any, inputs: list[Any]) -> tuple[str, str]:
         del loss, inputs
-        tf1.train.Saver(**options).save(session, str(folder / "ckpt"))
+        tf1.train.Saver(save_relative_paths=True, **options).save(session, str(folder / "ckpt"))
         return "ckpt.meta", "ckpt"
 
     return save
@@ -245,7 +247,7 @@ def dynamic_rnn_graph(folder: Path) -> Case:
     def save(session: Any, loss: Any, inputs: list[Any]) -> tuple[str, str]:
         del loss, inputs
         (folder / "graph.pb").write_bytes(session.graph.as_graph_def().SerializeToString())
-        tf1.train.Saver().save(session, str(folder / "ckpt"), write_meta_graph=False)
+        tf1.train.Saver(save_relative_paths=True).save(session, str(folder / "ckpt"), write_meta_graph=False)
         return "graph.pb", "ckpt"
 
     return _session_case(_recurrent, save)
