@@ -45,7 +45,7 @@ _EXTENDED = {
     "variant": object,
 }
 NUMPY = {d: np.dtype(_EXTENDED.get(d.name, d.name)) for d in dtypes.all_dtypes()}
-_BY_NUMPY = {n: d for d, n in reversed(NUMPY.items())} | {np.dtype(object): dtypes.string}
+_BY_NUMPY = {n: d for d, n in NUMPY.items() if not d.name.startswith(("qu", "qi", "resource", "variant"))}
 
 # dtypes whose repeated field holds numbers of another kind: (field, kind of the number in it)
 _FIELDS = {

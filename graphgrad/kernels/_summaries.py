@@ -31,7 +31,10 @@ _ESCAPES = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x22: '\\"', 0x27: "\\'", 0x5
 
 
 def _escaped(value: bytes) -> str:
-    return "".join(_ESCAPES.get(c) or (chr(c) if 0x20 <= c < 0x7F else f"\\{c:03o}") for c in value)
+    """Control characters as octal numbers; bytes of other alphabets stay, also those that are no UTF-8."""
+    shown = [_ESCAPES.get(c) or (f"\\{c:03o}" if c < 0x20 or c == 0x7F else "") for c in value]
+    parts = [text.encode() if text else bytes([c]) for text, c in zip(shown, value, strict=True)]
+    return b"".join(parts).decode("utf-8", "surrogateescape")
 
 
 def laid_out(tensor: Array, summarize: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone, one
 from graphgrad.kernels._rows import refuse_outside
 from graphgrad.registry import kernel, kernels, planned
 
@@ -122,7 +123,9 @@ def unravel_index(indices: Array, dims: Array) -> Array:
 
 
 def _dims(shape: Array, name: str) -> Shape:
-    """A shape tensor as a tuple, sizes checked."""
+    """A shape tensor as a tuple, sizes checked; a lone number is a shape of one axis."""
+    if shape.ndim > 1:
+        raise ValueError(f"{name} must be a vector, not of shape {list(shape.shape)}")
     dims = tuple(shape.reshape(-1).tolist())
     if dims and min(dims) < 0:
         raise ValueError(f"{name} must not be negative, got {list(dims)}")
@@ -149,7 +152,7 @@ def reshape(tensor: Array, shape: Array) -> Array:
 
 @kernel("ExpandDims")
 def expand_dims(x: Array, dim: Array) -> Array:
-    axis = _axis_below(dim.item(), x.ndim + 1)
+    axis = _axis_below(lone(dim, "dim"), x.ndim + 1)
     return x.reshape((*x.shape[:axis], 1, *x.shape[axis:]))
 
 
@@ -209,12 +212,12 @@ def unpack(value: Array, *, num: int, axis: int) -> list[Array]:
 
 @kernel("ConcatV2")
 def concat(values: list[Array], axis: Array) -> Array:
-    return np.concatenate(values, axis=axis.item())
+    return np.concatenate(values, axis=one(axis, "axis"))
 
 
 @kernel("Concat")
 def concat_v1(concat_dim: Array, values: list[Array]) -> Array:
-    return np.concatenate(values, axis=concat_dim.item())
+    return np.concatenate(values, axis=one(concat_dim, "concat_dim"))
 
 
 @kernel("ParallelConcat")
@@ -224,7 +227,7 @@ def parallel_concat(values: list[Array]) -> Array:
 
 @kernel("ConcatOffset")
 def concat_offset(concat_dim: Array, shapes: list[Array]) -> list[Array]:
-    axis = _axis_below(concat_dim.item(), len(shapes[0]))
+    axis = _axis_below(lone(concat_dim, "concat_dim"), len(shapes[0]))
     first = shapes[0].tolist()
     offsets, reached = [], 0
     for i, shape in enumerate(shapes):
@@ -249,7 +252,7 @@ def _cut(value: Array, axis: int, sizes: Sequence[int]) -> list[Array]:
 
 @kernel("Split")
 def split(split_dim: Array, value: Array, *, num_split: int) -> list[Array]:
-    axis = _axis_below(split_dim.item(), value.ndim)
+    axis = _axis_below(lone(split_dim, "split_dim"), value.ndim)
     if value.ndim == 0 or value.shape[axis] % num_split:
         raise ValueError(f"shape {list(value.shape)} does not split evenly in {num_split} along axis {axis}")
     return _cut(value, axis, [value.shape[axis] // num_split] * num_split)
@@ -257,7 +260,7 @@ def split(split_dim: Array, value: Array, *, num_split: int) -> list[Array]:
 
 @kernel("SplitV")
 def split_v(value: Array, size_splits: Array, split_dim: Array, *, num_split: int) -> list[Array]:
-    axis = _axis_below(split_dim.item(), value.ndim)
+    axis = _axis_below(lone(split_dim, "split_dim"), value.ndim)
     sizes, whole = size_splits.tolist(), value.shape[axis] if value.ndim else 0
     if len(sizes) != num_split:
         raise ValueError(f"size_splits has {len(sizes)} entries for {num_split} outputs")
@@ -356,7 +359,7 @@ def empty(shape: Array, *, dtype: NumpyType) -> Array:
 
 @kernel("Range")
 def range_of(start: Array, limit: Array, delta: Array) -> Array:
-    first, last, step = start.item(), limit.item(), delta.item()
+    first, last, step = one(start, "start"), one(limit, "limit"), one(delta, "delta")
     if step == 0:
         raise ValueError("range requires delta != 0")
     if not (isfinite(last - first) and (last - first) * step >= 0):
@@ -372,7 +375,8 @@ def range_of(start: Array, limit: Array, delta: Array) -> Array:
 
 @kernel("LinSpace")
 def lin_space(start: Array, stop: Array, num: Array) -> Array:
-    count, dtype = num.item(), start.dtype
+    count, dtype = lone(num, "num"), start.dtype
+    lone(start, "start"), lone(stop, "stop")
     if count <= 0:
         raise ValueError(f"linspace requires num > 0, got {count}")
     if count == 1:
@@ -385,7 +389,7 @@ def lin_space(start: Array, stop: Array, num: Array) -> Array:
 
 @kernel("OneHot")
 def one_hot(indices: Array, depth: Array, on_value: Array, off_value: Array, *, axis: int) -> Array:
-    length = depth.item()
+    length = lone(depth, "depth")
     if length < 0:
         raise ValueError(f"depth must not be negative, got {length}")
     place = _axis_below(axis, indices.ndim + 1)

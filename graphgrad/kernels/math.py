@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 
+from graphgrad.kernels._checks import same_sizes
 from graphgrad.kernels._erf import erf, erfc
 from graphgrad.kernels._precision import BFLOAT16, FLOAT16, halves_in_float32
 from graphgrad.kernels._variants import sum_of
@@ -103,6 +104,7 @@ def population_count(x):
 
 
 @kernel("TanhGrad", elementwise=True)
+@same_sizes
 @halves_in_float32
 def tanh_grad(y, dy, *, out=None):
     slope = np.subtract(1, np.multiply(y, y, out), out)
@@ -110,29 +112,38 @@ def tanh_grad(y, dy, *, out=None):
 
 
 @kernel("SigmoidGrad", elementwise=True)
+@same_sizes
 @halves_in_float32
 def sigmoid_grad(y, dy, *, out=None):
     return np.multiply(dy * y, 1 - y, out)
 
 
+def _unless_zero(dy, gradient):
+    """No gradient flows from where none comes in, also where the slope is infinite."""
+    return np.where(dy == 0, dy.dtype.type(0), gradient)
+
+
 @kernel("SqrtGrad", elementwise=True)
+@same_sizes
 @halves_in_float32
 def sqrt_grad(y, dy):
-    return dy * 0.5 / y.conj()
+    return _unless_zero(dy, dy * 0.5 / y.conj())
 
 
 @kernel("RsqrtGrad", elementwise=True)
+@same_sizes
 @halves_in_float32
 def rsqrt_grad(y, dy):
     y = y.conj()
-    return y * y * y * (dy * -0.5)
+    return _unless_zero(dy, y * y * y * (dy * -0.5))
 
 
 @kernel("ReciprocalGrad", "InvGrad", elementwise=True)
+@same_sizes
 @halves_in_float32
 def reciprocal_grad(y, dy):
     y = y.conj()
-    return -dy * y * y
+    return _unless_zero(dy, -dy * y * y)
 
 
 # --------------------------------------------------------------------------------------------- two arguments

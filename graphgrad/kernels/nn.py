@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from graphgrad.kernels._accumulate import wide
+from graphgrad.kernels._checks import same_shapes
 from graphgrad.kernels._precision import halves_in_float32
 from graphgrad.registry import kernel, kernels, planned
 
@@ -56,32 +57,39 @@ def softsign(x):
     return x / (np.abs(x) + x.dtype.type(1))
 
 
+@same_shapes
 def relu_grad(dy, x, *, out=None):
     return np.multiply(dy, (x > 0).astype(dy.dtype), out)
 
 
+@same_shapes
 def relu6_grad(dy, x):
     return dy * ((x > 0) & (x < 6)).astype(dy.dtype)
 
 
 @kernel("LeakyReluGrad", elementwise=True)
+@same_shapes
 def leaky_relu_grad(dy, x, *, alpha):
     return np.where(x > 0, dy, dy * dy.dtype.type(alpha))
 
 
+@same_shapes
 def elu_grad(dy, y):
     return np.where(y < 0, (y + y.dtype.type(1)) * dy, dy)
 
 
+@same_shapes
 def selu_grad(dy, y):
     one = dy.dtype.type
     return np.where(y < 0, dy * (y + one(SELU_SCALE_ALPHA)), dy * one(SELU_SCALE))
 
 
+@same_shapes
 def softplus_grad(dy, x):
     return dy / (np.exp(-x) + x.dtype.type(1))
 
 
+@same_shapes
 def softsign_grad(dy, x):
     scale = np.abs(x) + x.dtype.type(1)
     return dy / (scale * scale)

@@ -36,6 +36,8 @@ def generator_of(key, counter, alg):
 def seeded(seed):
     if seed.shape != (2,):
         raise ValueError(f"seed must have shape [2], not {list(seed.shape)}")
+    if seed.dtype.kind == "u":
+        raise TypeError(f"seed must be int32 or int64, not {seed.dtype}")
     return philox.from_seed(seed)
 
 
@@ -92,6 +94,8 @@ def draw_bits(generator, size, dtype):
 
 
 def draw_integers(generator, shape, dtype, minval, maxval):
+    if not math.prod(shape):
+        return np.empty(shape, dtype)
     if minval.ndim or maxval.ndim:
         raise ValueError("minval and maxval must be scalars")
     if minval >= maxval:
@@ -439,7 +443,9 @@ for _op_type, (_classes_of, _probability_of) in SAMPLERS.items():
 
 
 @kernel("AllCandidateSampler")
-def all_candidates(true_classes, *, num_sampled):
+def all_candidates(true_classes, *, num_true, num_sampled):
+    if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
+        raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
     ones = np.ones(num_sampled, np.float32)
     return np.arange(num_sampled), np.ones(true_classes.shape, np.float32), ones
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._rows import combine_rows, flat_rows, refuse_outside, row_sums
 from graphgrad.kernels._strides import StridedSpec, StrideMasks, strided_index
 from graphgrad.registry import kernel, kernels
@@ -119,7 +120,7 @@ def gather(params: Array, indices: Array) -> Array:
 
 @kernel("GatherV2")
 def gather_v2(params: Array, indices: Array, axis: Array, *, batch_dims: int) -> Array:
-    place, batch = axis.item(), batch_dims + indices.ndim if batch_dims < 0 else batch_dims
+    place, batch = lone(axis, "axis"), batch_dims + indices.ndim if batch_dims < 0 else batch_dims
     if not -params.ndim <= place < params.ndim:
         raise ValueError(f"axis {place} is not in [{-params.ndim}, {params.ndim})")
     place %= params.ndim
@@ -171,6 +172,8 @@ def _updates_by_row(
     shape: tuple[int, ...], indices: Array, updates: Array, policy: str
 ) -> tuple[Array, Array, tuple[int, int]]:
     """Row numbers and rows of a scatter into a tensor of this shape, and that tensor's shape as a matrix."""
+    if updates.ndim == 0:
+        raise ValueError("updates must have at least one axis, and a lone index one before it")
     matrix = _row_split(shape, indices)
     depth = indices.shape[-1]
     if updates.shape != indices.shape[:-1] + shape[depth:]:
@@ -231,6 +234,8 @@ kernels(
 
 def _rows_in_place(combine: np.ufunc | None) -> Kernel:
     def inplace(x: Array, i: Array, v: Array) -> Array:
+        if combine is not None and x.dtype.kind == "b":
+            raise TypeError("truth values cannot be added")
         if i.ndim != 1 or v.shape != i.shape + x.shape[1:]:
             raise ValueError(f"v of shape {list(v.shape)} does not fit {i.shape} rows of shape {list(x.shape[1:])}")
         out = np.array(x, order="C")
@@ -258,7 +263,9 @@ kernels(
 
 
 def _amounts(paddings: Array, rank: int) -> list[tuple[int, int]]:
-    amounts = [(before, after) for before, after in paddings.reshape(-1, 2).tolist()]
+    if paddings.shape[1:] != (2,):
+        raise ValueError(f"paddings must be a matrix with 2 columns, not of shape {list(paddings.shape)}")
+    amounts = [(before, after) for before, after in paddings.tolist()]
     if len(amounts) != rank:
         raise ValueError(f"paddings has {len(amounts)} rows for a tensor of rank {rank}")
     if any(before < 0 or after < 0 for before, after in amounts):
@@ -416,6 +423,8 @@ def _block_sizes(block_shape: Array, x: Array) -> list[int]:
 def space_to_batch_nd(x: Array, block_shape: Array, paddings: Array) -> Array:
     blocks = _block_sizes(block_shape, x)
     space = len(blocks)
+    if paddings.shape != (space, 2):
+        raise ValueError(f"paddings should have shape [{space}, 2] instead of {list(paddings.shape)}")
     around = np.zeros((x.ndim, 2), np.int64)
     around[1 : 1 + space] = paddings
     padded = pad(x, around) if around.any() else x

@@ -47,7 +47,8 @@ def _cased(change: Callable[[Any], Any]) -> Callable[..., Array]:
     def cased(input, *, encoding):
         if not _utf8(encoding):
             return each(change, input)
-        return each(lambda value: change(value.decode("utf-8", "replace")).encode(), input)
+        # TensorFlow's ends at the first NUL.
+        return each(lambda value: change(value.split(b"\0")[0].decode("utf-8", "replace")).encode(), input)
 
     return cased
 
@@ -315,7 +316,7 @@ def string_format(inputs, *, template, placeholder, summarize):
         raise ValueError(f"num placeholders in template and num inputs must match: {len(parts) - 1} vs. {len(inputs)}")
     texts = [laid_out(np.asarray(x), summarize) for x in inputs]
     whole = "".join(part + text for part, text in zip(parts, [*texts, ""], strict=True))
-    return np.array(whole.encode(), object)
+    return np.array(whole.encode("utf-8", "surrogateescape"), object)
 
 
 # ----------------------------------------------------------------------------------------------- hashes

@@ -185,6 +185,7 @@ def transpose(op: Operation) -> Shape:
     x, perm, length = op.inputs[0].shape, values.complete(op.inputs[1]), dims.size(op.inputs[1].shape)
     if x is None:
         return None if length is None or length < 2 else (None,) * length
+    perm = perm and tuple(axis + len(x) if axis < 0 else axis for axis in perm)
     if perm is None or sorted(perm) != list(range(len(x))):
         return (None,) * len(x)
     return tuple(x[axis] for axis in perm)

@@ -38,9 +38,10 @@ def bias_add_grad(op: Operation) -> Shape:
 
 @shape("SoftmaxCrossEntropyWithLogits")
 def softmax_cross_entropy(op: Operation) -> list[Shape]:
-    matrix = dims.broadcast(op.inputs[0].shape, op.inputs[1].shape)
-    matrix = matrix if matrix is not None else (None, None)
-    return [matrix[:1], matrix]
+    """One shape where logits and labels can be of the same, else what they broadcast to."""
+    logits, labels = (t.shape or (None, None) for t in op.inputs)
+    matrix = dims.merge(logits, labels) if dims.compatible(logits, labels) else dims.broadcast(logits, labels)
+    return [matrix and matrix[:1], matrix]
 
 
 @shape("SparseSoftmaxCrossEntropyWithLogits")
@@ -52,4 +53,5 @@ def sparse_softmax_cross_entropy(op: Operation) -> list[Shape]:
 
 @shape("InTopK", "InTopKV2")
 def in_top_k(op: Operation) -> Shape:
-    return op.inputs[1].shape or (None,)
+    predictions, targets = op.inputs[0].shape or (None, None), op.inputs[1].shape or (None,)
+    return (dims.merge_dim(predictions[0], targets[0]),)

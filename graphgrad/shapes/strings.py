@@ -20,12 +20,12 @@ shapes(scalar, "StringFormat")
 
 @shape("StringJoin")
 def join(op: Operation) -> Shape:
-    """Scalars go with any other shape."""
+    """Scalars go with any other shape; one that is unknown says nothing, unless there is nothing else."""
     found: Shape = ()
     for tensor in op.inputs:
         if tensor.shape is None:
-            return None
-        if tensor.shape:
+            found = found or None
+        elif tensor.shape:
             found = dims.merge(tensor.shape, found) if found else tensor.shape
     return found
 

@@ -25,6 +25,11 @@ def test_content_round_trip(dtype: dtypes.DType) -> None:
     assert np.array_equal(found, array)
 
 
+@pytest.mark.parametrize("dtype", NUMBERS, ids=repr)
+def test_an_array_has_the_dtype_it_was_made_for(dtype: dtypes.DType) -> None:
+    assert arrays.dtype_of(np.zeros(2, arrays.numpy_dtype(dtype))) is dtype
+
+
 @pytest.mark.parametrize(
     "name",
     [

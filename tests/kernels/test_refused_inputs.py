@@ -1,0 +1,61 @@
+"""Inputs that TensorFlow's kernels refuse though numpy would take them: refused here too, in one line with the node's name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphgrad import dtypes
+from graphgrad.errors import EvaluationError
+from graphgrad.runtime.plan import evaluate
+from tests.cases import Case, case, const, f32, f64, given, i32
+
+REFUSED = [
+    *[
+        case(op, f32(2, 3), f32(3))
+        for op in (
+            *["TanhGrad", "SigmoidGrad", "SqrtGrad", "RsqrtGrad", "ReciprocalGrad", "InvGrad", "ReluGrad", "Relu6Grad"],
+            *["EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad", "LeakyReluGrad"],
+        )
+    ],
+    case("ReluGrad", f32(2, 3), f32(6)),
+    case("GatherV2", f32(2, 3), given([1], "int32"), given([0], "int32")),
+    case("ScatterNd", given([1], "int32"), f32(), given([2], "int32")),
+    case("TensorScatterAdd", f32(3), given([1], "int32"), f32()),
+    case("InplaceAdd", given([True, False], "bool"), given([0], "int32"), given([True], "bool")),
+    case("LinSpace", f32(1), f32(), const(3)),
+    case("ConcatV2", [f32(2, 2), f32(2, 2)], given([[1]], "int32")),
+    case("Range", given([[0]], "int32"), const(3), const(1)),
+    case("Tile", f32(2, 2), given([[1, 2]], "int32")),
+    case("MirrorPad", f32(2, 3), given([[[0, 1], [0, 2]]], "int32"), mode="REFLECT"),
+    case("SpaceToBatch", f32(2, 2, 3, 1), given([[[1, 1], [1, 0]]], "int32"), block_size=2),
+    case("StatelessRandomUniform", const([2]), given([3, 4], "uint64"), dtype=dtypes.float32),
+    case("AllCandidateSampler", given([[0, 1]], "int64"), num_true=1, num_sampled=2, unique=False, random=True),
+]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.id) for row in REFUSED])
+def test_refused(row: Case) -> None:
+    built = row.build("nothing")
+    with pytest.raises(EvaluationError) as error:
+        evaluate(built.graph, built.outputs, built.feeds)
+    assert "'op'" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+ACCEPTED = [
+    (case("ConcatV2", [given([[1.0]]), given([[2.0]])], given([1], "int32")), [[1.0, 2.0]]),
+    (case("Range", const(0), const(3), given([1], "int32")), [0, 1, 2]),
+    (case("TanhGrad", f64(1, 2, value=[[0.0, 0.5]]), f64(2, value=[2.0, 4.0])), [[2.0, 3.0]]),
+    (case("SqrtGrad", f32(2, value=[0, 0]), f32(2, value=[0, 1])), [0, np.inf]),
+    (case("RsqrtGrad", f32(2, value=[np.inf, 1]), f32(2, value=[0, 2])), [0, -1]),
+    (case("ReciprocalGrad", f32(2, value=[np.inf, 1]), f32(2, value=[0, 2])), [0, -2]),
+    (case("RandomUniformInt", const([0]), i32(1, value=[0]), i32(1, value=[9]), seed=1, seed2=2, random=True), []),
+]
+
+
+@pytest.mark.parametrize(("row", "expected"), [pytest.param(r, e, id=r.id) for r, e in ACCEPTED])
+def test_accepted(row: Case, expected: list[float]) -> None:
+    built = row.build("nothing")
+    (found,) = evaluate(built.graph, built.outputs, built.feeds)
+    np.testing.assert_array_equal(found, expected)
