@@ -27,10 +27,10 @@ def _safe_reciprocal(g, x):
     return x * g.Reciprocal(x * x + 1e-20)
 
 
-def _reciprocal_gaps(g, values):
-    """The matrix of 1 / (v_j - v_i), zeros on its diagonal."""
+def _reciprocal_gaps(g, values, like):
+    """The matrix of 1 / (v_j - v_i), zeros in the shape of `like` on its diagonal."""
     gaps = g.ExpandDims(values, -2) - g.ExpandDims(values, -1)
-    return with_diagonal(g, _safe_reciprocal(g, gaps), g.zeros_like(values))
+    return with_diagonal(g, _safe_reciprocal(g, gaps), g.zeros_like(like))
 
 
 @gradient("Cholesky")
@@ -54,7 +54,7 @@ def self_adjoint_eig(g, op, d_values, d_vectors):
     (a,), (values, vectors) = op.inputs, op.outputs
     with g.control_dependencies([d_values, d_vectors]):
         if op["compute_v"]:
-            gaps = _reciprocal_gaps(g, values)
+            gaps = _reciprocal_gaps(g, values, values)
             inner = diagonal_matrix(g, d_values) + gaps * g.matmul(vectors, d_vectors, adjoint_a=True)
         else:
             _, vectors = g.SelfAdjointEigV2(a)
@@ -71,7 +71,7 @@ def eig(g, op, d_values, d_vectors):
     with g.control_dependencies([d_values, d_vectors]):
         if op["compute_v"]:
             v = adjoint(g, vectors)
-            gaps = g.conj(_reciprocal_gaps(g, values))
+            gaps = g.conj(_reciprocal_gaps(g, values, values))
             turned = g.matmul(v, d_vectors)
             middle = diagonal_matrix(g, d_values)
             length = diagonal_matrix(
@@ -143,7 +143,7 @@ def _svd_of_wide(g, op, s, u, v, middle, du, dv, size, columns):
     diagonal = diagonal_matrix(g, s)
     squares = g.Square(s)
     s_shape = g.shape(s)
-    gaps = _reciprocal_gaps(g, squares)
+    gaps = _reciprocal_gaps(g, squares, s)
     inverse = diagonal_matrix(g, _safe_reciprocal(g, s))
     v1, dv1 = v[..., :, :size], dv[..., :, :size]
     of_u = g.matmul(u, du, adjoint_a=True)

@@ -139,10 +139,12 @@ def each_order(stack, values):
 
 @kernel("MatrixSquareRoot")
 def square_root(matrix):
-    """Not a number where a real matrix has no real root."""
+    """Not a number where a real matrix has no real root, or the matrix is not finite."""
     from scipy.linalg import sqrtm
 
     def real_root(one):
+        if not np.isfinite(one).all():
+            return np.nan
         root = sqrtm(one)
         return root if matrix.dtype.kind == "c" or root.dtype.kind != "c" else np.nan
 

@@ -26,7 +26,17 @@ from graphgrad.registry import kernel
 @halves_in_float32
 def inverse(matrix, *, adjoint):
     refuse_not_square(matrix)
-    return np.linalg.inv(adjoint_of(matrix) if adjoint else matrix)
+    return of_invertible(np.linalg.inv, adjoint_of(matrix) if adjoint else matrix)
+
+
+def of_invertible(function, matrix, *others):
+    """What the function gives. Raises ValueError for a matrix that is singular, or not a number anywhere."""
+    try:
+        if not np.isnan(matrix).any():
+            return function(matrix, *others)
+    except np.linalg.LinAlgError:
+        pass
+    raise ValueError("the matrix is not invertible")
 
 
 @kernel("MatrixDeterminant", "BatchMatrixDeterminant")
@@ -39,7 +49,7 @@ def determinant(matrix):
 def log_determinant(matrix):
     refuse_not_square(matrix)
     sign, logarithm = np.linalg.slogdet(matrix)
-    return sign, logarithm.astype(matrix.dtype)
+    return np.where(np.isnan(logarithm), np.nan, sign).astype(matrix.dtype), logarithm.astype(matrix.dtype)
 
 
 # --- systems of equations --------------------------------------------------------------------------------
@@ -49,7 +59,7 @@ def log_determinant(matrix):
 def solve(matrix, rhs, *, adjoint):
     refuse_not_square(matrix)
     refuse_other_batch(matrix, rhs)
-    return np.linalg.solve(adjoint_of(matrix) if adjoint else matrix, rhs)
+    return of_invertible(np.linalg.solve, adjoint_of(matrix) if adjoint else matrix, rhs)
 
 
 @kernel("MatrixTriangularSolve", "BatchMatrixTriangularSolve")
@@ -70,7 +80,7 @@ def banded_triangular_solve(bands, rhs, *, lower, adjoint):
     if bands.ndim < 2 or rhs.ndim < 2 or rhs.shape[-2] != size:
         raise ValueError(f"bands of shape {list(bands.shape)} do not fit right hand sides {list(rhs.shape)}")
     bands = (bands if lower else bands[..., ::-1, :])[..., : max(size, 1), :]  # now from the main diagonal outwards
-    if not bands[..., 0, :].all():
+    if not (np.abs(bands[..., 0, :]) > 0).all():
         raise ValueError("the matrix is not invertible")
     if adjoint:  # element (i, i - k) of a lower matrix is its adjoint's (i - k, i)
         shifts = range(bands.shape[-2])

@@ -1,4 +1,6 @@
-"""Reading the static shapes of stacks of matrices: batch, rows and columns."""
+"""Reading the static shapes of stacks of matrices: batch, rows and columns. The batch is None where the rank is unknown,
+and what is joined to it is unknown, too.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +9,25 @@ from graphgrad.graph import Operation, Tensor
 from graphgrad.shapes import dims
 from graphgrad.shapes.dims import Dim
 
-Batch = tuple[Dim, ...]
 
-
-def matrix(tensor: Tensor) -> tuple[Batch, Dim, Dim] | None:
-    """Batch, rows and columns; None for an unknown rank."""
+def matrix(tensor: Tensor) -> tuple[Shape, Dim, Dim]:
+    """Batch, rows and columns."""
     static = tensor.shape
     if static is None or len(static) < 2:
-        return None
+        return None, None, None
     return static[:-2], static[-2], static[-1]
 
 
-def square(tensor: Tensor) -> tuple[Batch, Dim] | None:
+def square(tensor: Tensor) -> tuple[Shape, Dim]:
     """Batch and size of square matrices, which either dimension may tell."""
-    parts = matrix(tensor)
-    if parts is None:
-        return None
-    batch, rows, columns = parts
+    batch, rows, columns = matrix(tensor)
     return batch, dims.merge_dim(rows, columns)
 
 
 def square_matrices(op: Operation) -> Shape:
     """The shape of the first input, whose last two dimensions are one."""
-    parts = square(op.inputs[0])
-    return None if parts is None else (*parts[0], parts[1], parts[1])
+    batch, size = square(op.inputs[0])
+    return dims.join(batch, (size, size))
 
 
 def least(a: Dim, b: Dim) -> Dim:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
+from graphgrad.shapes import dims
 from graphgrad.shapes._matrices import least, matrix, square, square_matrices
 
 shapes(
     square_matrices,
-    *["BatchCholesky", "Cholesky", "MatrixExponential", "MatrixLogarithm", "MatrixSquareRoot"],
+    *["Cholesky", "BatchCholesky", "CholeskyGrad", "BatchCholeskyGrad"],
+    *["MatrixExponential", "MatrixLogarithm", "MatrixSquareRoot"],
 )
-
-
-@shape("CholeskyGrad", "BatchCholeskyGrad")
-def cholesky_grad(op: Operation) -> Shape:
-    return square_matrices(op)
 
 
 @shape("Lu")
@@ -27,33 +24,23 @@ def lu(op: Operation) -> list[Shape]:
 @shape("Eig", "SelfAdjointEigV2", "BatchSelfAdjointEigV2")
 def eigenvalues(op: Operation) -> list[Shape]:
     """A vector of values and a matrix of vectors, which is empty where they are not asked for."""
-    parts = square(op.inputs[0])
-    vectors: Shape = (0,)
-    if parts is None:
-        return [None, None if op["compute_v"] else vectors]
-    batch, size = parts
-    return [(*batch, size), (*batch, size, size) if op["compute_v"] else vectors]
+    batch, size = square(op.inputs[0])
+    return [dims.join(batch, (size,)), dims.join(batch, (size, size)) if op["compute_v"] else (0,)]
 
 
 @shape("Svd", "BatchSvd")
 def svd(op: Operation) -> list[Shape]:
-    parts = matrix(op.inputs[0])
-    nothing: Shape = (0,)
-    if parts is None:
-        return [None, None, None] if op["compute_uv"] else [None, nothing, nothing]
-    batch, rows, columns = parts
+    batch, rows, columns = matrix(op.inputs[0])
     size = least(rows, columns)
+    values = dims.join(batch, (size,))
     if not op["compute_uv"]:
-        return [(*batch, size), nothing, nothing]
+        return [values, (0,), (0,)]
     u, v = (rows, columns) if op["full_matrices"] else (size, size)
-    return [(*batch, size), (*batch, rows, u), (*batch, columns, v)]
+    return [values, dims.join(batch, (rows, u)), dims.join(batch, (columns, v))]
 
 
 @shape("Qr")
 def qr(op: Operation) -> list[Shape]:
-    parts = matrix(op.inputs[0])
-    if parts is None:
-        return [None, None]
-    batch, rows, columns = parts
+    batch, rows, columns = matrix(op.inputs[0])
     inner = rows if op["full_matrices"] else least(rows, columns)
-    return [(*batch, rows, inner), (*batch, inner, columns)]
+    return [dims.join(batch, (rows, inner)), dims.join(batch, (inner, columns))]

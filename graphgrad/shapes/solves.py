@@ -13,8 +13,7 @@ shapes(square_matrices, "MatrixInverse", "BatchMatrixInverse")
 
 @shape("MatrixDeterminant", "BatchMatrixDeterminant")
 def determinant(op: Operation) -> Shape:
-    parts = square(op.inputs[0])
-    return None if parts is None else parts[0]
+    return square(op.inputs[0])[0]
 
 
 @shape("LogMatrixDeterminant")
@@ -25,49 +24,34 @@ def log_determinant(op: Operation) -> list[Shape]:
 @shape("MatrixSolve", "BatchMatrixSolve")
 def solve(op: Operation) -> Shape:
     """The batch is the same on both sides, the matrices are square."""
-    left, right = (matrix(t) for t in op.inputs[:2])
-    if left is None or right is None:
-        return None
-    size = dims.merge_dim(dims.merge_dim(left[1], right[1]), left[2])
-    return (*(dims.merge(left[0], right[0]) or ()), size, right[2])
+    (batch, rows, columns), (other_batch, other_rows, count) = map(matrix, op.inputs)
+    size = dims.merge_dim(dims.merge_dim(rows, other_rows), columns)
+    return dims.join(dims.merge(batch, other_batch), (size, count))
 
 
 @shape("MatrixSolveLs", "BatchMatrixSolveLs")
 def solve_ls(op: Operation) -> Shape:
     """A row of the solution for each column of the matrix."""
-    left, right = (matrix(t) for t in op.inputs[:2])
-    if left is None or right is None:
-        return None
-    return (*(dims.merge(left[0], right[0]) or ()), left[2], right[2])
+    (batch, _, columns), (other_batch, _, count) = map(matrix, op.inputs[:2])
+    return dims.join(dims.merge(batch, other_batch), (columns, count))
 
 
 @shape("MatrixTriangularSolve", "BatchMatrixTriangularSolve")
 def triangular_solve(op: Operation) -> Shape:
     """Batches are broadcast."""
-    left, right = (matrix(t) for t in op.inputs)
-    if left is None or right is None:
-        return None
-    size = dims.merge_dim(dims.merge_dim(left[1], left[2]), right[1])
-    return (*(dims.broadcast(left[0], right[0]) or ()), size, right[2])
+    (batch, rows, columns), (other_batch, other_rows, count) = map(matrix, op.inputs)
+    size = dims.merge_dim(dims.merge_dim(rows, columns), other_rows)
+    return dims.join(dims.broadcast(batch, other_batch), (size, count))
 
 
 @shape("BandedTriangularSolve")
 def banded_triangular_solve(op: Operation) -> Shape:
     """The matrix is given by its bands, so that its columns alone tell its size."""
-    left, right = (matrix(t) for t in op.inputs)
-    if left is None or right is None:
-        return None
-    return (*(dims.broadcast(left[0], right[0]) or ()), dims.merge_dim(left[2], right[1]), right[2])
+    (batch, _, columns), (other_batch, other_rows, count) = map(matrix, op.inputs)
+    return dims.join(dims.broadcast(batch, other_batch), (dims.merge_dim(columns, other_rows), count))
 
 
-@shape("TridiagonalSolve")
-def tridiagonal_solve(op: Operation) -> Shape:
-    left, right = (matrix(t) for t in op.inputs)
-    if left is None or right is None:
-        return None
-    return (*(dims.merge(left[0], right[0]) or ()), dims.merge_dim(left[2], right[1]), right[2])
-
-
-@shape("TridiagonalMatMul")
-def tridiagonal_matmul(op: Operation) -> Shape:
-    return op.inputs[3].shape
+@shape("TridiagonalSolve", "TridiagonalMatMul")
+def right_hand_side(op: Operation) -> Shape:
+    """That of the last input; TensorFlow takes nothing from the others."""
+    return op.inputs[-1].shape
