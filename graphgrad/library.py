@@ -16,7 +16,9 @@ from graphgrad.graph import Graph, Operation, Tensor
 from graphgrad.schema import graph_pb2
 
 # Annotations of functions that were made here: of arguments and nodes that a function cannot call as its graph did.
-ORIGINAL_NAME, KEEPS_NAMES = "_original_name", "_keeps_original_names"
+ORIGINAL_NAME = "_original_name"
+# Functions that gradients are made of say so where TensorFlow lets them: it refuses to load other attributes.
+_MADE_HERE = ("_original_func_name", b"gradients")
 
 
 class Body:
@@ -51,7 +53,7 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
 
     def is_made_here(self, name: str) -> bool:
         """Whether gradients were what the function was made for; of such a one more is known than of others."""
-        return KEEPS_NAMES in self._functions[name].attr
+        return _is_made_here(self._functions[name].attr)
 
     def gradient_of(self, name: str) -> str | None:
         """The function that the library names as the gradient of another."""
@@ -100,10 +102,10 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         name = self.unique(name)
         targets = like.targets if like is not None else []
         like_attrs = self._functions[like.name].attr if like is not None and like.name in self._functions else None
-        keeps_names = like_attrs is None or KEEPS_NAMES in like_attrs
+        keeps_names = like_attrs is None or _is_made_here(like_attrs)
         definition = _Writer(graph, arguments, results, targets, keep).definition(name, keeps_names)
         if keeps_names:
-            definition.attr[KEEPS_NAMES].b = True
+            definition.attr[_MADE_HERE[0]].s = _MADE_HERE[1]
         for key, value in (like_attrs or {}).items():
             definition.attr[key].CopyFrom(value)
         if "_input_shapes" in definition.attr:  # one for each argument, or TensorFlow refuses the function
@@ -151,6 +153,11 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
                     called[value.func.name] = None
                 called.update((f.name, None) for f in value.list.func)
         return list(called)
+
+
+def _is_made_here(attrs: Mapping[str, graph_pb2.AttrValue]) -> bool:
+    name, value = _MADE_HERE
+    return name in attrs and attrs[name].s == value
 
 
 class _Reader:

@@ -134,13 +134,13 @@ def test_a_saved_model_as_text(tmp_path: Path) -> None:
 
 def test_names_of_the_signature(tmp_path: Path) -> None:
     model = file_store.unpacked("simple_save", tmp_path)
-    asked = ["--ys", "out", "--xs", "in", "--signature", "serving_default"]
+    asked = ["--ys", "output", "--xs", "input", "--signature", "serving_default"]
     result = run("add-gradients", model.path, *asked, "-o", tmp_path / "out", "--json")
     assert [entry["x"] for entry in json.loads(result.stdout)["gradients"]] == ["x:0"]
-    literal = f"in={model.feeds['x'].tolist()}"
-    result = run("eval", model.path, "--fetch", "out", "--feed", literal, "--json")
+    literal = f"input={model.feeds['x'].tolist()}"
+    result = run("eval", model.path, "--fetch", "output", "--feed", literal, "--json")
     (fetch,) = json.loads(result.stdout)["fetches"]
-    assert fetch["fetch"] == "out" and fetch["value"] == pytest.approx(float(model.values["loss"]), rel=1e-5)
+    assert fetch["fetch"] == "output" and fetch["value"] == pytest.approx(float(model.values["loss"]), rel=1e-5)
 
 
 def test_a_signature_of_gradients(tmp_path: Path) -> None:
@@ -168,7 +168,11 @@ def test_a_signature_of_gradients(tmp_path: Path) -> None:
             2,
             "no meta graph has the tag set 'serv' (did you mean 'serve'?): there is serve, train",
         ),
-        (["--xs", "inn"], 2, "--xs: 'inn' is neither a node of the graph nor in the signature (did you mean 'in', "),
+        (
+            ["--xs", "inputt"],
+            2,
+            "--xs: 'inputt' is neither a node of the graph nor in the signature (did you mean 'input'",
+        ),
         (["-o", "FILE"], 2, "is a file, and a SavedModel is written as a folder"),
         (["-o", "OTHER"], 2, "is a folder that holds something else than a SavedModel"),
         (["-o", "-"], 2, "a SavedModel is a folder and cannot be written to standard output"),

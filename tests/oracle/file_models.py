@@ -196,7 +196,7 @@ def simple_save(folder: Path) -> Case:
         name = tf1.constant("vocabulary.txt", name="vocabulary")
         tf1.add_to_collection(tf1.GraphKeys.ASSET_FILEPATHS, name)
         builder = tf1.saved_model.Builder(str(folder / "model"))
-        signature = tf1.saved_model.predict_signature_def({"in": inputs[0]}, {"out": loss})
+        signature = tf1.saved_model.predict_signature_def({"input": inputs[0]}, {"output": loss})
         assets = tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS)
         builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature}, assets)
         builder.add_meta_graph(["train"], {"learn": signature})
@@ -300,9 +300,17 @@ def _random(*shape: int) -> np.ndarray:
     return np.random.default_rng(5).normal(size=shape).astype(np.float32)
 
 
-SMALL = [nested_calls, object_checkpoint, keras_dense, simple_save, dynamic_rnn, version_1, guarded_image_model]
-LARGE = [
+SMALL = [
+    nested_calls,
+    object_checkpoint,
+    keras_dense,
     keras_lstm,
+    simple_save,
+    dynamic_rnn,
+    version_1,
+    guarded_image_model,
+]
+LARGE = [
     keras_gru,
     keras_bidirectional,
     tf_keras_dense,
