@@ -36,8 +36,8 @@ _FAMILIES = {
     """,
     "device": """
         AllToAll CollectivePermute CopyToMesh CopyToMeshGrad CrossReplicaSum NcclAllReduce NcclBroadcast
-        NcclReduce Relayout RelayoutLike XlaClusterOutput XlaSharding XlaSpmdFullToShardShape
-        XlaSpmdShardToFullShape
+        NcclReduce Relayout RelayoutLike TPUReplicatedInput XlaClusterOutput XlaSharding
+        XlaSpmdFullToShardShape XlaSpmdShardToFullShape XlaVariadicReduce
     """,
     "diagonals": """
         BatchMatrixBandPart BatchMatrixDiag BatchMatrixDiagPart BatchMatrixSetDiag Diag DiagPart
@@ -102,6 +102,16 @@ _FAMILIES = {
         FusedBatchNormGrad FusedBatchNormGradV2 FusedBatchNormGradV3 FusedBatchNormV2 FusedBatchNormV3 LRN
         LRNGrad
     """,
+    "outside": """
+        AudioSummary AudioSummaryV2 DecodeProtoV2 DeleteSessionTensor EncodeProto FixedLengthRecordReader
+        GenerateVocabRemapping GetSessionHandle GetSessionHandleV2 GetSessionTensor HistogramSummary
+        IdentityReader ImageSummary LMDBReader LoadAndRemapMatrix MergeSummary ParseTensor PyFunc
+        PyFuncStateless QueueClose QueueDequeue QueueDequeueMany QueueDequeueUpTo QueueEnqueue
+        QueueEnqueueMany QueueSize ReaderNumRecordsProduced ReaderNumWorkUnitsCompleted ReaderRead
+        ReaderReadUpTo ReaderReset ReaderRestoreState ReaderSerializeState ReduceDataset ScalarSummary
+        SdcaFprint SdcaOptimizer SdcaOptimizerV2 SdcaShrinkL1 SerializeTensor TFRecordReader TensorSummary
+        TensorSummaryV2 TextLineReader Timestamp WholeFileReader
+    """,
     "pooling": """
         AvgPool AvgPool3D AvgPool3DGrad AvgPoolGrad FractionalAvgPool FractionalAvgPoolGrad FractionalMaxPool
         FractionalMaxPoolGrad MaxPool MaxPool3D MaxPool3DGrad MaxPool3DGradGrad MaxPoolGrad MaxPoolGradGrad
@@ -147,7 +157,7 @@ _FAMILIES = {
         DenseToDenseSetOperation DenseToSparseSetOperation SetSize SparseToSparseSetOperation
     """,
     "signal": """
-        FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D RFFT RFFT2D RFFT3D
+        AudioMicrofrontend FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D RFFT RFFT2D RFFT3D
     """,
     "slicing": """
         BatchToSpace BatchToSpaceND DepthToSpace DynamicPartition DynamicStitch Gather GatherNd GatherV2

@@ -9,8 +9,10 @@ from typing import Any
 
 from graphgrad.errors import ArgumentError, MissingGradientError
 from graphgrad.graph import Operation, Tensor
-from graphgrad.registry import gradient
+from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
+
+no_gradient("TPUReplicatedInput", "XlaVariadicReduce")
 
 
 # ---------------------------------------------------------------------- replicas

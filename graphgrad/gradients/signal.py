@@ -13,9 +13,11 @@ from graphgrad import dtypes
 from graphgrad.dtypes import DType
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Tensor
-from graphgrad.registry import gradient
+from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
 from graphgrad.shapes.values import as_shape
+
+no_gradient("AudioMicrofrontend")
 
 COMPLEX_OF = {dtypes.float32: dtypes.complex64, dtypes.float64: dtypes.complex128}
 # op type -> the transform back and the number of axes

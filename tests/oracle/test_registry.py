@@ -1,0 +1,26 @@
+"""Every op that TensorFlow has a gradient for has one here, and the same ones stop gradients on purpose."""
+
+from __future__ import annotations
+
+from tensorflow.python.framework.ops import gradient_registry
+
+from graphgrad import opdefs, registry
+
+# Their gradients are Python functions of the process that made the graph, or raise whatever they are given.
+WITHOUT = {"EagerPyFunc", "SparseDenseCwiseAdd", "SparseMatrixMul", "TPUEmbeddingActivations"}
+# Rules that are still owed; the list may only shrink.
+OWED = {
+    *["BlockLSTM", "BlockLSTMV2", "CTCLoss", "CTCLossV2", "CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"],
+    *["CTCBeamSearchDecoder", "CTCGreedyDecoder", "IsotonicRegression"],
+}
+# TensorFlow's rules give None for every input: the same as none.
+GIVES_NONE = {"ArgMax", "ArgMin", "Ceil", "Floor", "FloorDiv", "Rint", "Round", "TruncateDiv"}
+
+
+def test_the_same_ops_have_gradients() -> None:
+    theirs = {op: entry["type"] for op, entry in gradient_registry._registry.items() if opdefs.signature(op)}
+    ours = {op: registry.gradient_rule(op) for op in theirs}
+    unknown = {op for op, rule in ours.items() if rule is registry.UNKNOWN}
+    stopped = {op for op, rule in ours.items() if rule is None}
+    assert unknown - OWED == WITHOUT
+    assert stopped - GIVES_NONE - OWED == {op for op, rule in theirs.items() if rule is None} - OWED
