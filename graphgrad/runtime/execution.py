@@ -44,7 +44,10 @@ class FeedSpec:
     def check(self, value: Any) -> np.ndarray[Any, Any]:
         """The value as an array of the tensor's dtype. Raises ArgumentError where dtype or shape do not fit."""
         name, dtype = self.tensor.name, self.tensor.dtype
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise ArgumentError(f"feed {name!r} is no array: {error}") from None
         if dtype is not None:
             array = _cast_feed(array, dtype, name)
         if self.shape is not None and not dims.compatible(array.shape, self.shape):
@@ -52,6 +55,28 @@ class FeedSpec:
                 f"feed {name!r} has shape {list(array.shape)}, and the graph wants {dims.show(self.shape)}"
             )
         return array
+
+
+def parts_of(item: Tensor | IndexedSlices) -> list[Tensor]:
+    """A tensor, or the tensors IndexedSlices consist of."""
+    parts = (item,) if isinstance(item, Tensor) else (item.values, item.indices, item.dense_shape)
+    return [part for part in parts if part is not None]
+
+
+def _full_name(key: Tensor | str) -> str:
+    return key.name if isinstance(key, Tensor) else key if ":" in key else f"{key}:0"
+
+
+def _by_parts(key: IndexedSlices, value: Any) -> dict[str, Any]:
+    """IndexedSlices of arrays, or a tuple of them, as one feed per part."""
+    named = tuple(getattr(value, part, None) for part in ("values", "indices", "dense_shape"))
+    given = [array for array in (value if isinstance(value, tuple) else named) if array is not None]
+    parts = parts_of(key)
+    if len(given) != len(parts):
+        raise ArgumentError(
+            f"feed {key.name!r} is IndexedSlices of {len(parts)} parts: values, indices and dense shape"
+        )
+    return {part.name: array for part, array in zip(parts, given, strict=True)}
 
 
 def _cast_feed(array: np.ndarray[Any, Any], dtype: dtypes.DType, name: str) -> np.ndarray[Any, Any]:
@@ -158,7 +183,9 @@ class Plan:
         return [slots[slot] for slot in self._places]
 
     def _checked(self, feeds: Mapping[Any, Any]) -> list[Any]:
-        by_name = {(k.name if isinstance(k, Tensor) else k if ":" in k else f"{k}:0"): v for k, v in feeds.items()}
+        by_name: dict[str, Any] = {}
+        for key, value in feeds.items():
+            by_name |= _by_parts(key, value) if isinstance(key, IndexedSlices) else {_full_name(key): value}
         values = []
         for spec in self._feeds:
             name = spec.tensor.name

@@ -19,56 +19,35 @@ from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import State
 from graphgrad.library import Body
 from graphgrad.runtime import binding, frames, functions
-from graphgrad.runtime.execution import FeedSpec, Plan
+from graphgrad.runtime.execution import FeedSpec, Plan, parts_of
 from graphgrad.runtime.liveness import Liveness, guard, read_reference
 from graphgrad.runtime.profile import Profile
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
 
 Fetch = str | Tensor | IndexedSlices | Operation
+Feed = str | Tensor | IndexedSlices
 
 # Ops that reach outside the graph: files, processes, Python. They are refused, not missing.
-OUTSIDE = frozenset(
-    [
-        "PyFunc",
-        "PyFuncStateless",
-        "EagerPyFunc",
-        "ReadFile",
-        "WriteFile",
-        "MatchingFiles",
-        "LoadLibrary",
-        "Save",
-        "SaveV2",
-        "SaveSlices",
-        "Restore",
-        "RestoreV2",
-        "RestoreSlice",
-        "MergeV2Checkpoints",
-        "WholeFileReader",
-        "WholeFileReaderV2",
-        "TextLineReader",
-        "TextLineReaderV2",
-        "TFRecordReader",
-        "TFRecordReaderV2",
-        "FixedLengthRecordReader",
-        "FixedLengthRecordReaderV2",
-        "IteratorV2",
-        "OneShotIterator",
-        "RpcCall",
-        "Send",
-        "Recv",
-        "_Send",
-        "_Recv",
-        "HostSend",
-        "HostRecv",
-    ]
-)
+_OUTSIDE = """
+PyFunc PyFuncStateless EagerPyFunc
+ReadFile WriteFile MatchingFiles LoadLibrary LoadAndRemapMatrix GenerateVocabRemapping FileSystemSetConfiguration
+InitializeTableFromTextFile InitializeTableFromTextFileV2 RecordInput
+Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice MergeV2Checkpoints
+WholeFileReader WholeFileReaderV2 TextLineReader TextLineReaderV2 TFRecordReader TFRecordReaderV2 LMDBReader
+FixedLengthRecordReader FixedLengthRecordReaderV2
+TextLineDataset TFRecordDataset TFRecordDatasetV2 FixedLengthRecordDataset FixedLengthRecordDatasetV2 SqlDataset
+CSVDataset CSVDatasetV2 MatchingFilesDataset LoadDataset SaveDataset SaveDatasetV2 DatasetToTFRecord
+IteratorV2 OneShotIterator CreateSummaryFileWriter CreateSummaryDbWriter
+RpcCall RpcClient RpcServer Send Recv _Send _Recv HostSend HostRecv _HostSend _HostRecv
+"""
+OUTSIDE = frozenset(_OUTSIDE.split())
 
 
 def compile(
     graph: Graph,
     fetches: Fetch | Sequence[Fetch],
-    feeds: Iterable[str | Tensor] = (),
+    feeds: Iterable[Feed] = (),
     variables: Mapping[str, np.ndarray[Any, Any]] | None = None,
     state: State | None = None,
     threads: int | None = None,
@@ -79,7 +58,7 @@ def compile(
     Args:
         graph: the graph; the plan keeps no reference to nodes that fetches do not need.
         fetches: tensors, IndexedSlices or operations of the graph (operations are run and give None), or their names.
-        feeds: the tensors whose values `Plan.run` will be given; any tensor may be one.
+        feeds: the tensors whose values `Plan.run` will be given; any tensor may be one, and IndexedSlices.
         variables: first values of variables by name, used where `state` is not given; a SavedModel's own by default.
         state: variables and random generators shared with other plans.
         threads: how many threads long element-wise chains are run on; all processors by default.
@@ -91,7 +70,9 @@ def compile(
     """
     listed: Any = fetches if isinstance(fetches, (list, tuple)) else [fetches]
     wanted = [_fetch(graph, fetch) for fetch in listed]
-    fed = dict.fromkeys(_tensor(graph, f) for f in feeds)
+    fed = dict.fromkeys(
+        part for f in feeds for part in parts_of(f if isinstance(f, IndexedSlices) else _tensor(graph, f))
+    )
     state = state or _state(graph, variables, max_iterations)
     return Compiler(wanted, fed, state, threads or _processors()).plan()
 
@@ -104,7 +85,7 @@ def _state(graph: Graph, variables: Mapping[str, np.ndarray[Any, Any]] | None, m
 def evaluate(
     graph: Graph,
     fetches: Fetch | Sequence[Fetch],
-    feeds: Mapping[str | Tensor, Any] | None = None,
+    feeds: Mapping[Feed, Any] | None = None,
     variables: Mapping[str, np.ndarray[Any, Any]] | None = None,
     run_first: Sequence[str | Operation] = (),
     threads: int | None = None,
@@ -116,7 +97,7 @@ def evaluate(
     `run_first` names operations (initialisers, assignments) that run before, one after the other, with the same
     feeds. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do.
     """
-    given = {_tensor(graph, name): value for name, value in (feeds or {}).items()}
+    given = {k if isinstance(k, IndexedSlices) else _tensor(graph, k): value for k, value in (feeds or {}).items()}
     state = _state(graph, variables, max_iterations)
     for operation in run_first:
         op = graph.operation(operation) if isinstance(operation, str) else operation
@@ -163,7 +144,7 @@ class Compiler:
             if isinstance(fetch, Operation):
                 self.targets.append(fetch)
             elif isinstance(fetch, IndexedSlices):
-                self.tensors += [t for t in (fetch.values, fetch.indices, fetch.dense_shape) if t is not None]
+                self.tensors += parts_of(fetch)
             else:
                 self.tensors.append(fetch)
         self.slots: dict[Tensor, int] = {}
