@@ -45,6 +45,9 @@ def report(error: Exception, traceback: bool = False) -> int:
         return error.exit_code
     if isinstance(error, click.ClickException):
         raise error
+    if isinstance(error, OSError):
+        click.echo(f"error: {error.filename or 'standard output'}: {error.strerror}", err=True)
+        return ExitCode.USAGE
     if isinstance(error, MemoryError):
         click.echo("error: out of memory", err=True)
         return ExitCode.EVALUATION

@@ -57,8 +57,10 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.exceptions.Exit, click.Abort):
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except KeyboardInterrupt:  # click would print an empty line
+            raise click.Abort() from None
         except Exception as error:
             from graphgrad_cli.failure import report
 

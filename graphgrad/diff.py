@@ -110,7 +110,8 @@ def _change(a: Operation, b: Operation, ignore: Collection[str]) -> NodeChange |
             if name.startswith("_") and "internal" in ignore:
                 continue
             before_attr, after_attr = _attr(a, name), _attr(b, name)
-            if before_attr == after_attr:
+            is_whole = a.name not in a.graph.payloads and b.name not in b.graph.payloads
+            if before_attr == after_attr and (is_whole or not _holds_tensor(before_attr)):
                 continue
             if _holds_tensor(before_attr) and _holds_tensor(after_attr):
                 compared = _compare_constants(a, b, name)

@@ -154,7 +154,7 @@ def read_npz(path: str, option: str) -> dict[str, np.ndarray[Any, Any]]:
     except FileNotFoundError:
         raise ArgumentError(f"{option} {path} does not exist") from None
     except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
-        raise ArgumentError(f"{option} {path} is no .npz archive of plain arrays: {error}") from None
+        raise ArgumentError(f"{option} {path} is no .npz archive of plain arrays: {_cause(error)}") from None
 
 
 def read_npy(path: str, option: str) -> np.ndarray[Any, Any]:
@@ -162,7 +162,14 @@ def read_npy(path: str, option: str) -> np.ndarray[Any, Any]:
     try:
         return _from_storage(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
-        raise ArgumentError(f"{option}: {path} is no .npy array: {error}") from None
+        raise ArgumentError(f"{option}: {path} is no .npy array: {_cause(error)}") from None
+
+
+def _cause(error: Exception) -> str:
+    """What numpy says, without its advice to unpickle."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "what is pickled is never loaded" if "pickle" in str(error) else str(error)
 
 
 def _from_storage(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -228,6 +235,9 @@ def largest_difference(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> floa
         return 0.0
     if a.dtype == object or a.dtype.kind == "b":
         return float(np.any(a != b))
+    if a.dtype.kind in "iu":  # the difference of two 64-bit numbers fits 64 bits without a sign
+        low, high = np.minimum(a, b).astype(np.uint64), np.maximum(a, b).astype(np.uint64)
+        return float(np.max(high - low))
     wide = np.complex128 if a.dtype.kind == "c" else np.float64
     x, y = a.astype(wide), b.astype(wide)
     with np.errstate(invalid="ignore"):

@@ -6,6 +6,7 @@ Nothing here knows what the bytes mean.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable
+from typing import IO
 
 from graphgrad.errors import ArgumentError, ModelError
 
@@ -24,6 +26,8 @@ def read(path: str) -> tuple[bytes, bool]:
     """The content of a file or of standard input, unpacked, and whether it was gzip. Raises ModelError."""
     try:
         if path == STREAM:
+            if sys.stdin is None:
+                raise ModelError("standard input is closed, and a graph is to be read from it")
             data = sys.stdin.buffer.read()
         else:
             with open(path, "rb") as file:
@@ -31,7 +35,8 @@ def read(path: str) -> tuple[bytes, bool]:
     except IsADirectoryError:
         raise ModelError(f"{path} is a folder, and a graph file is needed") from None
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+        name = "standard input" if path == STREAM else path or repr(path)
+        raise ModelError(f"{name} cannot be read: {error.strerror}") from None
     if not data.startswith(_GZIP_MAGIC):
         return data, False
     try:
@@ -41,31 +46,47 @@ def read(path: str) -> tuple[bytes, bool]:
 
 
 def write(path: str, parts: Iterable[bytes | memoryview], compressed: bool = False) -> None:
-    """Writes the parts one behind the other, first beside the target and then in its place. Raises ArgumentError."""
+    """Writes the parts one behind the other. Raises ArgumentError.
+
+    A file is written beside its place and put there whole; devices, pipes and the standard stream are written to as they are.
+    """
     if compressed:
         parts = [gzip.compress(b"".join(parts), mtime=0)]
-    if path == STREAM:
-        for part in parts:
-            sys.stdout.buffer.write(part)
-        sys.stdout.buffer.flush()
-        return
-    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        if path == STREAM:
+            if sys.stdout is None:
+                raise ArgumentError("standard output is closed, and the result is to be written to it")
+            _write_to(sys.stdout.buffer, parts)
+            sys.stdout.buffer.flush()
+        elif os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:
+                _write_to(file, parts)
+        else:
+            _replace(os.path.realpath(path), parts)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = "standard output" if path == STREAM else path or repr(path)
+        raise ArgumentError(f"{name} cannot be written: {error.strerror}") from None
+
+
+def _write_to(file: IO[bytes], parts: Iterable[bytes | memoryview]) -> None:
+    for part in parts:
+        file.write(part)
+
+
+def _replace(path: str, parts: Iterable[bytes | memoryview]) -> None:
+    """Puts a file in the place of another, or where there is none, whole or not at all."""
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     temporary = None
     try:
-        if os.path.isdir(path):
-            raise IsADirectoryError(21, "it is a folder")
-        with tempfile.NamedTemporaryFile("wb", dir=folder, prefix=".graphgrad-", delete=False) as file:
+        with tempfile.NamedTemporaryFile("wb", dir=os.path.dirname(path), prefix=".graphgrad-", delete=False) as file:
             temporary = file.name
-            for part in parts:
-                file.write(part)
+            _write_to(file, parts)
         os.chmod(temporary, _mode(path))
         os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise ArgumentError(f"{path} cannot be written: {error.strerror}") from None
-    except BaseException:
+    except BaseException:  # an interruption too
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
