@@ -196,14 +196,17 @@ def test_an_interruption_is_told_in_one_line(tmp_path: Path, command: str) -> No
     process = subprocess.Popen(
         [*COMMAND, command, str(pipe), *options, "-o", str(out)],
         stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the processes of pytest-xdist ignore it
     )
     with open(pipe, "wb") as writer:  # opens once the command has opened it to read
         writer.write(MLP.read_bytes()[:100])
         writer.flush()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        try:
+            _, said = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, said) == (130, "error: interrupted\n")
     assert out.read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.pb", "o"]
