@@ -93,9 +93,10 @@ _FAMILIES = {
         Assert Print PrintV2
     """,
     "nn": """
-        BiasAdd BiasAddGrad BiasAddV1 Elu EluGrad InTopK InTopKV2 L2Loss LeakyRelu LeakyReluGrad LogSoftmax
-        Relu Relu6 Relu6Grad ReluGrad Selu SeluGrad Softmax SoftmaxCrossEntropyWithLogits Softplus
-        SoftplusGrad Softsign SoftsignGrad SparseSoftmaxCrossEntropyWithLogits
+        BiasAdd BiasAddGrad BiasAddV1 Elu EluGrad InTopK InTopKV2 IsotonicRegression L2Loss LeakyRelu
+        LeakyReluGrad LogSoftmax Relu Relu6 Relu6Grad ReluGrad Selu SeluGrad Softmax
+        SoftmaxCrossEntropyWithLogits Softplus SoftplusGrad Softsign SoftsignGrad
+        SparseSoftmaxCrossEntropyWithLogits
     """,
     "normalization": """
         BatchNormWithGlobalNormalization BatchNormWithGlobalNormalizationGrad FusedBatchNorm

@@ -85,19 +85,20 @@ class GraphBuilder(OpBuilder):
             return self.zeros(x.shape, dtype or x.dtype, name="zeros_like")  # type: ignore[arg-type]
         if dtype is not None and dtype is not x.dtype:
             with self.name_scope("zeros_like") as scope:
-                shape = self._shape_internal(x, optimize)
+                shape = self.shape_as_tensor(x, optimize)
                 return self._fill(shape, 0, dtype, scope)
         return self.ZerosLike(x, name="zeros_like")
 
     def ones_like(self, x: Tensor, dtype: DType | None = None, optimize: bool = True) -> Tensor:
         """Ones of the shape of `x`."""
         with self.name_scope("ones_like") as scope:
-            shape = self._shape_internal(x, optimize)
+            shape = self.shape_as_tensor(x, optimize)
             ones = self._fill(shape, 1, dtype or x.dtype, scope)  # type: ignore[arg-type]
         ones.shaped_like(x)
         return ones
 
-    def _shape_internal(self, x: Tensor, optimize: bool) -> Tensor:
+    def shape_as_tensor(self, x: Tensor, optimize: bool = True) -> Tensor:
+        """The shape as a vector, under the name that functions give it which make a tensor like `x`."""
         if optimize and dims.is_known(x.shape):
             with self.name_scope("Shape"):
                 return self.constant(list(x.shape), dtypes.int32, name="shape_as_tensor")  # type: ignore[arg-type]

@@ -143,6 +143,7 @@ def product_of_copies(g, op, dz, how, sizes, outputs):
     copies = pixel_rows(g, op, dz, batch, outputs, channels)
     with g.name_scope("SparseTensorDenseMatMul") as scope:
         dx = g.SparseTensorDenseMatMul(*matrix, copies, name=scope + "SparseTensorDenseMatMul/")
+    dx.has_shape((pixels - 1, dx.shape and dx.shape[1]))  # TensorFlow works the slice out
     return as_images(g, dx, sizes, batch, channels)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphgrad import dtypes
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import values
 
@@ -136,6 +137,35 @@ def is_zero(g, x):
         return True
     flat = values.complete(x)
     return flat is not None and not any(flat)
+
+
+@gradient("IsotonicRegression")
+def isotonic_regression(g, op, dz, _):
+    """Every element of a segment gets the mean of dz over it, row by row; all rows at once where their number is unknown,
+    which TensorFlow refuses."""
+    x, segments = op.inputs[0], op.outputs[1]
+    if x.shape is None or x.shape[0] is None:
+        rows = g.shape(segments)
+        segments = segments + g.ExpandDims(g.range(0, rows[0]) * rows[1], -1)
+        return g.cast(segment_means(g, dz, segments), x.dtype)
+    pieces = zip(
+        g.Split(0, dz, num_split=x.shape[0], name="split"), g.Split(0, segments, num_split=x.shape[0], name="split")
+    )
+    means = [g.Reshape(segment_means(g, *piece), [-1]) for piece in pieces]
+    return g.cast(g.stack(means), x.dtype)
+
+
+def segment_means(g, dz, segments):
+    """For every element the mean over its segment; TensorFlow's Python divides the sum of dz by that of ones."""
+    count = g.reduce_max(segments) + 1
+    with g.name_scope("UnsortedSegmentMean"):
+        sizes = g.UnsortedSegmentSum(g.ones(g.shape_as_tensor(segments), dz.dtype), segments, count)
+        lone = count[None]
+        inner = g.rank(dz) - g.rank(segments)
+        per_segment = g.concat([lone, g.ones([inner], dtypes.int32)], 0)
+        sizes = g.Maximum(g.Reshape(sizes, per_segment), 1)
+        means = g.UnsortedSegmentSum(dz, segments, count) / sizes
+    return g.gather(means, segments)
 
 
 # ------------------------------------------------------------------ biases

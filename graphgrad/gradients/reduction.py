@@ -78,7 +78,7 @@ def prod(g, op, dz):
     if not op["keep_dims"]:
         dz = g.Reshape(dz, g.reduced_shape(shape, axes))
     dz = g.BroadcastTo(dz, shape)
-    with g.anywhere("/device:CPU:0"):
+    with g.on_device("/device:CPU:0"):
         rank = g.rank(x)
         reduced = (g.cast(flat_axes, rank.dtype) + rank) % rank
         other, _ = g.ListDiff(g.range(0, rank), reduced, out_idx=reduced.dtype)

@@ -239,6 +239,25 @@ def l2_loss(x):
     return (np.dot(flat, flat) / 2).astype(x.dtype)
 
 
+@kernel("IsotonicRegression")
+def isotonic_regression(x, *, output_dtype):
+    """The nearest rows that never rise, and for every element the number of the level stretch it lies in: neighbours that
+    would rise are pooled to their mean until none are left (pool adjacent violators)."""
+    levels, numbers = np.empty(x.shape, output_dtype), np.empty(x.shape, np.int32)
+    for row, level, number in zip(x.astype(np.float64), levels, numbers, strict=True):
+        sums: list[float] = []
+        sizes: list[int] = []
+        for value in row:
+            total, size = float(value), 1
+            while sums and sums[-1] * size < total * sizes[-1]:
+                total, size = total + sums.pop(), size + sizes.pop()
+            sums.append(total)
+            sizes.append(size)
+        level[:] = np.repeat(np.divide(sums, sizes), sizes)
+        number[:] = np.repeat(np.arange(len(sizes)), sizes)
+    return levels, numbers
+
+
 @kernel("InTopKV2")
 def in_top_k_v2(predictions, targets, k):
     if predictions.ndim != 2 or targets.shape != predictions.shape[:1]:

@@ -208,6 +208,8 @@ def _response_norm(x: np.ndarray, w: Windows, bias: float, alpha: float) -> np.n
 
 @kernel("LRN")
 def lrn(x, *, depth_radius, bias, alpha, beta):
+    if not x.size:
+        return x
     wide_x, w = wide(x), _neighbours(x.shape[-1], depth_radius)
     return (wide_x * _response_norm(wide_x, w, bias, alpha) ** -beta).astype(x.dtype, copy=False)
 
@@ -215,6 +217,8 @@ def lrn(x, *, depth_radius, bias, alpha, beta):
 @kernel("LRNGrad")
 def lrn_grad(dy, x, y, *, depth_radius, bias, alpha, beta):
     """dx = dy * norm**-beta - 2 * alpha * beta * x * (dy * y / norm summed over the windows x lies in)."""
+    if not x.size:
+        return x
     dtype, w = x.dtype, _neighbours(x.shape[-1], depth_radius)
     dy, x, y = wide(dy), wide(x), wide(y)
     norm = _response_norm(x, w, bias, alpha)

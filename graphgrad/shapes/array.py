@@ -273,6 +273,8 @@ def split_v(op: Operation) -> list[Shape]:
         values.scalar(op.inputs[2]),
         op["num_split"],
     )
+    if axis is None and count == 1:
+        return [x]
     if axis is None and x is not None and len(x) == 1 and sizes is not None:
         axis = 0
     if x is None or axis is None:

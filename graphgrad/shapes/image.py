@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation
+from graphgrad.graph import Operation, Tensor
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes._windows import output_size
 from graphgrad.shapes.common import same_as_first
 from graphgrad.shapes.dims import Dim
+
+
+def _size(tensor: Tensor) -> tuple[Dim, Dim]:
+    """Height and width that an operand gives, where it gives both."""
+    size = values.complete(tensor)
+    return (None, None) if size is None else (size[0], size[1])
 
 
 def _images(op: Operation, number: int = 0) -> tuple[Dim, ...]:
@@ -20,7 +26,7 @@ def _images(op: Operation, number: int = 0) -> tuple[Dim, ...]:
 @shape("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "ScaleAndTranslate")
 def resize(op: Operation) -> Shape:
     image = _images(op)
-    return (image[0], *(values.as_shape(op.inputs[1]) or (None, None)), image[3])
+    return (image[0], *_size(op.inputs[1]), image[3])
 
 
 @shape("ResizeBilinearGrad", "ResizeBicubicGrad", "ScaleAndTranslateGrad")
@@ -31,20 +37,19 @@ def resize_grad(op: Operation) -> Shape:
 @shape("ResizeNearestNeighborGrad")
 def resize_nearest_neighbor_grad(op: Operation) -> Shape:
     dz = _images(op)
-    return (dz[0], *(values.as_shape(op.inputs[1]) or (None, None)), dz[3])
+    return (dz[0], *_size(op.inputs[1]), dz[3])
 
 
 @shape("ImageProjectiveTransformV2", "ImageProjectiveTransformV3")
 def projective_transform(op: Operation) -> Shape:
     image = _images(op)
-    return (image[0], *(values.as_shape(op.inputs[2]) or (None, None)), image[3])
+    return (image[0], *_size(op.inputs[2]), image[3])
 
 
 @shape("CropAndResize")
 def crop_and_resize(op: Operation) -> Shape:
     boxes, indices = (op.inputs[1].shape or (None,))[0], (op.inputs[2].shape or (None,))[0]
-    size = values.as_shape(op.inputs[3]) or (None, None)
-    return (dims.merge_dim(boxes, indices), *size, _images(op)[3])
+    return (dims.merge_dim(boxes, indices), *_size(op.inputs[3]), _images(op)[3])
 
 
 @shape("CropAndResizeGradImage")

@@ -6,7 +6,7 @@ from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
-from graphgrad.shapes.common import same_as_first
+from graphgrad.shapes.common import merge_all
 
 
 @shape("MatMul", "SparseMatMul")
@@ -35,7 +35,7 @@ def batch_matmul(op: Operation) -> Shape:
     return (*(batch or ()), a[-1] if op["adj_x"] else a[-2], b[-2] if op["adj_y"] else b[-1])
 
 
-shapes(same_as_first, "Cross")
+shapes(merge_all, "Cross")
 
 
 @shape("Einsum", "XlaEinsum")

@@ -20,12 +20,23 @@ shapes(
         "Softsign",
         "Softmax",
         "LogSoftmax",
-        "BiasAdd",
-        "BiasAddV1",
     ],
 )
 shapes(merge_all, *["ReluGrad", "Relu6Grad", "LeakyReluGrad", "EluGrad", "SeluGrad", "SoftplusGrad", "SoftsignGrad"])
 shapes(scalar, "L2Loss")
+
+
+@shape("BiasAdd", "BiasAddV1")
+def bias_add(op: Operation) -> Shape:
+    """The value's shape; its channels are as many as the bias has."""
+    x, bias = (t.shape for t in op.inputs)
+    axis = 1 if op.get("data_format") == "NCHW" and x is not None and len(x) > 2 else -1
+    return x and dims.replace(x, axis, dims.merge_dim(x[axis], bias[0] if bias else None))
+
+
+@shape("IsotonicRegression")
+def isotonic_regression(op: Operation) -> list[Shape]:
+    return [op.inputs[0].shape] * 2
 
 
 @shape("BiasAddGrad")

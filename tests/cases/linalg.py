@@ -18,6 +18,7 @@ CASES = [
     case("BatchMatMulV2", f32(2, 1, 2, 3), f32(3, 4, 3), adj_y=True),
     case("BatchMatMulV2", f32(2, 3, 2), f32(2, 4, 3), adj_x=True, adj_y=True),
     case("BatchMatMul", f32(2, 2, 3), f32(2, 3, 4)),
+    case("BatchMatMul", c64(2, 3), c64(4, 3), adj_y=True),  # one matrix each: TensorFlow makes a MatMul of conjugates
     *[
         case("BatchMatMulV3", f32(*x), f32(*y), adj_x=adj_x, adj_y=adj_y, Tout=dtypes.float32, label=f"{x}{y}")
         for x, y, adj_x, adj_y in (

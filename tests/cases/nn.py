@@ -1,6 +1,7 @@
 """Activations, losses, biases."""
 
-from tests.cases import case, f16, f32, given
+from graphgrad.dtypes import float32, float64
+from tests.cases import case, f16, f32, f64, given
 
 _ACTIVATIONS = ["Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Softsign", "Softmax", "LogSoftmax"]
 
@@ -16,6 +17,9 @@ CASES = [
     # Not smooth: the gradient takes the second output as constant in the labels, as TensorFlow does.
     case("SoftmaxCrossEntropyWithLogits", f32(3, 4), f32(3, 4, low=0, high=1), smooth=False),
     case("SparseSoftmaxCrossEntropyWithLogits", f32(3, 4), given([0, 3, 1], "int32")),
+    case("IsotonicRegression", f32(3, 4), output_dtype=float32),
+    case("IsotonicRegression", f64(1, 5), output_dtype=float64),
+    case("IsotonicRegression", given([[2, 2, 1, 3], [1, 2, 3, 4]]), smooth=False, label="ties"),
     case("BiasAdd", f32(2, 3, 4), f32(4)),
     case("BiasAdd", f32(2, 3, 4, 5), f32(3), data_format="NCHW"),
     case("BiasAddV1", f32(2, 3), f32(3)),

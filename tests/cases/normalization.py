@@ -69,5 +69,6 @@ CASES = [
         for scaled in (True, False)
     ],
     case("LRN", f32(2, 3, 3, 6), order=1),
+    case("LRN", f32(2, 3, 3, 0), order=1),
     case("LRN", f32(2, 3, 3, 6), order=1, depth_radius=1, bias=2.0, alpha=0.5, beta=0.3),
 ]

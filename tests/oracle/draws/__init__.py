@@ -1,0 +1,212 @@
+"""Random cases: per op type a sketch that draws one use of the op, its attributes, shapes, dtypes and operands.
+
+A sketch is written `@sketch("Sum", "Mean")` above a function of a `Drawer` and the op type; what it draws depends on the
+seed, the op type and the number of the draw alone. `check` compares what TensorFlow and graphgrad make of a draw.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from graphgrad import dtypes, opdefs
+from graphgrad.dtypes import DType
+from graphgrad.formats import arrays
+from graphgrad.graph import Graph, Tensor
+
+Sketch = Callable[["Drawer", str], Any]
+_SKETCHES: dict[str, Sketch] = {}
+
+HALVES, FLOATS, COMPLEX = ("float16", "bfloat16"), ("float32", "float64"), ("complex64", "complex128")
+
+
+def sketch(*op_types: str) -> Callable[[Sketch], Sketch]:
+    """Registers the function below as the sketch of these op types."""
+
+    def register(function: Sketch) -> Sketch:
+        for op_type in op_types:
+            if op_type in _SKETCHES:
+                raise ValueError(f"{op_type} has two sketches")
+            _SKETCHES[op_type] = function
+        return function
+
+    return register
+
+
+@functools.cache
+def sketches() -> dict[str, Sketch]:
+    """Every sketch, by op type."""
+    for module in pkgutil.iter_modules(__path__):
+        if module.name not in ("check", "__main__"):
+            importlib.import_module(f"{__name__}.{module.name}")
+    return dict(sorted(_SKETCHES.items()))
+
+
+def draw(op_type: str, number: int, seed: int = 0) -> Drawer:
+    """Draw `number` of an op type."""
+    drawer = Drawer(zlib.crc32(f"{seed}/{op_type}/{number}".encode()))
+    outputs = sketches()[op_type](drawer, op_type)
+    drawer.outputs = list(outputs)
+    return drawer
+
+
+class Drawer:
+    """Draws one case: `graph` with `feeds`; the gradients may be asked of `xs` and of the trainable `outputs`."""
+
+    def __init__(self, seed: int):
+        self.rng = np.random.default_rng(seed)
+        self.graph = Graph()
+        self.graph.message.versions.producer = 2300
+        self.g = self.graph.build
+        self.feeds: dict[str, np.ndarray[Any, Any]] = {}
+        self.xs: list[Tensor] = []
+        self.outputs: list[Tensor] = []
+        self.numbers = True  # False where the values are not determined, or TensorFlow cannot run the op on a CPU
+        self.undetermined: set[int] = set()  # outputs whose values TensorFlow leaves open
+        self.vague_seeds = False  # whether a y's gradient is fed with less static shape than the y has
+        self.level = self.pick("static", "static", "ranks", "ranks", "nothing", "mixed")
+
+    # ------------------------------------------------------------------ choices
+    def pick(self, *options: Any) -> Any:
+        """One of the options."""
+        return options[int(self.rng.integers(len(options)))]
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def integer(self, low: int, high: int) -> int:
+        """Between low and high, both possible."""
+        return int(self.rng.integers(low, high + 1))
+
+    def dims(self, rank: int, low: int = 1, high: int = 4) -> tuple[int, ...]:
+        """A shape of this rank, seldom with an empty dimension."""
+        shape = [self.integer(low, high) for _ in range(rank)]
+        if rank and low <= 1 and self.chance(0.04):
+            shape[self.integer(0, rank - 1)] = 0
+        return tuple(shape)
+
+    def shape(self, low: int = 0, high: int = 4) -> tuple[int, ...]:
+        """A shape of a rank between low and high."""
+        return self.dims(self.integer(low, high))
+
+    def broadcastable(self, count: int) -> list[tuple[int, ...]]:
+        """Shapes that broadcast to one, often without any need to."""
+        whole = self.shape()
+        if self.chance(0.35):
+            return [whole] * count
+        return [self.narrowed(whole) for _ in range(count)]
+
+    def narrowed(self, whole: Sequence[int]) -> tuple[int, ...]:
+        """A shape that broadcasts to `whole`."""
+        kept = whole[self.integer(0, len(whole)) if self.chance(0.4) else 0 :]
+        return tuple(1 if self.chance(0.25) else n for n in kept)
+
+    def axis(self, rank: int) -> int:
+        """An axis, counted from either end."""
+        axis = self.integer(0, rank - 1)
+        return axis - rank if self.chance(0.3) else axis
+
+    def axes(self, rank: int) -> list[int]:
+        """Some axes, possibly none, in any order, counted from either end."""
+        chosen = self.rng.permutation(rank)[: self.integer(0, rank)]
+        return [int(a) - rank if self.chance(0.3) else int(a) for a in chosen]
+
+    def dtype(self, op_type: str, attr: str = "T", among: Sequence[str] = HALVES + FLOATS + COMPLEX) -> str:
+        """A dtype that the op takes, float32 more often than not."""
+        signature = opdefs.signature(op_type)
+        assert signature is not None, op_type
+        allowed = signature.attrs[attr].allowed
+        names = [n for n in among if allowed is None or n in {t.name for t in allowed}]
+        if "float32" in names and self.chance(0.6):
+            return "float32"
+        return str(self.pick(*names))
+
+    # ------------------------------------------------------------------ tensors
+    def values(self, shape: Sequence[int], dtype: str, low: float, high: float) -> np.ndarray[Any, Any]:
+        target = numpy_dtype(dtype)
+        if target.kind in "iu":
+            return self.rng.integers(int(low), int(high) + 1, shape).astype(target)
+        drawn = self.rng.uniform(low, high, shape)
+        if target.kind == "b":
+            return drawn > (low + high) / 2
+        return (drawn + 1j * self.rng.uniform(low, high, shape) if target.kind == "c" else drawn).astype(target)
+
+    def tensor(
+        self,
+        shape: Sequence[int],
+        dtype: str = "float32",
+        low: float = -2.0,
+        high: float = 2.0,
+        value: Any = None,
+        rank_known: bool = False,
+    ) -> Tensor:
+        """A placeholder, of whose shape the graph says more or less; one of the xs where gradients reach it."""
+        fed = self.values(shape, dtype, low, high) if value is None else np.asarray(value, numpy_dtype(dtype))
+        name = f"x{len(self.feeds)}"
+        tensor = self.g.Placeholder(dtype=dtype_of(dtype), shape=self.known_of(fed.shape, rank_known), name=name)
+        self.feeds[tensor.name] = fed
+        if tensor.dtype.is_trainable:
+            self.xs.append(tensor)
+        return tensor
+
+    def operand(self, shape: Sequence[int], dtype: str = "float32", low: float = -2.0, high: float = 2.0) -> Tensor:
+        """Like `tensor`, and sometimes a constant instead."""
+        if self.xs and self.chance(0.12):
+            return self.const(self.values(shape, dtype, low, high), dtype)
+        return self.tensor(shape, dtype, low, high)
+
+    def known_of(self, shape: Sequence[int], rank_known: bool = False) -> tuple[int | None, ...] | None:
+        """What the graph says of a shape."""
+        level = self.level
+        if level == "mixed":
+            level = self.pick("static", "some", "some", "nothing")
+        if level == "nothing" and rank_known:
+            level = "ranks"
+        if level == "some":
+            return tuple(None if self.chance(0.5) else n for n in shape)
+        return {"static": tuple(shape), "ranks": (None,) * len(shape), "nothing": None}[level]
+
+    def const(self, value: Any, dtype: str = "int32") -> Tensor:
+        """A constant of the graph."""
+        array = np.asarray(value, numpy_dtype(dtype))
+        return self.g.Const(value=arrays.to_proto(array, dtype_of(dtype)), dtype=dtype_of(dtype))
+
+    def index(self, value: Any, dtype: str | None = None, constant: float = 0.6) -> Tensor:
+        """An integer operand such as axes, sizes or a permutation: a constant, fed, or computed from either."""
+        dtype = dtype or self.pick("int32", "int32", "int64")
+        if self.chance(constant):
+            return self.const(value, dtype)
+        fed = np.asarray(value, numpy_dtype(dtype))
+        if fed.ndim == 1 and fed.size and self.chance(0.3):
+            parts = [self.const(v, dtype) if self.chance(0.5) else self.tensor((), dtype, value=v) for v in fed]
+            return self.g.Pack(parts)
+        if self.chance(0.2):
+            return self.g.Identity(self.const(value, dtype))
+        return self.tensor(fed.shape, dtype, value=fed)
+
+    # ------------------------------------------------------------------ ops
+    def op(self, op_type: str, *inputs: Any, **attrs: Any) -> list[Tensor]:
+        """The outputs of a new operation."""
+        return list(self.g.op(op_type, *inputs, **attrs).outputs)
+
+    def ys(self) -> list[Tensor]:
+        """The outputs that gradients leave from."""
+        return [t for t in self.outputs if t.dtype is not None and t.dtype.is_trainable]
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """The array type of a dtype's name."""
+    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+
+
+def dtype_of(name: str) -> DType:
+    """The dtype of this name."""
+    found: DType = dtypes.by_name(name)
+    return found

@@ -1,0 +1,126 @@
+"""Reductions, scans, searches along axes, and products of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.oracle.draws import Drawer, sketch
+
+
+@sketch("Sum", "Mean", "Prod", "Max", "Min", "EuclideanNorm")
+def reduction(d: Drawer, op: str) -> Any:
+    shape, dtype = d.shape(), d.dtype(op)
+    x = d.tensor(shape, dtype)
+    if op in ("Max", "Min") and d.chance(0.2):
+        x = d.g.Round(x)
+    if op == "Prod" and d.chance(0.2):
+        x = d.g.Relu(x) if dtype not in ("complex64", "complex128") else x
+    if shape and d.chance(0.15):
+        axes = d.index(d.axis(len(shape)))
+    else:
+        chosen = d.axes(len(shape))
+        axes = d.index(chosen if d.chance(0.7) else list(range(len(shape))))
+    return d.op(op, x, axes, keep_dims=d.chance(0.4))
+
+
+@sketch("Cumsum", "Cumprod", "CumulativeLogsumexp")
+def scan(d: Drawer, op: str) -> Any:
+    shape = d.shape(1)
+    dtype = d.dtype(op)
+    axis = d.index(d.axis(len(shape)))
+    return d.op(op, d.tensor(shape, dtype), axis, exclusive=d.chance(0.4), reverse=d.chance(0.4))
+
+
+@sketch("ArgMax", "ArgMin")
+def search(d: Drawer, op: str) -> Any:
+    shape = d.dims(d.integer(1, 3), 2)
+    x = d.tensor(shape, d.dtype(op))
+    return [*d.op(op, x, d.index(d.axis(len(shape)))), *d.op("Square", x)]
+
+
+@sketch("TopKV2", "TopK")
+def top_k(d: Drawer, op: str) -> Any:
+    shape = d.dims(d.integer(1, 4), 2)
+    k = d.integer(0 if d.chance(0.1) else 1, shape[-1])
+    x = d.tensor(shape, d.dtype(op), rank_known=d.chance(0.8))
+    if op == "TopK":
+        return d.op(op, x, k=k, sorted=True)
+    return d.op(op, x, d.index(k, "int32"), sorted=True)
+
+
+@sketch("ApproxTopK")
+def approx_top_k(d: Drawer, op: str) -> Any:
+    d.numbers = False  # which of the largest elements are found is left open
+    shape = d.dims(d.integer(1, 3), 2)
+    axis = d.axis(len(shape))
+    x = d.tensor(shape, d.dtype(op), rank_known=True)
+    return d.op(op, x, k=d.integer(1, shape[axis]), reduction_dimension=axis, is_max_k=d.chance(0.5))
+
+
+@sketch("NthElement")
+def nth_element(d: Drawer, op: str) -> Any:
+    shape = d.dims(d.integer(1, 4), 2)
+    n = d.index(d.integer(0, shape[-1] - 1), "int32")
+    x = d.tensor(shape, d.dtype(op))
+    return d.op(op, d.g.Round(x) if d.chance(0.3) else x, n, reverse=d.chance(0.4))
+
+
+@sketch("MatMul", "SparseMatMul")
+def matmul(d: Drawer, op: str) -> Any:
+    m, k, n = d.dims(3)
+    ta, tb = d.chance(0.4), d.chance(0.4)
+    attrs: dict[str, Any] = {"transpose_a": ta, "transpose_b": tb}
+    if op == "SparseMatMul":
+        first, second = (d.pick("float32", "float32", "bfloat16") for _ in range(2))
+        attrs |= {"a_is_sparse": d.chance(0.4), "b_is_sparse": d.chance(0.4)}
+    else:
+        first = second = d.dtype(op)
+    a = d.tensor((k, m) if ta else (m, k), first)
+    return d.op(op, a, d.operand((n, k) if tb else (k, n), second), **attrs)
+
+
+@sketch("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
+def batch_matmul(d: Drawer, op: str) -> Any:
+    m, k, n = d.dims(3)
+    batch = d.shape(0, 2)
+    first, second = (batch, batch) if op == "BatchMatMul" or d.chance(0.4) else (d.narrowed(batch), d.narrowed(batch))
+    ta, tb = d.chance(0.4), d.chance(0.4)
+    dtype = d.dtype(op, "Ta" if op == "BatchMatMulV3" else "T")
+    a = d.tensor((*first, k, m) if ta else (*first, m, k), dtype)
+    b = d.operand((*second, n, k) if tb else (*second, k, n), dtype)
+    attrs = {"Tout": a.dtype} if op == "BatchMatMulV3" else {}
+    return d.op(op, a, b, adj_x=ta, adj_y=tb, **attrs)
+
+
+EQUATIONS = (
+    "ab,bc->ac", "ab,cb->ac", "abc,acd->abd", "ab,ab->", "ab->ba", "ab->a", "ab->", "aab->ab", "aa->a", "a,b->ab",
+    "...a,...a->...", "...ab,bc->...ac", "abcd,aefd->abcef", "ab,b->a", "ab,ab->ab", "abc,cd->abd", "ab...,b...->a...",
+    "abc->cba", "aabb->ab", "ab,c->abc", "abc,bd->acd", "a...,...->a...", "ab,bcd->acd", "abab->a", "abc,b->",
+)  # fmt: skip
+
+
+@sketch("Einsum", "XlaEinsum")
+def einsum(d: Drawer, op: str) -> Any:
+    equation = d.pick(*EQUATIONS)
+    if op == "XlaEinsum":
+        d.numbers = False
+        equation = d.pick("ab,bc->ac", "abc,acd->abd", "ab,cb->ac")
+    sizes = dict(zip("abcdef", d.dims(6), strict=True))
+    batch = d.shape(0, 2)
+    dtype = (
+        d.dtype(op, among=("float32", "float64", "bfloat16", "complex64"))
+        if op == "XlaEinsum"
+        else d.pick("float32", "float32", "float64", "complex64")
+    )
+    operands = []
+    for labels in equation.split("->")[0].split(","):
+        shape: list[int] = []
+        before, dots, after = labels.partition("...")
+        shape += [sizes[label] for label in before]
+        if dots:
+            shape += d.narrowed(batch)
+        shape += [sizes[label] for label in after]
+        operands.append(d.tensor(shape, dtype))
+    if op == "XlaEinsum":
+        return d.op(op, *operands, equation=equation)
+    return d.op(op, operands, equation=equation)

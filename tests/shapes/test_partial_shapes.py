@@ -1,0 +1,55 @@
+"""Static shapes where operands know different things of them. The answers are TensorFlow's, found by tests/oracle/draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphgrad import dtypes
+from graphgrad.graph import Graph
+
+
+def shaped(g: Any, *shape: int | None, rank: bool = True) -> Any:
+    return g.Placeholder(dtype=dtypes.float32, shape=shape if rank else None)
+
+
+def unknown(g: Any) -> Any:
+    return shaped(g, rank=False)
+
+
+def fed_size(g: Any) -> Any:
+    """A vector of a constant and a number that is fed."""
+    return g.Pack([g.constant(3), g.Placeholder(dtype=dtypes.int32, shape=())])
+
+
+def fed_axis(g: Any) -> Any:
+    return g.Placeholder(dtype=dtypes.int32, shape=())
+
+
+CASES = {
+    "the other factor's rank": (lambda g: g.BatchMatMul(unknown(g), shaped(g, 2, 5), adj_y=True), (None, 2)),
+    "either of two alike": (lambda g: g.Cross(unknown(g), shaped(g, None)), (None,)),
+    "channels of the bias": (lambda g: g.BiasAdd(shaped(g, 2, None), shaped(g, 4)), (2, 4)),
+    "channels of the first version's bias": (lambda g: g.BiasAddV1(shaped(g, None, None), shaped(g, 3)), (None, 3)),
+    "channels first": (
+        lambda g: g.BiasAdd(shaped(g, None, None, 2), shaped(g, 3), data_format="NCHW"),
+        (None, 3, 2),
+    ),
+    "half a size is none": (lambda g: g.ResizeBilinear(shaped(g, 1, 4, 4, 2), fed_size(g)), (1, None, None, 2)),
+    "labels know the rows": (
+        lambda g: g.SoftmaxCrossEntropyWithLogits(unknown(g), shaped(g, 1, 3))[0],
+        (1,),
+    ),
+    "labels that broadcast": (
+        lambda g: g.SoftmaxCrossEntropyWithLogits(shaped(g, 2, 3), shaped(g, 1, 3))[1],
+        (2, 3),
+    ),
+    "one piece along any axis": (lambda g: g.SplitV(shaped(g, 4, 3), [4], fed_axis(g), num_split=1)[0], (4, 3)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_static_shape(name: str) -> None:
+    make, expected = CASES[name]
+    assert make(Graph().build).shape == expected
