@@ -27,6 +27,7 @@ class GraphBuilder(OpBuilder):
     def __init__(self, graph: Graph):
         super().__init__(graph)
         self.zeros_by_shape = False  # zeros_for needs the output's shape only, so that a loop records no more of it
+        self._zeros: set[Tensor] = set()
         self._divided: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
 
     # ------------------------------------------------------------------ shapes
@@ -57,7 +58,15 @@ class GraphBuilder(OpBuilder):
     # ------------------------------------------------------------------ filled tensors
     def zeros(self, shape: Any, dtype: DType = dtypes.float32, name: str = "zeros") -> Tensor:
         """Zeros of a static shape (a constant if small) or of a shape tensor."""
-        return self._filled(shape, False if dtype is dtypes.bool_ else 0, dtype, name)
+        return self._note_zeros(self._filled(shape, False if dtype is dtypes.bool_ else 0, dtype, name))
+
+    def made_as_zeros(self, x: Tensor) -> bool:
+        """Whether x was made by `zeros` or `zeros_like`."""
+        return x in self._zeros
+
+    def _note_zeros(self, x: Tensor) -> Tensor:
+        self._zeros.add(x)
+        return x
 
     def ones(self, shape: Any, dtype: DType = dtypes.float32, name: str = "ones") -> Tensor:
         """Ones of a static shape (a constant if small) or of a shape tensor."""
@@ -86,8 +95,8 @@ class GraphBuilder(OpBuilder):
         if dtype is not None and dtype is not x.dtype:
             with self.name_scope("zeros_like") as scope:
                 shape = self.shape_as_tensor(x, optimize)
-                return self._fill(shape, 0, dtype, scope)
-        return self.ZerosLike(x, name="zeros_like")
+                return self._note_zeros(self._fill(shape, 0, dtype, scope))
+        return self._note_zeros(self.ZerosLike(x, name="zeros_like"))
 
     def ones_like(self, x: Tensor, dtype: DType | None = None, optimize: bool = True) -> Tensor:
         """Ones of the shape of `x`."""
@@ -104,8 +113,10 @@ class GraphBuilder(OpBuilder):
                 return self.constant(list(x.shape), dtypes.int32, name="shape_as_tensor")  # type: ignore[arg-type]
         return self.Shape(x)
 
-    def shape_with_gaps(self, shape: Shape) -> int | list[int]:
+    def shape_with_gaps(self, shape: Shape) -> int | list[int] | Tensor:
         """A static shape as tensor lists are given it: -1 for what is not known."""
+        if shape == ():
+            return self.constant([], dtypes.int32)
         return -1 if shape is None else Int32s(-1 if n is None else n for n in shape)
 
     # ------------------------------------------------------------------ element-wise

@@ -73,8 +73,7 @@ class LoopGradient(GradientFunction):
 
     def _record(self, tensor: Tensor) -> Tensor:
         g, name = self.outside, tensor.name.replace(":", "_") + "/accumulator"
-        shape = g.shape_with_gaps(tensor.shape)
-        element_shape = g.constant([], dtypes.int32) if shape == [] else shape
+        element_shape = g.shape_with_gaps(tensor.shape)
         with g.detached():
             empty = g.EmptyTensorList(element_shape, self.copy.op.inputs[1], element_dtype=tensor.dtype, name=name)
         self.lists.append(empty)

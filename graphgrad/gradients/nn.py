@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from graphgrad import dtypes
 from graphgrad.registry import gradient, no_gradient
-from graphgrad.shapes import values
 
 no_gradient("InTopK", "InTopKV2")
 
@@ -124,19 +123,11 @@ def logits_gradient(g, op, d_loss, d_backprop):
     """Of the loss, and, where it is differentiated itself, of the op's second output, the softmax minus the labels."""
     logits, backprop = op.inputs[0], op.outputs[1]
     dx = g.ExpandDims(d_loss, -1) * backprop
-    if d_backprop is None or is_zero(g, d_backprop):
+    if d_backprop is None or g.made_as_zeros(d_backprop):
         return dx
     y = g.Softmax(logits)
     product = g.matmul(g.ExpandDims(d_backprop, 1), g.ExpandDims(y, 2))
     return dx + (d_backprop - g.Squeeze(product, squeeze_dims=[1])) * y
-
-
-def is_zero(g, x):
-    """Whether the graph shows that x holds zeros alone."""
-    if x.op.type == "ZerosLike":
-        return True
-    flat = values.complete(x)
-    return flat is not None and not any(flat)
 
 
 @gradient("IsotonicRegression")

@@ -32,6 +32,7 @@ class Liveness:
         conditions = self._conditions(op)
         if conditions:
             self._of[op] = conditions
+            self._of.update((tensor.op, conditions) for tensor in op.outputs)  # a whole loop's are those of its exits
         return conditions
 
     def __getitem__(self, op: Operation) -> Conditions:
