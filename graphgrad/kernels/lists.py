@@ -71,6 +71,8 @@ class TensorList:
 
 def merged(a: Shape, b: Shape) -> Shape:
     """The shape both describe. Raises ValueError where they contradict."""
+    if a == b:
+        return a
     if a is None or b is None:
         return b if a is None else a
     if len(a) != len(b) or any(m != n and m >= 0 and n >= 0 for m, n in zip(a, b, strict=True)):

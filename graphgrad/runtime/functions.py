@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from graphgrad.errors import EvaluationError
 from graphgrad.graph import Operation
+from graphgrad.runtime.rounds import is_true
 
 if TYPE_CHECKING:
     from graphgrad.runtime.plan import Compiler
@@ -43,11 +41,15 @@ class Functions:
         """The function of that name. Raises ModelError where it is missing or calls itself."""
         found = self._compiled.get(name)
         if found is None:
-            if not self._compiled:
-                library = caller.graph.functions
-                library.refuse_recursion(library.called_by([caller.node_def()]), caller)
+            self.refuse_recursion(caller)
             found = self._compiled[name] = Function(name, caller, compiler)
         return found
+
+    def refuse_recursion(self, caller: Operation) -> None:
+        """Raises ModelError where what an operation calls calls itself."""
+        if not self._compiled:
+            library = caller.graph.functions
+            library.refuse_recursion(library.called_by([caller.node_def()]), caller)
 
 
 def is_call(op: Operation) -> bool:
@@ -100,21 +102,10 @@ def _case(op: Operation, function: Callable[[str], Function], compiler: Compiler
 
 
 def _while(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
-    condition, body = function(op["cond"].name), function(op["body"].name)
-    most = compiler.state.max_iterations
-
-    def run(*arguments: Any) -> list[Any]:
-        values, iterations = list(arguments), 0
-        while is_true(condition(values)[0]):
-            if iterations == most:
-                raise EvaluationError(
-                    f"{op.type} node {op.name!r} was stopped after {most} iterations (--max-iterations)"
-                )
-            values = body(values)
-            iterations += 1
-        return values
-
-    return run
+    library = op.graph.functions
+    names = [op["cond"].name, op["body"].name]
+    compiler.functions.refuse_recursion(op)
+    return compiler.of_loop(op, *(library.body(name, op) for name in names))
 
 
 _RUNS: dict[str, Callable[..., Run]] = {
@@ -128,10 +119,3 @@ _RUNS: dict[str, Callable[..., Run]] = {
     "SymbolicGradient": _symbolic,
     "While": _while,
 }
-
-
-def is_true(value: Any) -> bool:
-    """As TensorFlow reads a condition: a number that is not zero, a string or tensor that is not empty."""
-    if isinstance(value, np.ndarray) and value.ndim:
-        return value.size > 0
-    return bool(value.item() if isinstance(value, np.ndarray) else value)

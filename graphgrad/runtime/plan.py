@@ -22,6 +22,7 @@ from graphgrad.runtime import binding, frames, functions
 from graphgrad.runtime.execution import FeedSpec, Plan, parts_of
 from graphgrad.runtime.liveness import Liveness, guard, read_reference
 from graphgrad.runtime.profile import Profile
+from graphgrad.runtime.rounds import Rounds, Slots
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
 
@@ -150,6 +151,7 @@ class Compiler:
         self.slots: dict[Tensor, int] = {}
         self.initial: list[Any] = []
         self.level: frames.Frame | None = None  # the loop whose operations are compiled
+        self.is_inside = False  # whether what is compiled runs round by round
         self.loops: frames.Loops | None = None  # known once a loop is met
         self.given: set[Operation] = set()  # whose outputs are there before the first step
         self.functions = functions.Functions()
@@ -159,7 +161,7 @@ class Compiler:
 
     def plan(self) -> Plan:
         order = self.order(self.tensors, self.targets)
-        self._refuse(order)
+        self.refuse(order)
         for tensor in self.fed:
             self.slot(tensor)
         steps = self.steps(order)
@@ -176,7 +178,7 @@ class Compiler:
     def inside(self, level: frames.Frame) -> Compiler:
         """A compiler for the operations of a loop that the graph of this one holds."""
         inner = Compiler([], dict(self.fed), self.state, self.threads)
-        inner.level, inner.loops = level, self.loops
+        inner.level, inner.loops, inner.is_inside = level, self.loops, True
         inner.functions, inner.prefix = self.functions, self.prefix
         return inner
 
@@ -185,6 +187,25 @@ class Compiler:
         inner = Compiler([*body.results, *body.targets], dict.fromkeys(body.arguments), self.state, self.threads)
         inner.functions, inner.prefix = self.functions, f"{body.name}/"
         return inner.plan()
+
+    def of_loop(self, op: Operation, condition: Body, body: Body) -> Rounds:
+        """A While, its two functions in the same slots: the condition sees the variables where the body leaves them."""
+        head, inner = (
+            Compiler([*b.results, *b.targets], dict.fromkeys(b.arguments), self.state, self.threads)
+            for b in (condition, body)
+        )
+        inner.slots, inner.initial = head.slots, head.initial
+        now = [inner.slot(argument) for argument in body.arguments]
+        head.slots.update(zip(condition.arguments, now, strict=True))
+        steps = []
+        for compiler, function in ((head, condition), (inner, body)):
+            compiler.functions, compiler.prefix, compiler.is_inside = self.functions, f"{function.name}/", True
+            order = compiler.order(compiler.tensors, compiler.targets)
+            compiler.refuse(order)
+            steps.append(compiler.steps(order))
+        following = [inner.slot(result) for result in body.results]
+        slots = Slots(inner.initial, now, now, now, following, head.slot(condition.results[0]), now, [])
+        return Rounds(f"{op.type} node {op.name!r}", self.state, slots, *steps)
 
     def give(self, op: Operation) -> None:
         """Notes that the outputs of an operation are there before the first step."""
@@ -242,7 +263,8 @@ class Compiler:
         """What is run for an operation: a whole loop for one that leaves it."""
         return op if self.loops is None else self.loops.unit(op, self.level)  # type: ignore[return-value]
 
-    def _refuse(self, order: list[Operation]) -> None:
+    def refuse(self, order: list[Operation]) -> None:
+        """Raises EvaluationError naming all that is needed and cannot be run."""
         if self.loops is not None:
             order = self.loops.needed
         unfed = [op for op in order if op.type in ("Placeholder", "PlaceholderV2")]
@@ -295,7 +317,7 @@ class Compiler:
             return []
         if op.type == "Loop":
             return frames.steps(op, self)  # type: ignore[arg-type]
-        is_passing = self.level is not None and op.type in frames.PASSING and not self.liveness[op]
+        is_passing = self.is_inside and op.type in frames.PASSING and not self.liveness[op]
         if is_passing and not binding.references_read(op):
             self.slots[op.outputs[0]] = self.slot(op.inputs[0])
             return []

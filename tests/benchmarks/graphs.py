@@ -20,6 +20,7 @@ import numpy as np
 
 from graphgrad import Graph, IndexedSlices, Tensor, dtypes, gradients, save
 from graphgrad.formats import arrays
+from tests.benchmarks import loops
 
 PRODUCER = 1882  # the GraphDef version TensorFlow 2.21 writes
 FLOAT, INT = dtypes.float32, dtypes.int32
@@ -168,6 +169,25 @@ def word2vec(b: Layers, size: int) -> Model:
     return Model(g.AddV2(right, wrong, name="loss"), [inner, outer], feeds)
 
 
+def lstm(b: Layers, loop: Callable[..., Tensor]) -> Model:
+    """64 steps of an LSTM of 128 units, batch 32, as a loop; its last output is what counts."""
+    g, (steps, batch, inputs, units) = b.g, (loops.STEPS, loops.BATCH, loops.INPUTS, loops.UNITS)
+    x, start = b.placeholder("x", steps, batch, inputs), b.constant(np.zeros((batch, units), np.float32), "start")
+    weights = b.weights("weights", inputs + units, 4 * units)
+    bias = b.constant(np.zeros(4 * units, np.float32), "bias")
+    output = loop(g, x, start, weights, bias)
+    loss = g.Mean(g.Square(output), [0, 1], name="loss")
+    return Model(loss, [x, weights, bias], {"x": b.array(steps, batch, inputs)})
+
+
+def lstm_v1(b: Layers, size: int) -> Model:
+    return lstm(b, loops.of_frames)
+
+
+def lstm_v2(b: Layers, size: int) -> Model:
+    return lstm(b, loops.of_functions)
+
+
 # ------------------------------------------------------------------ shapes of graphs: building gradients
 def chain(b: Layers, size: int) -> Model:
     """Element-wise operations in a row."""
@@ -219,6 +239,8 @@ MODELS: dict[str, Callable[[Layers, int], Model]] = {
     "cnn": cnn,
     "scalar-chain": scalar_chain,
     "word2vec": word2vec,
+    "lstm-v1": lstm_v1,
+    "lstm-v2": lstm_v2,
     "chain": chain,
     "deep-mlp": deep_mlp,
     "wide": wide,

@@ -179,6 +179,38 @@ def word2vec(c: Arrays, centres: np.ndarray, contexts: np.ndarray, sampled: np.n
     return [loss, dv, centres, d_outer, np.concatenate([sampled, contexts])]
 
 
+def lstm(c: Arrays, x: np.ndarray) -> list[Any]:
+    weights, bias = c["weights"], c["bias"]
+    steps, width = len(x), x.shape[2]
+    state = output = c["start"]
+    kept = []
+
+    def sigmoid(a: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-a))
+
+    for row in x:
+        both = np.concatenate([row, output], 1)
+        i, j, f, o = np.split(both @ weights + bias, 4, 1)
+        before, i, j, f, o = state, sigmoid(i), np.tanh(j), sigmoid(f + 1), sigmoid(o)
+        state = before * f + i * j
+        tanh = np.tanh(state)
+        output = tanh * o
+        kept.append((both, before, i, j, f, o, tanh))
+    d_output, d_state = output * np.float32(2 / output.size), np.zeros_like(state)
+    dx, d_weights, d_bias = np.empty_like(x), np.zeros_like(weights), np.zeros_like(bias)
+    for t in range(steps - 1, -1, -1):
+        both, before, i, j, f, o, tanh = kept[t]
+        d_state = d_state + d_output * o * (1 - tanh * tanh)
+        parts = d_state * j * i * (1 - i), d_state * i * (1 - j * j), d_state * before * f * (1 - f)
+        d_gates = np.concatenate([*parts, d_output * tanh * o * (1 - o)], 1)
+        d_state = d_state * f
+        d_weights += both.T @ d_gates
+        d_bias += d_gates.sum(0)
+        d_both = d_gates @ weights.T
+        dx[t], d_output = d_both[:, :width], d_both[:, width:]
+    return [np.mean(output * output), dx, d_weights, d_bias]
+
+
 STEPS: dict[str, Callable[..., list[Any]]] = {
     "tiny-mlp": mlp,
     "large-mlp": mlp,
@@ -186,4 +218,6 @@ STEPS: dict[str, Callable[..., list[Any]]] = {
     "cnn": cnn,
     "scalar-chain": scalar_chain,
     "word2vec": word2vec,
+    "lstm-v1": lstm,
+    "lstm-v2": lstm,
 }

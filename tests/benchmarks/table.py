@@ -176,6 +176,8 @@ STEPS = [
     ("transformer", "transformer block, batch 8, 128 tokens, width 256", slower(1)),
     ("cnn", "two convolutions with pooling, batch 16", slower(1.5)),
     ("scalar-chain", "10,000 scalar operations in a row", slower(1.5)),
+    ("lstm-v1", "LSTM of 128 units, 64 steps, batch 32, a loop of frames", slower(1)),
+    ("lstm-v2", "the same as a While", slower(1)),
     ("word2vec", "skip-gram, 50,000 words, sparse gradients", slower(None)),
 ]
 

@@ -1,0 +1,247 @@
+"""A loop as flat lists of calls over slots, be it of frames or a While: one list until the condition is known, one that
+makes the next round, one for what leaves.
+
+Slots hold the values of one round; what the next one needs is moved at its end, and nothing else outlives it.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphgrad import registry
+from graphgrad.errors import EvaluationError, GraphGradError
+from graphgrad.kernels._liveness import DEAD
+from graphgrad.kernels._state import State
+from graphgrad.runtime import binding
+from graphgrad.runtime.record import Form
+from graphgrad.runtime.steps import Step, failure, store
+
+Array = np.ndarray[Any, Any]
+NUMBERS = "biufcV"
+LARGE = 1 << 15  # bytes: results that are worth a place of their own
+
+
+class Slots(NamedTuple):
+    """Where a loop keeps what: values that enter, those that leave, its variables now and in the next round."""
+
+    initial: list[Any]
+    entered: list[int]
+    first: list[int]
+    now: list[int]
+    following: list[int]
+    condition: int
+    exits: list[int]
+    rounds: list[int]  # that tell a Merge's readers whether this is the first round
+
+
+class Rounds:
+    """The loop compiled. Each call runs it to its end, in slots of its own."""
+
+    def __init__(
+        self, what: str, state: State, slots: Slots, head: list[Step], body: list[Step], tail: Sequence[Step] = ()
+    ):
+        self.what, self.state, self.slots = what, state, slots
+        changing = [(a, b) for a, b in zip(slots.now, slots.following, strict=True) if a != b]
+        invariant = set(slots.entered) - {now for now, _ in changing}
+        self.head, self.tail = _calls(head), _calls(tail)
+        self.before, self.body = _hoisted(body, invariant, slots.initial)
+        self._changing = [now for now, _ in changing], [following for _, following in changing]
+        self._is_running = threading.Lock()  # what calls keep serves one run at a time
+
+    def __call__(self, *entering: Any) -> list[Any]:
+        for value in entering:
+            if value is DEAD:
+                return [DEAD] * len(self.slots.exits)
+        is_first = self._is_running.acquire(blocking=False)
+        try:
+            return self._run(entering, _take if is_first else _take_plainly)
+        finally:
+            if is_first:
+                self._is_running.release()
+
+    def _run(self, entering: Sequence[Any], take: Callable[[list[_Call], list[Any]], None]) -> list[Any]:
+        places = self.slots
+        slots = places.initial.copy()
+        for slot, value in zip(places.entered, entering, strict=True):
+            slots[slot] = value
+        _move(slots, places.first, places.now)
+        self._tell(slots, 0)
+        take(self.head, slots)
+        if is_true(slots[places.condition]):
+            take(self.before, slots)
+        iterations, most = 0, self.state.max_iterations
+        now, following = self._changing
+        while is_true(slots[places.condition]):
+            if iterations == most:
+                raise EvaluationError(f"{self.what} was stopped after {most} iterations (--max-iterations)")
+            take(self.body, slots)
+            _move(slots, following, now)
+            if not iterations:
+                self._tell(slots, 1)
+            take(self.head, slots)
+            iterations += 1
+        take(self.tail, slots)
+        return [slots[slot] for slot in places.exits]
+
+    def _tell(self, slots: list[Any], index: int) -> None:
+        for slot in self.slots.rounds:
+            slots[slot] = np.array(index, np.int32)
+
+
+def is_true(value: Any) -> bool:
+    """As TensorFlow reads a condition: a number that is not zero, a string or tensor that is not empty."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value.size > 0
+    return bool(value.item() if isinstance(value, np.ndarray) else value)
+
+
+def _move(slots: list[Any], source: list[int], target: list[int]) -> None:
+    values = [slots[slot] for slot in source]
+    for slot, value in zip(target, values, strict=True):
+        slots[slot] = value
+
+
+class _Call:
+    """A step bound to how it reads its slots. After its first run `fast` stands for it, where there is something faster."""
+
+    __slots__ = ("fast", "is_settled", "lone", "out", "read", "run", "step")
+
+    def __init__(self, step: Step):
+        self.step, self.run = step, step.run
+        self.lone = step.inputs[0] if len(step.inputs) == 1 else -1
+        self.read: Any = itemgetter(*step.inputs) if len(step.inputs) > 1 else tuple
+        self.out = step.outputs[0] if len(step.outputs) == 1 else -1
+        self.fast: _Fast | None = None
+        self.is_settled = not step.is_plain or self.out < 0
+
+    def inputs(self, slots: list[Any]) -> Any:
+        return (slots[self.lone],) if self.lone >= 0 else self.read(slots)
+
+    def settle(self, inputs: Sequence[Any], result: Any) -> None:
+        """Looks for something faster, once it is known what the step is given and gives."""
+        self.is_settled = True
+        if all(x.__class__ is np.ndarray for x in (*inputs, result)) and result.ndim and result.dtype.kind in NUMBERS:
+            self.fast = _fast(self.step, inputs, result)
+
+
+class _Fast:
+    """A kernel made for operands of certain forms, which may write into memory that nobody reads any more."""
+
+    __slots__ = ("_forms", "_like", "_places", "_run")
+
+    def __init__(self, run: Callable[..., Any], inputs: Sequence[Array], result: Array | None):
+        self._run, self._forms = run, [(x.shape, x.strides) for x in inputs]
+        self._like = result  # what a place of its own is made like; None where results are not kept
+        self._places: list[Array] = []
+
+    def __call__(self, *inputs: Array) -> Any:
+        for x, form in zip(inputs, self._forms, strict=True):
+            if (x.shape, x.strides) != form:
+                return None
+        if self._like is None:
+            return self._run(*inputs)
+        for place in self._places:
+            if sys.getrefcount(place) == _ALONE:
+                break
+        else:
+            place = np.empty_like(self._like)
+            if len(self._places) < 3:
+                self._places.append(place)
+        self._run(*inputs, out=place)
+        return place
+
+
+def _references(places: list[Array]) -> int:
+    """What Python counts for an array as `_Fast` comes by it."""
+    for place in places:
+        return sys.getrefcount(place)
+    raise AssertionError
+
+
+_ALONE = _references([np.empty(0)])  # nothing but the list it waits in knows it
+
+
+def _fast(step: Step, inputs: Sequence[Array], result: Array) -> _Fast | None:
+    planner = registry.planner_of(step.op.type)
+    if planner is not None:
+        forms = [Form(x.shape, x.dtype, x.flags.c_contiguous) for x in inputs]
+        planned = binding.bind(planner, step.op, None)(*forms)
+        if planned is not None:
+            return _Fast(planned, inputs, _place(inputs, result))
+    if step.takes_out and result.nbytes >= LARGE:
+        place = _place(inputs, result)
+        return None if place is None else _Fast(step.run, inputs, place)
+    return None
+
+
+def _place(inputs: Sequence[Array], result: Array) -> Array | None:
+    """What a large result is written into is made like this; not where the step only shows its input otherwise."""
+    if result.nbytes < LARGE or any(np.may_share_memory(result, x) for x in inputs):
+        return None
+    return np.empty(result.shape, result.dtype)
+
+
+def _calls(steps: Sequence[Step]) -> list[_Call]:
+    return [_Call(step) for step in steps]
+
+
+def _hoisted(steps: list[Step], invariant: set[int], initial: list[Any]) -> tuple[list[_Call], list[_Call]]:
+    """The steps whose results are the same in each round, and the others."""
+    known = invariant | {slot for slot, value in enumerate(initial) if value is not None}
+    before, body = [], []
+    for each in steps:
+        if each.is_plain and known.issuperset(each.inputs):
+            known.update(each.outputs)
+            before.append(each)
+        else:
+            body.append(each)
+    return _calls(before), _calls(body)
+
+
+def _take(calls: list[_Call], slots: list[Any]) -> None:
+    """Runs calls one after the other. Raises EvaluationError naming the node that failed."""
+    call = None
+    try:
+        for call in calls:
+            if call.fast is not None:
+                slots[call.out] = None  # of the round before
+                result = call.fast(*call.inputs(slots))
+                if result is not None:
+                    slots[call.out] = result
+                    continue
+            if call.lone >= 0:
+                result = call.run(slots[call.lone])
+            elif call.step.inputs:
+                result = call.run(*call.read(slots))
+            else:
+                result = call.run()
+            if call.out >= 0 and result.__class__ is np.ndarray:
+                slots[call.out] = result
+            else:
+                store(call.step, result, slots)
+            if not call.is_settled:
+                call.settle(call.inputs(slots), slots[call.out])
+    except (GraphGradError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        assert call is not None
+        raise EvaluationError(failure(call.step, [slots[i] for i in call.step.inputs], error)) from error
+
+
+def _take_plainly(calls: list[_Call], slots: list[Any]) -> None:
+    """The same while another thread is in this loop: what calls keep is left alone."""
+    call = None
+    try:
+        for call in calls:
+            store(call.step, call.run(*call.inputs(slots)), slots)
+    except (GraphGradError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        assert call is not None
+        raise EvaluationError(failure(call.step, [slots[i] for i in call.step.inputs], error)) from error

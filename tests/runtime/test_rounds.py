@@ -1,0 +1,91 @@
+"""Loops keep memory from round to round: what somebody still reads is never written into."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphgrad
+from graphgrad import Graph, Tensor, dtypes
+from graphgrad.errors import EvaluationError
+from graphgrad.schema import graph_pb2
+
+FLOAT, INT = dtypes.float32, dtypes.int32
+LARGE = (128, 128)
+
+
+def function(graph: Graph, name: str, types: list[Any], make: Any) -> graph_pb2.NameAttrList:
+    inside = Graph(graph_pb2.GraphDef(versions=graph.message.versions))
+    inside.functions = graph.functions
+    g = inside.build
+    arguments = [g.Placeholder(dtype=t, shape=None, name=f"a{i}") for i, t in enumerate(types)]
+    graph.functions.add(name, inside, arguments, make(g, *arguments))
+    return graph_pb2.NameAttrList(name=name)
+
+
+def looped(rounds: int, start: list[Any], body: Any) -> tuple[Graph, list[Tensor]]:
+    """A While that counts to `rounds`; `body` takes the builder, the count and the variables."""
+    graph = Graph()
+    g = graph.build
+    x = g.Placeholder(dtype=FLOAT, shape=None, name="x")
+    inputs = [g.constant(0), *(x if item is None else item(g) for item in start)]
+    types = [t.dtype for t in inputs]
+    functions = {
+        "cond": function(graph, "cond", types, lambda g, i, *_: [g.Less(i, rounds)]),
+        "body": function(graph, "body", types, lambda g, i, *now: [g.AddV2(i, 1), *body(g, i, *now)]),
+    }
+    return graph, list(g.op("StatelessWhile", inputs, **functions).outputs)
+
+
+def test_what_is_kept_in_a_list_is_not_overwritten() -> None:
+    def body(g: Any, i: Tensor, x: Tensor, kept: Tensor) -> list[Tensor]:
+        following = g.AddV2(x, x)
+        return [following, g.TensorListPushBack(kept, g.Mul(following, following))]
+
+    graph, outputs = looped(5, [None, lambda g: g.EmptyTensorList(-1, -1, element_dtype=FLOAT)], body)
+    stacked = graph.build.TensorListStack(outputs[2], list(LARGE), element_dtype=FLOAT)
+    plan = graphgrad.compile(graph, [stacked, outputs[1]], ["x"])
+    x = np.random.default_rng(0).uniform(-1, 1, LARGE).astype(np.float32)
+    results = [plan.run({"x": x * k}) for k in (1, 2, 3)]
+    for k, (rows, last) in zip((1, 2, 3), results, strict=True):
+        np.testing.assert_array_equal(rows, [(x * k * 2**n) ** 2 for n in range(1, 6)])
+        np.testing.assert_array_equal(last, x * k * 32)
+
+
+def test_shapes_may_change_from_round_to_round() -> None:
+    def body(g: Any, i: Tensor, x: Tensor, total: Tensor) -> list[Tensor]:
+        grown = g.concat([x, g.AddV2(x, 1.0)], 0)
+        return [grown, g.AddV2(total, g.Sum(g.Mul(grown, grown), [0, 1]))]
+
+    graph, outputs = looped(4, [None, lambda g: g.constant(0.0)], body)
+    x = np.ones(LARGE, np.float32)
+    expected, grown = 0.0, x
+    for _ in range(4):
+        grown = np.concatenate([grown, grown + 1])
+        expected += float((grown * grown).sum())
+    found = graphgrad.evaluate(graph, [outputs[1], outputs[2]], {"x": x})
+    np.testing.assert_array_equal(found[0], grown)
+    assert found[1] == pytest.approx(expected)
+
+
+def test_threads_may_run_a_loop_at_once() -> None:
+    def body(g: Any, i: Tensor, x: Tensor) -> list[Tensor]:
+        return [g.AddV2(g.Mul(x, 0.5), g.Sin(x))]
+
+    graph, outputs = looped(20, [None], body)
+    plan = graphgrad.compile(graph, outputs[1], ["x"])
+    inputs = [np.full(LARGE, k, np.float32) for k in range(8)]
+    alone = [plan.run({"x": x})[0] for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            together = list(pool.map(lambda x: plan.run({"x": x})[0], inputs))
+            np.testing.assert_array_equal(together, alone)
+
+
+def test_a_while_that_goes_on_is_stopped() -> None:
+    graph, outputs = looped(1 << 30, [None], lambda g, i, x: [x])
+    with pytest.raises(EvaluationError, match="StatelessWhile node 'StatelessWhile' was stopped after 7 iterations"):
+        graphgrad.evaluate(graph, outputs[1], {"x": np.float32(0)}, max_iterations=7)
