@@ -17,7 +17,10 @@ HALVES = (FLOAT16, BFLOAT16)
 
 
 def halves_in_float32(kernel: Callable) -> Callable:
-    """The kernel, with float16 and bfloat16 arrays widened on the way in and the result narrowed."""
+    """The kernel, with float16 and bfloat16 arrays widened on the way in and the result narrowed.
+
+    `of_others` is what it is for arrays of other types.
+    """
 
     @functools.wraps(kernel)
     def widened(*arrays: np.ndarray, **attributes: object) -> np.ndarray:
@@ -32,6 +35,7 @@ def halves_in_float32(kernel: Callable) -> Callable:
         out[...] = narrow
         return out
 
+    widened.of_others = kernel  # type: ignore[attr-defined]
     if isinstance(kernel, np.ufunc):  # whose keywords (out, where, ...) are no attributes
         del widened.__wrapped__
     return widened

@@ -12,7 +12,6 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,21 @@ MOST_BLOCKS = 16
 _local = threading.local()
 
 
-@contextmanager
-def at_most(count: int) -> Iterator[None]:
+class at_most:
     """Inside, kernels that this thread calls use so many threads, this one among them."""
-    before = threads()
-    _local.count = count
-    _blas.hold()
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_before", "_count")
+
+    def __init__(self, count: int):
+        self._count = count
+
+    def __enter__(self) -> None:
+        self._before, _local.count = threads(), self._count
+        _blas.hold()
+
+    def __exit__(self, *_: object) -> None:
         _blas.release()
-        _local.count = before
+        _local.count = self._before
 
 
 def threads() -> int:

@@ -111,6 +111,18 @@ def tanh_grad(y, dy, *, out=None):
     return np.multiply(dy, slope, out)
 
 
+@planned("TanhGrad")
+def plan_tanh_grad(y, dy):
+    if y.dtype.char not in "fd":
+        return None
+    one = np.ones((), y.dtype)  # a number would be made an array in every call
+
+    def call(y, dy, out=None):
+        return np.multiply(dy, np.subtract(one, np.multiply(y, y, out), out), out)
+
+    return call
+
+
 @kernel("SigmoidGrad", elementwise=True)
 @same_sizes
 @halves_in_float32

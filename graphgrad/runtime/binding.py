@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.dtypes import DType
+from graphgrad.dtypes import DType, bfloat16, float16
 from graphgrad.formats import arrays
 from graphgrad.graph import Operation
 from graphgrad.kernels._state import State
@@ -33,6 +33,14 @@ def bind(kernel: Kernel, op: Operation, state: State | None, name: str = "") -> 
     given: dict[str, Any] = {"state": state, "node_name": name or op.name}
     settled = {name: given[name] if name in given else for_kernel(op[name]) for name in names}
     return functools.partial(kernel, **settled)
+
+
+def for_dtypes(kernel: Kernel, op: Operation) -> Kernel:
+    """The kernel without the layer that widens half types, where the operation's are known to be others."""
+    of_others = getattr(kernel, "of_others", None)
+    if of_others is None or any(t.dtype is None or t.dtype in (float16, bfloat16) for t in op.inputs):
+        return kernel
+    return of_others  # type: ignore[no-any-return]
 
 
 def _keywords(code: Any) -> tuple[str, ...]:
