@@ -14,7 +14,7 @@ import numpy as np
 
 from graphgrad import registry
 from graphgrad.errors import EvaluationError, GraphGradError
-from graphgrad.runtime import binding, tiles
+from graphgrad.runtime import binding, scalars, tiles
 from graphgrad.runtime.record import Form, Record
 from graphgrad.runtime.steps import Step, failure, take
 
@@ -83,6 +83,7 @@ class _Maker:
         self.owned.update(step.outputs[0] for step in self.steps if self._can_own(step))
         self.fixed = {*record.folded, *self.owned}
         self.views: list[Step] = []
+        self.values = scalars.Values()
 
     def _has_small_feed(self, slot: int) -> bool:
         form = self.record.forms[slot]
@@ -104,6 +105,8 @@ class _Maker:
         record = self.record
         work = self._without_views()
         groups = tiles.grouped(work, record, self.fixed, self.owned)
+        groups = scalars.joined(groups, record, self.fixed, self.owned)
+        self._part_scalars(groups)
         last = self._last_uses(groups)
         memory = _Memory()
         program = Program(self.slots, self.fed, self.fetched)
@@ -143,6 +146,21 @@ class _Maker:
         shown = [i for i in step.inputs if self.record.root_of(i) in roots]
         return all(i in shown or i in self.record.folded for i in step.inputs)
 
+    def _part_scalars(self, groups: list[list[Step]]) -> None:
+        """Which results of rows of scalar steps other rows read, and which need an array."""
+        maker: dict[int, int] = {}
+        self.handed_on: set[int] = set()
+        self.as_arrays = {i for step in self.views for i in step.inputs} | set(self.fetched)
+        for at, group in enumerate(groups):
+            is_row = scalars.is_row(group, self.record)
+            for step in group:
+                if not is_row:
+                    self.as_arrays.update(step.inputs)
+                elif step.outputs[0] not in maker:
+                    self.handed_on.update(i for i in step.inputs if maker.get(i, at) != at)
+                    maker[step.outputs[0]] = at
+        self.as_arrays.update([self.record.root_of(i) for i in self.as_arrays])
+
     def _show(self, waiting: list[Step]) -> None:
         """Makes the views whose memory has its place by now."""
         for step in list(waiting):
@@ -162,6 +180,13 @@ class _Maker:
 
     def _bind(self, program: Program, group: list[Step], at: int, last: dict[int, int], memory: _Memory) -> None:
         record, slots = self.record, self.slots
+        if scalars.is_row(group, record):
+            for step in group:
+                if step.outputs[0] in self.as_arrays:
+                    slots[step.outputs[0]] = memory.take(step.outputs[0], record.forms[step.outputs[0]])
+            program.calls.append(scalars.function(group, slots, record, self.values, self.handed_on))
+            program.steps.append(group[0])
+            return
         if len(group) > 1:
             inside = {step.outputs[0] for step in group if last[step.outputs[0]] == at}
             for step in group:

@@ -27,7 +27,7 @@ def grouped(steps: Sequence[Step], record: Record, fixed: set[int], owned: set[i
     shape: Shape | None = None  # that of the group which is open
     for step in steps:
         tiled = _tiled_shape(step, record, fixed, owned)
-        if tiled is not None and tiled == shape and _fits(step, groups[-1], record):
+        if tiled is not None and tiled == shape and fits(step, groups[-1], record):
             groups[-1].append(step)
         else:
             groups.append([step])
@@ -47,8 +47,8 @@ def _tiled_shape(step: Step, record: Record, fixed: set[int], owned: set[int]) -
     return form.shape
 
 
-def _fits(step: Step, group: list[Step], record: Record) -> bool:
-    """What the group makes is read tile by tile, never through a view of it."""
+def fits(step: Step, group: list[Step], record: Record) -> bool:
+    """Whether a step reads what the group makes as it is made, and not through a view of it."""
     made = {other.outputs[0] for other in group}
     return all(i in made or record.root_of(i) not in made for i in step.inputs)
 

@@ -11,7 +11,7 @@ from graphgrad import compile as compile_graph
 from graphgrad import dtypes
 from graphgrad.errors import EvaluationError
 from graphgrad.graph import Graph
-from graphgrad.runtime import tiles
+from graphgrad.runtime import scalars, tiles
 from graphgrad.runtime.execution import MOST_PROGRAMS, Plan
 from graphgrad.runtime.plan import evaluate
 
@@ -150,6 +150,35 @@ def test_random_numbers_go_on() -> None:
     plan = compile_graph(graph, [g.Mul(g.RandomUniform([3], dtype=FLOAT, seed=1, seed2=2), 2.0)], [])
     runs = [plan.run()[0].tolist() for _ in range(5)]
     assert len({tuple(r) for r in runs}) == 5
+
+
+@pytest.mark.parametrize("most", [3, 5, 500])
+@pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.float64], ids=str)
+def test_rows_of_scalars(dtype: dtypes.DType, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one function over numbers, cut anywhere; `settled` holds them against the steps one by one, bit for bit."""
+    monkeypatch.setattr(scalars, "MOST", most)
+    monkeypatch.setattr(scalars, "FEWEST", 2)
+    graph = Graph()
+    g = graph.build
+    x, y = (g.Placeholder(dtype=dtype, shape=(), name=name) for name in "xy")
+    h = g.RealDiv(g.Sub(g.Mul(g.Sin(x), 1.1), g.Neg(y)), g.AddV2(g.Exp(x), 0.5))
+    row = g.Reshape(g.Cos(h), [1])  # the next row reads a number through another shape of it
+    back = g.Mul(g.Reshape(g.Mul(row, [2.0]), []), g.Reshape(row, []))
+    one, other = g.Tanh(g.AddN([h, x, y, back])), g.Sqrt(g.Square(g.Sigmoid(back)))
+    gradient = g.Mul(g.TanhGrad(one, h), g.SigmoidGrad(other, g.Pow(x, 3.0)))
+    chain = gradient
+    for _ in range(5):
+        chain = g.Minimum(g.Mul(chain, one), 100.0)
+    fetches = [h, one, chain, g.Mul(g.Fill([3], gradient), 2.0)]
+    plan = compile_graph(graph, fetches, ["x", "y"])
+    for a in (0.3, -1.7, 0.3):
+        found = settled(plan, {"x": a, "y": 0.4})
+        assert found[0] == pytest.approx((np.sin(a) * 1.1 + 0.4) / (np.exp(a) + 0.5), rel=1e-5)
+        assert all(value.dtype == found[0].dtype for value in found) and found[3].shape == (3,)
+    (program,) = plan._programs.values()
+    assert program is not None and any(getattr(call, "__name__", "") == "row" for call in program.calls)
+    zero = settled(plan, {"x": float("inf"), "y": 0.0})
+    assert np.isnan(zero[0])
 
 
 def test_results_do_not_depend_on_the_number_of_threads() -> None:
