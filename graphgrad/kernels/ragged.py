@@ -84,6 +84,7 @@ def gather(splits, values, indices, *, OUTPUT_RAGGED_RANK, Tsplits):
         starts, lengths = cut[rows], cut[np.asarray(rows) + 1] - cut[rows]
         result.append(np.append(0, np.cumsum(lengths)).astype(Tsplits))
         rows = spans(starts, lengths)
+    result = result if indices.ndim else result[1:]  # of a lone row what lies below it
     if len(result) != OUTPUT_RAGGED_RANK:
         raise ValueError(f"OUTPUT_RAGGED_RANK is {OUTPUT_RAGGED_RANK}, and the result has {len(result)} splits")
     return result, values[rows]

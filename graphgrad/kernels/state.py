@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._rows import combine_rows, flat_rows, refuse_outside
 from graphgrad.kernels._state import Variable
 from graphgrad.registry import kernel, kernels
@@ -117,6 +118,7 @@ def assign_sub_variable(variable, value):
 @kernel("CountUpTo", "ResourceCountUpTo")
 def count_up_to(variable, *, limit):
     count = variable.peek()
+    lone(count, f"variable '{variable.name}'")
     if count >= limit:
         raise ValueError(f"variable '{variable.name}' has reached its limit of {limit}")
     variable.assign(count + count.dtype.type(1))
@@ -173,7 +175,7 @@ def add_rows(out, ids, rows):
 
 
 def subtract_rows(out, ids, rows):
-    combine_rows(np.subtract, out, ids, rows)
+    combine_rows(np.logical_xor if out.dtype.kind == "b" else np.subtract, out, ids, rows)
 
 
 def multiply_rows(out, ids, rows):
@@ -223,7 +225,7 @@ def scatter(variable, combine, indices, updates):
     refuse_misfit(shape, indices, updates, indices.shape + shape[1:] if updates.ndim else ())
     refuse_outside(indices, shape[0])
     width = math.prod(shape[1:])
-    rows = np.broadcast_to(updates.reshape(-1, width) if updates.ndim else updates, (indices.size, width))
+    rows = updates.reshape(indices.size, width) if updates.ndim else np.broadcast_to(updates, (indices.size, width))
     combine(variable.writable().reshape(shape[0], width), indices.reshape(-1), rows)
     return variable
 
@@ -409,12 +411,32 @@ ONLY_RESOURCE = {"AdamWithAmsgrad", "KerasMomentum"}
 ONLY_DENSE = {"AdaMax", "Adam", "AdamWithAmsgrad", "AddSign", "GradientDescent", "PowerSign"}
 
 
+def numbers_of(formula):
+    """Names and places of the inputs behind the slots that must be scalars: all but the gradient."""
+    names = [n for n, p in inspect.signature(formula).parameters.items() if p.kind is not p.KEYWORD_ONLY]
+    return [(name, place) for place, name in enumerate(names) if name not in ("grad", "delta")]
+
+
+def refuse_unless_scalars(numbers, inputs, slots):
+    for name, place in numbers:
+        if place >= slots and inputs[place].ndim:
+            lone(inputs[place], name)
+
+
 def dense_step(formula):
     """The kernel that replaces the variable and its slots by what the formula gives."""
+    numbers = numbers_of(formula)
 
     @functools.wraps(formula)  # whose keyword arguments are the attributes the kernel asks for
     def step(*inputs, **attributes):
         variables = [i for i in inputs if isinstance(i, Variable)]
+        refuse_unless_scalars(numbers, inputs, len(variables))
+        for other in variables[1:]:
+            if other.peek().shape != variables[0].peek().shape:
+                raise ValueError(
+                    f"variables '{variables[0].name}' {list(variables[0].peek().shape)} and '{other.name}' "
+                    f"{list(other.peek().shape)} must have the same shape"
+                )
         new = formula(*(v.peek() for v in variables), *inputs[len(variables) :], **attributes)
         for variable, array in zip(variables, new, strict=True):
             if array.shape != variable.peek().shape:
@@ -428,10 +450,12 @@ def dense_step(formula):
 def sparse_step(formula):
     """The kernel that does so with the rows which the input behind `grad` names, one after the other."""
     behind_grad = list(inspect.signature(formula).parameters).index("grad") + 1
+    numbers = [(name, place + (place >= behind_grad)) for name, place in numbers_of(formula)]
 
     @functools.wraps(formula)
     def step(*inputs, **attributes):
         variables = [i for i in inputs if isinstance(i, Variable)]
+        refuse_unless_scalars(numbers, inputs, len(variables))
         before, grad = inputs[len(variables) : behind_grad - 1], inputs[behind_grad - 1]
         indices, after = inputs[behind_grad], inputs[behind_grad + 1 :]
         arrays = [v.writable() for v in variables]

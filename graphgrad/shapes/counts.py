@@ -12,7 +12,7 @@ from graphgrad.shapes._coordinates import coordinates, dim_of
 @shape("SparseBincount")
 def bincount(op: Operation) -> Shape:
     dense, size = values.complete(op.inputs[2]), values.scalar(op.inputs[3])
-    if dense is None:
+    if dense is None or size is None:
         return None
     return (size,) if len(dense) == 1 else (dense[0], size)
 
@@ -24,12 +24,14 @@ def ragged_bincount(op: Operation) -> Shape:
 
 @shape("SparseCountSparseOutput")
 def count_sparse(op: Operation) -> list[Shape]:
-    return coordinates(None, dim_of(op.inputs[2], 0))
+    return coordinates(None, dim_of(op.inputs[0], 1))
 
 
 @shape("DenseCountSparseOutput")
 def count_dense(op: Operation) -> list[Shape]:
-    return coordinates(None, dims.rank_of(op.inputs[0].shape))
+    """Of the rank of the values, which weights have too unless there are none."""
+    found, weights = (t.shape for t in op.inputs)
+    return coordinates(None, dims.rank_of(weights if found is None and dims.size(weights) != 0 else found))
 
 
 @shape("RaggedCountSparseOutput")

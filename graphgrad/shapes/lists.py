@@ -79,12 +79,12 @@ def gather(op: Operation) -> Shape:
 
 @shape("TensorListConcat")
 def concat(op: Operation) -> list[Shape]:
-    return [_joined(op["element_shape"]), (None,)]
+    return [_joined(dims.merge(op["element_shape"], _element(op.inputs[0]))), (None,)]
 
 
 @shape("TensorListConcatV2")
 def concat_v2(op: Operation) -> list[Shape]:
-    return [_joined(_asked(op.inputs[1])), (None,)]
+    return [_joined(dims.merge(_asked(op.inputs[1]), _element(op.inputs[0]))), (None,)]
 
 
 def _joined(element: Shape) -> Shape:

@@ -11,7 +11,8 @@ from graphgrad.shapes.dims import Dim
 
 @shape("RaggedRange")
 def ragged_range(op: Operation) -> list[Shape]:
-    rows: Dim = None
+    """Scalars go with any number of rows, and make one where there are only scalars."""
+    rows: Dim = 1 if all(t.shape == () for t in op.inputs) else None
     for t in op.inputs:
         if t.shape is not None and len(t.shape) == 1:
             rows = dims.merge_dim(rows, t.shape[0])
@@ -63,8 +64,8 @@ def to_variant_gradient(op: Operation) -> Shape:
 
 @shape("RaggedFillEmptyRows")
 def fill_empty_rows(op: Operation) -> list[Shape]:
-    ids = op.inputs[0].shape
-    return [(None,), (None,), (None,), (ids[0] if ids else None,)]
+    ids, found = (t.shape for t in op.inputs[:2])
+    return [(None,), (None,), (None,), (dims.merge_dim(ids[0] if ids else None, found[0] if found else None),)]
 
 
 @shape("RaggedFillEmptyRowsGrad")

@@ -27,4 +27,4 @@ def dense_and_sparse_sets(op: Operation) -> list[Shape]:
 
 @shape("SparseToSparseSetOperation")
 def sparse_sets(op: Operation) -> list[Shape]:
-    return coordinates(None, dims.merge_dim(dim_of(op.inputs[0], 1), dim_of(op.inputs[3], 1)))
+    return coordinates(None, dims.merge_dim(dim_of(op.inputs[2], 0), dim_of(op.inputs[5], 0)))

@@ -58,12 +58,14 @@ def reshape(op: Operation) -> list[Shape]:
 @shape("SparseConcat")
 def concat(op: Operation) -> list[Shape]:
     count: Dim = 0
-    rank: Dim = None
+    rank: Dim = None  # as the dense shapes tell it; the indices know of it too
+    columns: Dim = None
     parts = op["N"]
     for indices, values_, shape_ in zip(*(op.inputs[i * parts : (i + 1) * parts] for i in range(3)), strict=True):
         count = dims.total(count, dims.merge_dim(dim_of(indices, 0), dim_of(values_, 0)))
-        rank = dims.merge_dim(rank, dims.merge_dim(dim_of(indices, 1), dim_of(shape_, 0)))
-    return coordinates(count, rank)
+        rank = dims.merge_dim(rank, dim_of(shape_, 0))
+        columns = dims.merge_dim(columns, dim_of(indices, 1))
+    return [(count, dims.merge_dim(rank, columns)), (count,), (rank,)]
 
 
 @shape("SparseSplit")
@@ -76,7 +78,7 @@ def split(op: Operation) -> list[Shape]:
 def fill_empty_rows(op: Operation) -> list[Shape]:
     indices, dense_shape = op.inputs[0], values.as_shape(op.inputs[2])
     rows = dense_shape[0] if dense_shape else None
-    return [(None, dim_of(indices, 1)), (None,), (rows,), (dim_of(indices, 0),)]
+    return [(None, dim_of(op.inputs[2], 0)), (None,), (rows,), (dim_of(indices, 0),)]
 
 
 @shape("SparseFillEmptyRowsGrad")

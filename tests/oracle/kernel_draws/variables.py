@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad import dtypes, opdefs
+from graphgrad import dtypes
 from graphgrad.graph import Tensor
 from tests.oracle.kernel_draws.drawing import Drawer, Program, Recipe, numpy_dtype
 
@@ -30,11 +30,10 @@ def _is_slot(arg: Any) -> bool:
     return arg.is_ref or arg.dtype is dtypes.resource
 
 
-def _variables(g: Any, values: list[Tensor], ref: bool) -> tuple[list[Tensor], list[Any]]:
+def _variables(g: Any, values: list[Tensor], shapes: list[Any], ref: bool) -> tuple[list[Tensor], list[Any]]:
     """A variable per value, and the operations that set them."""
     handles, set_by = [], []
-    for i, value in enumerate(values):
-        shape = value.shape
+    for i, (value, shape) in enumerate(zip(values, shapes, strict=True)):
         if ref:
             handle = g.VariableV2(dtype=value.dtype, shape=shape, name=f"v{i}")
             set_by.append(g.op("Assign", handle, value, name=f"set{i}", validate_shape=False))
@@ -45,16 +44,16 @@ def _variables(g: Any, values: list[Tensor], ref: bool) -> tuple[list[Tensor], l
     return handles, set_by
 
 
-def _program(op_type: str) -> Program:
-    """Sets the op's variables, runs it, and gives its outputs and what the variables hold then."""
-    signature = opdefs.signature(op_type)
-    assert signature is not None
+def _program(d: Drawer) -> Program:
+    """Sets the op's variables, runs it, and gives its outputs and what the variables hold then. A reference is told the
+    shape of its value by the arrays, not by what the graph knows."""
+    op_type, signature = d.op_type, d.signature
     slots = [_is_slot(arg) for arg in signature.inputs]
     ref = any(arg.is_ref for arg in signature.inputs)
 
     def program(g: Any, *inputs: Tensor, **attrs: Any) -> list[Tensor]:
         values = [t for t, is_slot in zip(inputs, slots, strict=True) if is_slot]
-        handles, set_by = _variables(g, values, ref)
+        handles, set_by = _variables(g, values, [None if ref else t.shape for t in values], ref)
         left = iter(handles)
         with g.control_dependencies(set_by):
             op = g.op(
@@ -74,7 +73,8 @@ def _program(op_type: str) -> Program:
 def apply(d: Drawer) -> Parts:
     """An optimizer's step; over chosen rows where it takes indices."""
     sparse = any(arg.name == "indices" for arg in d.signature.inputs)
-    shape = (d.integer(1, 5), *d.shape(0, 2, 3)) if sparse else d.shape()
+    inner = tuple(d.integer(1, 3) for _ in range(d.integer(0, 2)))  # TensorFlow refuses rows of nothing
+    shape = (d.integer(1, 5), *inner) if sparse else d.shape()
     rows = d.random().permutation(shape[0])[: d.integer(1, shape[0])] if sparse else None
     grad = (len(rows), *shape[1:]) if rows is not None else shape
     inputs: list[Any] = []
@@ -94,26 +94,28 @@ def apply(d: Drawer) -> Parts:
             low, high = HYPERPARAMETERS.get(arg.name, (0.1, 0.9))
             inputs.append(d.given(dtype, d.number(low, high)))
     flags = ("use_nesterov", "update_slots", "multiply_linear_by_lr")
-    return inputs, {name: d.flag() for name in flags if name in d.signature.attrs}, _program(d.op_type)
+    return inputs, {name: d.flag() for name in flags if name in d.signature.attrs}, _program(d)
 
 
 def assign(d: Drawer) -> Parts:
     shape = d.shape()
     dtype = d.types.get("T") or d.types["dtype"]
-    return [d.array(dtype, shape, corners=False), d.array(dtype, shape, corners=False)], {}, _program(d.op_type)
+    return [d.array(dtype, shape, corners=False), d.array(dtype, shape, corners=False)], {}, _program(d)
 
 
 def read(d: Drawer) -> Parts:
-    return [d.array(d.dtype("dtype"), d.shape())], {}, _program(d.op_type)
+    return [d.array(d.dtype("dtype"), d.shape())], {}, _program(d)
 
 
 def known(d: Drawer) -> Parts:
     """Shape of a variable, or whether it has a value."""
-    return [d.array(d.pick(["float32", "int64", "bool"]), d.shape())], {}, _program(d.op_type)
+    dtype = d.pick(["float32", "int64", "bool"])
+    d.types = {name: dtype for name in d.types if name != "out_type"} | {k: v for k, v in d.types.items() if k == "out_type"}
+    return [d.array(dtype, d.shape())], {}, _program(d)
 
 
 def count(d: Drawer) -> Parts:
-    return [d.given("T", d.integer(0, 5))], {"limit": d.integer(1, 6)}, _program(d.op_type)
+    return [d.given("T", d.integer(0, 5))], {"limit": d.integer(1, 6)}, _program(d)
 
 
 def scatter(d: Drawer) -> Parts:
@@ -132,7 +134,7 @@ def scatter(d: Drawer) -> Parts:
             d.array(dtype, updates, low, 3, corners=False),
         ],
         {},
-        _program(d.op_type),
+        _program(d),
     )
 
 
@@ -152,7 +154,7 @@ def scatter_nd(d: Drawer) -> Parts:
             d.array(d.dtype(), updates, corners=False),
         ],
         {},
-        _program(d.op_type),
+        _program(d),
     )
 
 
@@ -162,10 +164,10 @@ def gather(d: Drawer) -> Parts:
     if d.op_type == "ResourceGatherNd":
         depth = d.integer(1, len(shape))
         rows = d.random().integers(0, shape[:depth], (*d.shape(0, 2, 3), depth))
-        return [d.array(dtype, shape), rows.astype(numpy_dtype(d.dtype("Tindices")))], {}, _program(d.op_type)
+        return [d.array(dtype, shape), rows.astype(numpy_dtype(d.dtype("Tindices")))], {}, _program(d)
     batch = d.integer(0, min(1, len(shape) - 1))
     indices = d.indices(d.dtype("Tindices"), (*shape[:batch], *d.shape(0, 2, 3)), shape[batch])
-    return [d.array(dtype, shape), indices], {"batch_dims": batch}, _program(d.op_type)
+    return [d.array(dtype, shape), indices], {"batch_dims": batch}, _program(d)
 
 
 def _table(recipe: Recipe, *ops: str) -> dict[str, Recipe]:
