@@ -77,6 +77,8 @@ def _planned_product(x, y, adjoint_x, adjoint_y, adjoint):
 @kernel("SparseMatMul")
 def sparse_matmul(a, b, *, transpose_a, transpose_b, a_is_sparse, b_is_sparse):
     """A product in float32; the zeros of a factor marked as sparse annihilate even what is not finite."""
+    if a.ndim != 2 or b.ndim != 2:
+        raise ValueError(f"both factors must be matrices, not of shapes {list(a.shape)} and {list(b.shape)}")
     a, b = a.astype(np.float32, copy=False), b.astype(np.float32, copy=False)
     x, y = a.T if transpose_a else a, b.T if transpose_b else b
     refuse_unfit(x, y)

@@ -135,6 +135,8 @@ def _cell(value: Any) -> Array:
 def tensor_list_split(tensor, element_shape, lengths):
     if not tensor.ndim:
         raise ValueError("a scalar cannot be split into a list")
+    if element_shape.ndim > 1:
+        raise ValueError(f"element_shape must be a vector or -1, not of shape {list(element_shape.shape)}")
     if lengths.sum() != len(tensor):
         raise ValueError(f"the lengths {lengths.tolist()} do not add up to the {len(tensor)} rows")
     shape, ends = shape_of(element_shape), np.cumsum(lengths)
@@ -270,7 +272,7 @@ def _stacked(elements: list[Any], owner: TensorList, shape: Shape) -> Array:
             raise ValueError(f"no elements to stack, and their shape is {_show(shape)}")
         return np.zeros((0, *shape), owner.dtype)
     read = [_read(element, owner, shape) for element in elements]
-    return boxes([e[()] for e in read]) if owner.dtype == object else np.stack(read)
+    return boxes([e[()] for e in read]) if owner.dtype == object and not read[0].ndim else np.stack(read)
 
 
 @kernel("TensorListStack")

@@ -242,6 +242,8 @@ def _reduced(
     check(indices, values, shape, "input")
     refuse_outside_shape(indices, shape)
     rank = len(shape)
+    if axes.ndim > 1:
+        raise ValueError(f"reduction axes must be a scalar or a vector, not of shape {list(axes.shape)}")
     if any(not -rank <= axis < rank for axis in axes.reshape(-1).tolist()):
         raise ValueError(f"reduction axes {axes.tolist()} are outside a tensor of rank {rank}")
     reduced = {axis % rank for axis in axes.reshape(-1).tolist()}

@@ -27,6 +27,24 @@ def convolution(op: Operation) -> Shape:
     return tuple(out)
 
 
+@shape("Conv")
+def general_convolution(op: Operation) -> Shape:
+    """Of images or volumes behind any number of batch axes; nothing is known unless both ranks are."""
+    x, w = op.inputs[0].shape, op.inputs[1].shape
+    if x is None or w is None:
+        return None
+    batch, x = x[: op["batch_dims"] - 1], x[op["batch_dims"] - 1 :]
+    if len(x) != len(w):
+        return None
+    first = 2 if op["data_format"] == "CHANNELS_FIRST" else 1
+    out = list(x)
+    for i, axis in enumerate(range(first, len(x) + first - 2)):
+        dilation = op["dilations"][axis] if op["dilations"] else 1
+        out[axis] = output_size(x[axis], w[i], op["strides"][axis], op["padding"], paddings(op, axis), dilation)
+    out[1 if first == 2 else -1] = w[-1]
+    return (*batch, *out)
+
+
 @shape("Conv2DBackpropInput")
 def backprop_input(op: Operation) -> Shape:
     """TensorFlow takes the batch from the gradient; the sizes may be those of height and width alone."""

@@ -43,7 +43,7 @@ def size(op: Operation) -> Shape:
 def find(op: Operation) -> Shape:
     """The keys' shape, where one key is a scalar, and then the value's."""
     table = table_of(op.inputs[0])
-    if table is None:
+    if table is None or table.type in ("HashTableV2", "AnonymousHashTable"):
         return None
     return dims.join(op.inputs[1].shape, value_shape(table))
 

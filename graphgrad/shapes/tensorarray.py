@@ -34,10 +34,10 @@ shapes(handle, "TensorArray", "TensorArrayV2", "TensorArrayGrad", "TensorArrayGr
 shapes(handle_and_flow, "TensorArrayV3", "TensorArrayGradV3", "TensorArrayGradWithShape")
 shapes(
     scalar,
-    *[f"TensorArray{op}{version}" for op in ("Write", "Scatter", "Split", "Size") for version in ("", "V2", "V3")],
-    "TensorArrayUnpack",
+    *[f"TensorArray{op}{version}" for op in ("Write", "Scatter", "Split") for version in ("", "V2", "V3")],
+    *["TensorArrayUnpack", "TensorArraySizeV2", "TensorArraySizeV3"],
 )
-shapes(unknown, "TensorArrayPack", "StackPop", "StackPopV2")
+shapes(unknown, "TensorArrayPack", "TensorArraySize", "StackPop", "StackPopV2")
 shapes(handle, "Stack", "StackV2")
 shapes(second, "StackPush", "StackPushV2")
 
@@ -59,6 +59,8 @@ def gather(op: Operation) -> Shape:
 
 @shape("TensorArrayConcat", "TensorArrayConcatV2", "TensorArrayConcatV3")
 def concat(op: Operation) -> list[Shape]:
+    if op.type == "TensorArrayConcat":
+        return [None, None]
     element = element_shape(op.inputs[0])
     rest = dims.merge(op["element_shape_except0"], element[1:] if element else None)
     return [dims.join((None,), rest), (None,)]

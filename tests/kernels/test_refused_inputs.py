@@ -7,6 +7,7 @@ import pytest
 
 from graphgrad import dtypes
 from graphgrad.errors import EvaluationError
+from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
 from tests.cases import Case, case, const, f32, f64, given, i32
 
@@ -59,3 +60,38 @@ def test_accepted(row: Case, expected: list[float]) -> None:
     built = row.build("nothing")
     (found,) = evaluate(built.graph, built.outputs, built.feeds)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_strings_of_a_list_are_stacked() -> None:
+    g = Graph().build
+    x = g.Placeholder(dtype=dtypes.string, shape=None)
+    made = g.TensorListFromTensor(x, g.constant([2], dtypes.int32))
+    stacked = g.TensorListStack(made, g.constant([2], dtypes.int32), element_dtype=dtypes.string)
+    value = np.array([[b"a", b"b"], [b"c", b"d"]], object)
+    assert evaluate(x.graph, stacked, {x: value}).tolist() == value.tolist()
+
+
+def test_a_row_of_a_ragged_tensor() -> None:
+    g = Graph().build
+    splits, values = g.constant([0, 2, 3], dtypes.int64), g.constant([5, 6, 7], dtypes.int32)
+    found, rest = g.RaggedGather([splits], values, g.constant(0, dtypes.int64), OUTPUT_RAGGED_RANK=0)
+    assert found == []
+    assert evaluate(values.graph, rest).tolist() == [5, 6]
+
+
+def test_rows_of_nothing_are_scattered() -> None:
+    g = Graph().build
+    handle = g.VarHandleOp(dtype=dtypes.float32, shape=(3, 0))
+    updates = g.Placeholder(dtype=dtypes.float32, shape=(2, 0), name="updates")
+    scatter = g.op("ResourceScatterUpdate", handle, g.constant([0, 2], dtypes.int32), updates)
+    variables = {"VarHandleOp": np.zeros((3, 0), np.float32)}
+    assert evaluate(handle.graph, [scatter], {updates: np.zeros((2, 0), np.float32)}, variables) == [None]
+
+
+def test_a_learning_rate_is_a_number() -> None:
+    g = Graph().build
+    handle = g.VarHandleOp(dtype=dtypes.float32, shape=(2,))
+    one, rates = g.constant([1.0, 1.0], dtypes.float32), g.constant([0.1], dtypes.float32)
+    step = g.op("ResourceApplyGradientDescent", handle, rates, one)
+    with pytest.raises(EvaluationError, match="alpha must be a scalar"):
+        evaluate(handle.graph, [step], variables={"VarHandleOp": np.zeros(2, np.float32)})

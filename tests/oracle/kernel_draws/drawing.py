@@ -170,6 +170,8 @@ def corners_of(dtype: np.dtype[Any]) -> Array:
 Program = Callable[..., list[Tensor]]
 Recipe = Callable[[Drawer], tuple[Any, ...]]
 
+TENSOR_ARRAY_WAYS = ("Close", "Concat", "Gather", "Pack", "Read", "Scatter", "Size", "Split", "Unpack", "Write")
+
 # Ops that TensorFlow has retired, and the last version of a graph that may hold them.
 LAST_VERSIONS = {
     "BatchNormWithGlobalNormalization": 8,
@@ -178,6 +180,8 @@ LAST_VERSIONS = {
     "Conv3DBackpropInput": 9,
     "QuantizeAndDequantize": 21,
     "TopK": 6,
+    **{f"TensorArray{way}": 15 for way in ("", *TENSOR_ARRAY_WAYS)},
+    **{f"TensorArray{way}V2": 25 for way in ("", *TENSOR_ARRAY_WAYS)},
 }
 
 

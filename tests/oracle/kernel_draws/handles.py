@@ -47,8 +47,8 @@ def table(maker: str, ref: bool, fixed: bool, width: bool, dense: bool) -> Recip
 
     def recipe(d: Drawer) -> Parts:
         key, value = d.pick([p for p in PAIRS if not dense or p in DENSE_PAIRS])
-        shape = d.shape(1, 1, 3) if width and d.flag() else ()
-        count = d.integer(0, 5)
+        shape = (d.integer(1, 3),) if "OfTensors" in maker or (width and d.flag()) else ()
+        count = d.integer(1 if fixed else 0, 5)
         fill = _distinct(d, key, count)
         values = d.array(value, (count, *shape), corners=False)
         asked = _keys(d, key, d.integer(0, 5))
@@ -301,7 +301,6 @@ RECIPES: dict[str, Recipe] = {
         "AnonymousMutableHashTableOfTensors", ref=False, fixed=False, width=True, dense=False
     ),
     "MutableDenseHashTableV2": table("MutableDenseHashTableV2", ref=False, fixed=False, width=True, dense=True),
-    "MutableDenseHashTable": table("MutableDenseHashTable", ref=True, fixed=False, width=True, dense=True),
     "AnonymousMutableDenseHashTable": table(
         "AnonymousMutableDenseHashTable", ref=False, fixed=False, width=True, dense=True
     ),

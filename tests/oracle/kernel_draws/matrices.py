@@ -140,7 +140,7 @@ def least_squares(d: Drawer) -> Parts:
 
 
 def banded(d: Drawer) -> Parts:
-    n, bands, batch = d.integer(2, 4), d.integer(1, 2), _batch(d)
+    n, bands, batch = d.integer(2, 4), d.integer(1, 2), tuple(d.integer(1, 3) for _ in range(d.integer(0, 2)))
     attrs = {"lower": d.flag(), "adjoint": d.flag()}
     matrix = d.array(d.dtype(), (*batch, bands, n), 1, 2, corners=False)
     return [matrix, d.array(d.dtype(), (*batch, n, d.integer(1, 3)), corners=False)], attrs

@@ -110,7 +110,9 @@ def read(d: Drawer) -> Parts:
 def known(d: Drawer) -> Parts:
     """Shape of a variable, or whether it has a value."""
     dtype = d.pick(["float32", "int64", "bool"])
-    d.types = {name: dtype for name in d.types if name != "out_type"} | {k: v for k, v in d.types.items() if k == "out_type"}
+    d.types = {name: dtype for name in d.types if name != "out_type"} | {
+        k: v for k, v in d.types.items() if k == "out_type"
+    }
     return [d.array(dtype, d.shape())], {}, _program(d)
 
 

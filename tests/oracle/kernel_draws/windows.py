@@ -87,7 +87,7 @@ def conv(rank: int, depthwise: bool = False) -> Recipe:
 
 def general_conv(d: Drawer) -> Parts:
     rank = d.integer(2, 3)
-    w = Window(d, rank, explicit=True)
+    w = Window(d, rank, explicit=rank == 2)  # volumes take no padding of one's own in TensorFlow
     depth, out = d.integer(1, 3), d.integer(1, 3)
     return [
         d.array(d.dtype(), w.shape(w.size, depth), corners=False),
