@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     )
     from graphgrad.errors import GraphGradError
     from graphgrad.formats.models import load, save
+    from graphgrad.formats.restored import variables_of
+    from graphgrad.freeze import freeze
     from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
     from graphgrad.inspect import inspect
     from graphgrad.runtime.plan import compile, evaluate
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 _WHERE = {
     "load": "formats.models",
     "save": "formats.models",
+    "variables_of": "formats.restored",
+    "freeze": "freeze",
     "gradients": "differentiate",
     "differentiate": "differentiate",
     "AggregationMethod": "differentiate",
@@ -71,10 +75,12 @@ __all__ = [
     "diff",
     "differentiate",
     "evaluate",
+    "freeze",
     "gradients",
     "inspect",
     "load",
     "save",
+    "variables_of",
 ]
 
 

@@ -62,14 +62,21 @@ def tensor_name(graph: Graph, item: str, first: str = OUTPUTS) -> str:
 
 
 def _plain_name(key: str, info: saved_model_pb2.TensorInfo) -> str:
-    if info.WhichOneof("encoding") == "name":
-        return info.name
-    if info.HasField("coo_sparse"):
+    names = tensors_of(info)
+    if len(names) != 1:
+        raise ArgumentError(f"{key!r} of the signature is several tensors, name one of them: {', '.join(names)}")
+    return names[0]
+
+
+def tensors_of(info: saved_model_pb2.TensorInfo) -> list[str]:
+    """The tensors that an input or output of a signature consists of: one, or the parts of a sparse or composite one."""
+    kind = info.WhichOneof("encoding")
+    if kind == "coo_sparse":
         coo = info.coo_sparse
-        parts = [coo.values_tensor_name, coo.indices_tensor_name, coo.dense_shape_tensor_name]
-    else:
-        parts = [part.name for part in info.composite_tensor.components]
-    raise ArgumentError(f"{key!r} of the signature is several tensors, name one of them: {', '.join(parts)}")
+        return [coo.values_tensor_name, coo.indices_tensor_name, coo.dense_shape_tensor_name]
+    if kind == "composite_tensor":
+        return [name for part in info.composite_tensor.components for name in tensors_of(part)]
+    return [info.name] if info.name else []
 
 
 def export(graph: Graph, name: str, xs: Sequence[Tensor], gradients: Sequence[Tensor | IndexedSlices | None]) -> None:

@@ -132,14 +132,27 @@ def to_proto(array: np.ndarray[Any, Any], dtype: DType | None = None) -> graph_p
     """An array as a TensorProto: numbers as `tensor_content`, a lone one or strings in their repeated field."""
     array = np.asarray(array)
     dtype = dtype or dtype_of(array)
-    proto = graph_pb2.TensorProto(dtype=dtype.enum)  # type: ignore[arg-type]
-    attributes.encode_shape(array.shape, proto.tensor_shape)
-    proto.tensor_shape.SetInParent()
+    proto = bare_proto(array.shape, dtype)
     if dtype is dtypes.string:
         proto.string_val.extend(v if isinstance(v, bytes) else str(v).encode() for v in array.ravel().tolist())
     else:
         proto.tensor_content = np.ascontiguousarray(array, numpy_dtype(dtype)).tobytes()
     return proto
+
+
+def bare_proto(shape: tuple[int, ...], dtype: DType) -> graph_pb2.TensorProto:
+    """A TensorProto whose content lies elsewhere."""
+    proto = graph_pb2.TensorProto(dtype=dtype.enum)  # type: ignore[arg-type]
+    attributes.encode_shape(shape, proto.tensor_shape)
+    proto.tensor_shape.SetInParent()
+    return proto
+
+
+def content(array: np.ndarray[Any, Any], dtype: DType) -> memoryview | None:
+    """The bytes of an array as `tensor_content` holds them, where they lie if they lie so; None for strings."""
+    if dtype is dtypes.string:
+        return None
+    return np.ascontiguousarray(array, numpy_dtype(dtype)).reshape(-1).view(np.uint8).data
 
 
 def read_npz(path: str, option: str) -> dict[str, np.ndarray[Any, Any]]:

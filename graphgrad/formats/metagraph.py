@@ -16,6 +16,7 @@ from graphgrad.formats.graphdef import Parts
 from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2, saved_model_pb2
 
+_SERVE = "serve"  # the tag that loaders ask for
 _META_GRAPHS, _GRAPH = 2, 2  # SavedModel.meta_graphs, MetaGraphDef.graph_def
 Read = tuple[graph_pb2.GraphDef, dict[str, memoryview], saved_model_pb2.MetaGraphDef]
 
@@ -45,13 +46,20 @@ def read_saved(data: bytes, encoding: str, tag_set: Sequence[str] | None) -> tup
     return _read_binary(view, fields[index]), index
 
 
+def count(data: bytes, encoding: str) -> int:
+    """How many meta graphs a SavedModel that was read holds."""
+    if encoding != BINARY:
+        return len(encodings.parse_text(data, saved_model_pb2.SavedModel(), "SavedModel").meta_graphs)
+    return len(wire.find(memoryview(data), wire.whole(memoryview(data)), _META_GRAPHS))
+
+
 def _chosen(tag_sets: list[list[str]], wanted: Sequence[str] | None) -> int:
     """The meta graph with these tags; without any, the only one or the one for serving."""
     if not tag_sets:
         raise ModelError("it holds no meta graph")
     if wanted is None and len(tag_sets) == 1:
         return 0
-    sought = {"serve"} if wanted is None else set(wanted)
+    sought = {_SERVE} if wanted is None else set(wanted)
     found = [i for i, tags in enumerate(tag_sets) if set(tags) == sought]
     if found:
         return found[0]
@@ -99,13 +107,13 @@ def _taken_apart(whole: saved_model_pb2.MetaGraphDef) -> Read:
     return graph, {}, meta
 
 
-def parts(graph: Graph, encoding: str, data: bytes | None) -> Parts:
-    """The meta graph, in the binary bytes it was read from where they are given."""
+def parts(graph: Graph, encoding: str, data: bytes | None, tags: Sequence[str] = ()) -> Parts:
+    """The meta graph, in the binary bytes it was read from where they are given; with these tags if it has none."""
     if encoding == BINARY and data is not None:
         view = memoryview(data)
         return wire.grown(view, _with_graph(graph, view, wire.whole(view)))
     if encoding == BINARY:
-        around = with_signatures(graph).SerializeToString(deterministic=True)
+        around = with_signatures(graph, tags).SerializeToString(deterministic=True)
         return [around, *wire.delimited(_GRAPH, *payloads.parts(graphdef.current(graph), graph.payloads))]
     full = _put_together(graph)
     return [encodings.as_json(full) if encoding == JSON else encodings.as_text(full)]
@@ -119,11 +127,11 @@ def saved_parts(graph: Graph, encoding: str, data: bytes | None, index: int) -> 
             saved = encodings.parse_text(data, saved_model_pb2.SavedModel(), "SavedModel")
             saved.meta_graphs[index].CopyFrom(_put_together(graph))
         else:
-            saved.meta_graphs.append(_put_together(graph))
+            saved.meta_graphs.append(_put_together(graph, [_SERVE]))
         return [encodings.as_text(saved)]
     if data is None:
         version = saved_model_pb2.SavedModel(saved_model_schema_version=1).SerializeToString()
-        return [version, *wire.delimited(_META_GRAPHS, *parts(graph, BINARY, None))]
+        return [version, *wire.delimited(_META_GRAPHS, *parts(graph, BINARY, None, [_SERVE]))]
     view = memoryview(data)
     whole = wire.whole(view)
     whole.inner = [_with_graph(graph, view, wire.find(view, whole, _META_GRAPHS)[index])]
@@ -149,12 +157,14 @@ def _with_graph(graph: Graph, view: memoryview, field: wire.Field) -> wire.Field
     return field
 
 
-def with_signatures(graph: Graph) -> saved_model_pb2.MetaGraphDef:
-    """What is around the graph, an empty meta graph where nothing was, with the new signatures."""
+def with_signatures(graph: Graph, tags: Sequence[str] = ()) -> saved_model_pb2.MetaGraphDef:
+    """What is around the graph, an empty meta graph where nothing was, with the new signatures, tags if it has none."""
     meta = saved_model_pb2.MetaGraphDef()
     if graph.meta is not None:
         meta.CopyFrom(graph.meta)
     _add_signatures(graph, meta)
+    if not meta.meta_info_def.tags:
+        meta.meta_info_def.tags.extend(tags)
     return meta
 
 
@@ -163,7 +173,7 @@ def _add_signatures(graph: Graph, meta: saved_model_pb2.MetaGraphDef) -> None:
         meta.signature_def[name].CopyFrom(signature)
 
 
-def _put_together(graph: Graph) -> saved_model_pb2.MetaGraphDef:
-    full = with_signatures(graph)
+def _put_together(graph: Graph, tags: Sequence[str] = ()) -> saved_model_pb2.MetaGraphDef:
+    full = with_signatures(graph, tags)
     full.graph_def.CopyFrom(payloads.restored(graphdef.current(graph), graph.payloads))
     return full

@@ -180,7 +180,7 @@ def save(graph: Graph, path: str | os.PathLike[str], kind: str | None = None) ->
     if kind is None:
         kind = source.kind if source is not None else META if kind_of(path) == META else GRAPH
     same = source if source is not None and source.kind == kind else None
-    encoding, compressed = _wanted(path, kind, same)
+    encoding, compressed = encoding_of(path, kind, same), _is_packed(path, kind, same)
     data = same.data if same is not None and same.encoding == encoding else None
     if kind == SAVED:
         name, like, index = "saved_model.pb", None, 0
@@ -209,11 +209,13 @@ def _message_name(source: Source) -> str:
     return next(name for name, encoding in savedmodel.MESSAGES.items() if encoding == source.encoding)
 
 
-def _wanted(path: str, kind: str, source: Source | None) -> tuple[str, bool]:
-    """The encoding to write, and whether packed."""
-    own = source.encoding if source is not None else BINARY
-    if kind == SAVED:
-        return own, False
+def encoding_of(path: str, kind: str, source: Source | None) -> str:
+    """The encoding to write: that of the suffix, else that of what was read."""
+    own = source.encoding if source is not None and source.kind == kind else BINARY
+    return own if kind == SAVED or path == files.STREAM else encodings.of_path(path, own)
+
+
+def _is_packed(path: str, kind: str, source: Source | None) -> bool:
     if path == files.STREAM:
-        return own, source is not None and source.compressed
-    return encodings.of_path(path, own), path.endswith(".gz")
+        return source is not None and source.compressed
+    return kind != SAVED and path.endswith(".gz")

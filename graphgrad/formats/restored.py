@@ -58,6 +58,30 @@ def variable_name(op: Operation) -> str:
     return f"{op['container']}/{name}" if op["container"] else name
 
 
+def value_of(op: Operation, variables: Mapping[str, Array]) -> Array | None:
+    """The value of the variable that an operation makes, None where there is none. Raises ArgumentError for one of
+    another dtype or shape."""
+    name = variable_name(op)
+    found = variables.get(name)
+    if found is None:
+        found = variables.get(op.name)
+    if found is None:
+        return None
+    array, dtype, shape = np.asarray(found), arrays.numpy_dtype(op["dtype"]), op["shape"]
+    if dtype.kind == "O" and array.dtype.kind in "SU":
+        array = arrays.strings(array)
+    # In .npz files float32 stands for bfloat16.
+    if array.dtype.kind != dtype.kind and not (dtype.name == "bfloat16" and array.dtype.kind == "f"):
+        raise ArgumentError(f"variable {name!r} is {dtype.name}, and the value given is {array.dtype.name}")
+    if shape is not None and not _fits(array.shape, shape):
+        raise ArgumentError(f"variable {name!r} has shape {list(shape)}, and the value given {list(array.shape)}")
+    return array.astype(dtype, copy=False)
+
+
+def _fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
+    return len(shape) == len(declared) and all(d is None or d == n for n, d in zip(shape, declared, strict=True))
+
+
 class Restored(Mapping[str, Array]):
     """The values of a graph's variables in a checkpoint, by the names of the variables."""
 

@@ -110,6 +110,9 @@ def _write(graph: Graph, folder: str, name: str, source: str | None) -> None:
         _copy_shards(document, os.path.dirname(source), folder)
     _add_signature(document, graph)
     is_new = source is None
+    variables = [op.name for op in graph if op.type in ("VarHandleOp", "VariableV2", "Variable")]
+    if variables and is_new:
+        raise ArgumentError(f"variable {variables[0]!r} has no place in a TensorFlow.js model: freeze the model first")
     topology = document.setdefault("modelTopology", {"versions": json_format.MessageToDict(graph.message.versions)})
     _add_nodes(topology, graph, is_new)
     constants = [op for op in (graph.operations if is_new else graph.added()) if op.type == "Const"]

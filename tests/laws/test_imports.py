@@ -74,6 +74,8 @@ ARROWS = {
         "shapes",
     },
     "validation": {"constants", "dtypes", "errors", "graph"},
+    "freeze": {"dtypes", "errors", "formats", "graph", "library", "schema", "signatures", "unvaried"},
+    "unvaried": {"attributes", "dtypes", "graph", "library", "opdefs", "schema"},
     "signatures": {"attributes", "errors", "graph", "schema"},
     "formats": {"attributes", "collector", "dtypes", "errors", "formats", "graph", "schema", "signatures"},
     "kernels": {"kernels", "registry"},

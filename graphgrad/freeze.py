@@ -1,0 +1,200 @@
+"""Freezing: a graph whose variables are constants, with the values that a checkpoint or a SavedModel gives them.
+
+Nodes keep their names. What saves, restores or changes variables is left out, and with it what depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphgrad import dtypes, signatures
+from graphgrad.errors import ArgumentError, ModelError
+from graphgrad.formats import arrays, payloads, restored
+from graphgrad.graph import Graph, Operation
+from graphgrad.library import Library
+from graphgrad.schema import graph_pb2, saved_model_pb2
+from graphgrad.unvaried import Level, Unvaried, Value
+
+# What reaches for the files that variables are kept in.
+_FILES = frozenset(
+    ["Save", "SaveV2", "SaveSlices", "Restore", "RestoreV2", "RestoreSlice", "MergeV2Checkpoints", "ShardedFilename"]
+)
+
+
+def freeze(graph: Graph, variables: Mapping[str, Any] | None = None, outputs: Sequence[str] | None = None) -> Graph:
+    """The graph with constants in place of its variables; `graph` itself stays as it is.
+
+    Args:
+        graph: the graph.
+        variables: values by the names of variables; a SavedModel's own by default.
+        outputs: tensors, by name, that are to be computed; only what they need is kept. By default the outputs of the
+            signatures the graph came with, and where it has none all that can be computed without changing a variable.
+
+    Raises:
+        ValueError: values are missing, or an output depends on what changes a variable.
+    """
+    given = restored.variables_of(graph) if variables is None else variables
+    return _Freezing(graph, given if given is not None else {}).frozen(_wanted(graph, outputs))
+
+
+def _wanted(graph: Graph, outputs: Sequence[str] | None) -> list[str] | None:
+    """The nodes that are asked for, None for as many as there can be."""
+    if outputs is not None:
+        return [graph.tensor(name).op.name for name in outputs]
+    if graph.signature is not None:
+        chosen = signatures.chosen(graph)
+        known = [] if chosen is None else [chosen]
+    else:
+        known = list(signatures.signatures(graph).values())
+    names = [name for signature in known for info in signature.outputs.values() for name in signatures.tensors_of(info)]
+    return [name.partition(":")[0] for name in names] or None
+
+
+class _Freezing:
+    """One call; used once."""
+
+    def __init__(self, graph: Graph, variables: Mapping[str, Any]):
+        self.graph, self.variables = graph, variables
+        self.payloads = dict(graph.payloads)
+        self.unvaried = Unvaried(graph.functions)
+
+    def frozen(self, wanted: list[str] | None) -> Graph:
+        operations = list(self.graph)
+        if wanted is not None:
+            needed = _ancestors(self.graph, wanted)
+            operations = [op for op in operations if op in needed]
+        level = Level([op.node_def() for op in operations], self.graph.functions)
+        own = {op: self._value(op) for op in operations if op.type in restored.VARIABLES}
+        values = {f"{op.name}:0": value for op, value in own.items()}
+        self.unvaried.spread(level, values)
+        nodes, impossible, _ = self.unvaried.changed(level, values)
+        impossible.update(
+            {op.name: f"{op.type} node {op.name!r} reaches for files" for op in operations if op.type in _FILES}
+        )
+        nodes = self._without(nodes, impossible, wanted)
+        used = {text.removeprefix("^").partition(":")[0] for node in nodes for text in node.input}
+        used.update(wanted or ())
+        left = {op.name for op in own if op.name not in used}
+        constants = self._constants([op for op in own if op.name in used], own)
+        nodes = [constants.get(node.name, node) for node in nodes if node.name not in left]
+        return self._result(nodes)
+
+    def _value(self, op: Operation) -> Value:
+        shape = graph_pb2.TensorShapeProto()
+        if op._node is None or "shape" not in op._node.attr:
+            shape.unknown_rank = True
+        else:
+            shape.CopyFrom(op._node.attr["shape"].shape)
+        return Value(restored.variable_name(op), op["dtype"], shape, op.outputs[0].dtype is dtypes.resource)
+
+    def _without(
+        self, nodes: list[graph_pb2.NodeDef], impossible: dict[str, str], wanted: list[str] | None
+    ) -> list[graph_pb2.NodeDef]:
+        """The nodes without those that cannot be, and those that depend on them. Raises ModelError for wanted ones."""
+        readers: dict[str, list[str]] = {}
+        for node in nodes:
+            for text in node.input:
+                readers.setdefault(text.removeprefix("^").partition(":")[0], []).append(node.name)
+        gone, queue = dict(impossible), list(impossible)
+        while queue:
+            name = queue.pop()
+            for reader in readers.get(name, ()):
+                if reader not in gone:
+                    gone[reader] = gone[name]
+                    queue.append(reader)
+        for name in wanted or ():
+            if name in gone:
+                raise ModelError(f"{name!r} cannot be frozen: {gone[name]}")
+        return [node for node in nodes if node.name not in gone]
+
+    def _constants(self, variables: list[Operation], values: dict[Operation, Value]) -> dict[str, graph_pb2.NodeDef]:
+        """The constants that stand in the place of variables. Raises ArgumentError naming all that have no value."""
+        found = {op: restored.value_of(op, self.variables) for op in variables}
+        missing = [values[op].variable for op, array in found.items() if array is None]
+        if missing:
+            raise ArgumentError(
+                f"no value for {len(missing)} of {len(variables)} variables: {', '.join(map(repr, missing))}; "
+                "give --variables an .npz or the prefix of a checkpoint that has them"
+            )
+        return {op.name: self._constant(op, array) for op, array in found.items()}
+
+    def _constant(self, op: Operation, array: Any) -> graph_pb2.NodeDef:
+        dtype = op["dtype"]
+        node = graph_pb2.NodeDef(name=op.name, op="Const", device=op.device)
+        node.input.extend(text for text in op.node_def().input if text[:1] == "^")
+        node.attr["dtype"].type = dtype.enum
+        classes = op.annotation("_class")
+        if classes:
+            node.attr["_class"].list.s.extend(c.encode() for c in classes)
+        content = arrays.content(array, dtype)
+        if content is None or len(content) <= payloads.LARGE:
+            node.attr["value"].tensor.CopyFrom(arrays.to_proto(array, dtype))
+        else:
+            node.attr["value"].tensor.CopyFrom(arrays.bare_proto(array.shape, dtype))
+            self.payloads[op.name] = content
+        return node
+
+    def _result(self, nodes: list[graph_pb2.NodeDef]) -> Graph:
+        definition = graph_pb2.GraphDef(versions=self.graph.message.versions)
+        names = {node.name for node in nodes}
+        for node in nodes:
+            definition.node.add().CopyFrom(node)
+            _forget_classes(definition.node[-1], names)
+        functions = {**self.graph.functions, **self.unvaried.made}
+        for name in _called(nodes, functions):
+            definition.library.function.add().CopyFrom(functions[name])
+        held = {name: content for name, content in self.payloads.items() if name in names}
+        frozen = Graph(definition, held)
+        frozen.validate()
+        frozen.signature = self.graph.signature
+        if self.graph.meta is not None:
+            frozen.meta = _around(self.graph, names)
+        return frozen
+
+
+def _ancestors(graph: Graph, names: list[str]) -> set[Operation]:
+    found = {graph.operation(name) for name in names}
+    queue = list(found)
+    while queue:
+        op = queue.pop()
+        for producer in [t.op for t in op.inputs] + op.control_inputs:
+            if producer not in found:
+                found.add(producer)
+                queue.append(producer)
+    return found
+
+
+def _called(nodes: Sequence[graph_pb2.NodeDef], functions: Mapping[str, graph_pb2.FunctionDef]) -> list[str]:
+    """The functions that nodes need, in the order in which they stand."""
+    library = Library(graph_pb2.GraphDef(library=graph_pb2.FunctionDefLibrary(function=functions.values())))
+    found: dict[str, None] = {}
+    queue = library.called_by(nodes)
+    while queue:
+        name = queue.pop()
+        if name not in found and name in functions:
+            found[name] = None
+            queue += library.called_by(functions[name].node_def)
+    return [name for name in functions if name in found]
+
+
+def _forget_classes(node: graph_pb2.NodeDef, names: set[str]) -> None:
+    """Nodes that are gone have no colocation."""
+    if "_class" in node.attr:
+        classes = node.attr["_class"].list.s
+        classes[:] = [c for c in classes if c.decode("utf-8", "replace").removeprefix("loc:@") in names]
+        if not classes:
+            del node.attr["_class"]
+
+
+def _around(graph: Graph, names: set[str]) -> saved_model_pb2.MetaGraphDef:
+    """What is left of a meta graph: its tags, and the signatures whose tensors are still there."""
+    meta = saved_model_pb2.MetaGraphDef()
+    meta.meta_info_def.CopyFrom(graph.meta.meta_info_def)
+    meta.meta_info_def.ClearField("stripped_op_list")
+    meta.meta_info_def.ClearField("function_aliases")
+    for name, signature in signatures.signatures(graph).items():
+        infos = [*signature.inputs.values(), *signature.outputs.values()]
+        if all(tensor.partition(":")[0] in names for info in infos for tensor in signatures.tensors_of(info)):
+            meta.signature_def[name].CopyFrom(signature)
+    return meta
