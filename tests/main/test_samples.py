@@ -25,7 +25,9 @@ def test_script_writes_the_files(sample: Path, tmp_path: Path) -> None:
     make = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(make)
     make.main(tmp_path)
-    for name in ("graph.pb", "feeds.npz"):
+    written = {path.name for path in sample.iterdir() if path.suffix in (".pb", ".npz")}
+    assert {path.name for path in tmp_path.iterdir()} == written >= {"graph.pb", "feeds.npz"}
+    for name in written:
         assert (tmp_path / name).read_bytes() == (sample / name).read_bytes(), name
 
 
