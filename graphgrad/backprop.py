@@ -40,7 +40,7 @@ class ReversePass:
         self.g, self.frontier = g, frontier
         self.gate, self.aggregation, self.colocate, self.through = gate, aggregation, colocate, through
         self.received: dict[Operation, list[Any]] = {}
-        self.missing: list[Operation] = []
+        self.missing: list[MissingGradientError] = []
         self.awaits = frontier.awaited_gradients()
 
     def run(self, ys: Sequence[Tensor], seeds: Sequence[Tensor | IndexedSlices]) -> None:
@@ -133,13 +133,28 @@ class ReversePass:
         if rule is None:
             return None
         if rule is registry.UNKNOWN:
-            self.missing.append(op)
-        if self.missing:
-            return [_MISSING if is_trainable(t) else None for t in op.inputs]
+            self.missing.append(self._no_gradient(op))
+            return self._marks(op)
+        is_lost = bool(self.missing) and any(dz is _MISSING for dz in received)
+        try:
+            gradients = self._gradients_by(rule, op, received)
+        except MissingGradientError as error:  # of the op itself, or of one in a function it calls
+            self.missing.append(self._located(error, op))
+            return self._marks(op)
+        except Exception as error:
+            if self.missing:  # what it was called with only stands for gradients
+                return self._marks(op)
+            error.add_note(f"in the gradient of {op.type} node {op.name!r}")
+            raise
+        return [_MISSING if dx is not None else None for dx in gradients] if is_lost else gradients
+
+    def _gradients_by(self, rule: Any, op: Operation, received: list[Any]) -> Sequence[Any]:
+        """What the rule gives inside the op's scope; zeros stand for gradients that did not arrive."""
         g = self.g
         output_gradients = list(received)
         for i, dz in enumerate(output_gradients):
-            if dz is None and op.outputs[i].dtype is not None and is_trainable(op.outputs[i]):
+            is_open = dz is None and op.outputs[i].dtype is not None and is_trainable(op.outputs[i])
+            if is_open or dz is _MISSING:
                 output_gradients[i] = self._zeros_for(op.outputs[i])
         outer = g.scope
         g.scope = g.graph.name_authority.unique(f"{outer}{op.name}_grad") + "/"
@@ -154,12 +169,14 @@ class ReversePass:
             if self.gate and sum(x is not None for x in gradients) > 1:
                 with g.anywhere():
                     gradients = g.tuple(gradients)
-        except Exception as error:
-            error.add_note(f"in the gradient of {op.type} node {op.name!r}")
-            raise
         finally:
             g.scope = outer
         return gradients
+
+    @staticmethod
+    def _marks(op: Operation) -> list[Any]:
+        """What an operation hands on whose gradient is missing, so that everything before it is asked as well."""
+        return [_MISSING if is_trainable(t) else None for t in op.inputs]
 
     def _zeros_for(self, output: Tensor) -> Tensor | None:
         return self.g.zeros_for(output)
@@ -184,18 +201,24 @@ class ReversePass:
                 if not awaits[producer]:
                     ready.append(producer)
 
+    def _no_gradient(self, op: Operation) -> MissingGradientError:
+        path = self.frontier.path_through(op)
+        custom = op.annotation("_gradient_op_type")
+        entry = {"op": op.type, "node": op.name, "path": [p.name for p in path], "custom_gradient": custom}
+        way = f"on the way from {path[0].name + ':0'!r} to {path[-1].name + ':0'!r}"
+        if custom is None:
+            return MissingGradientError(f"no gradient for op type {op.type!r} (node {op.name!r}) {way}", [entry])
+        return MissingGradientError(
+            f"the custom gradient {custom!r} of {op.type} node {op.name!r} {way} was Python code that the file does "
+            "not hold (--custom-gradients through differentiates what the graph computes)",
+            [entry],
+        )
+
+    def _located(self, error: MissingGradientError, op: Operation) -> MissingGradientError:
+        """What a rule raised, with the path through its op where it is of this graph and not of a function's body."""
+        path = [p.name for p in self.frontier.path_through(op)]
+        entries = [entry if "function" in entry else {**entry, "path": path} for entry in error.missing]
+        return MissingGradientError(str(error), entries)
+
     def _missing_error(self) -> MissingGradientError:
-        missing, lines = [], []
-        for op in self.missing:
-            path = self.frontier.path_through(op)
-            custom = op.annotation("_gradient_op_type")
-            missing.append({"op": op.type, "node": op.name, "path": [p.name for p in path], "custom_gradient": custom})
-            way = f"on the way from {path[0].name + ':0'!r} to {path[-1].name + ':0'!r}"
-            if custom is not None:
-                lines.append(
-                    f"the custom gradient {custom!r} of {op.type} node {op.name!r} {way} was Python code that the file does "
-                    "not hold (--custom-gradients through differentiates what the graph computes)"
-                )
-            else:
-                lines.append(f"no gradient for op type {op.type!r} (node {op.name!r}) {way}")
-        return MissingGradientError("; ".join(lines), missing)
+        return MissingGradientError("; ".join(map(str, self.missing)), [m for e in self.missing for m in e.missing])

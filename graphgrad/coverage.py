@@ -6,9 +6,11 @@ Rules are asked for, never run, except that higher orders differentiate a copy o
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
 import inspect
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphgrad import opdefs, registry
@@ -18,6 +20,8 @@ from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 
 # What the interpreter does itself, without a kernel.
 BUILT_IN = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderV2"})
+
+NO_GRADIENT = "none on purpose"  # in place of where a rule is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,20 +57,47 @@ def coverage(graph: Graph, ys: Sequence[str] = (), xs: Sequence[str] = (), order
     if ys and xs:
         missing = _differentiate(graph, list(ys), list(xs), order)
     else:
-        lacking = [op for op in graph if op.inputs and registry.gradient_rule(op.type) is registry.UNKNOWN]
-        missing = [{"op": op.type, "node": op.name, "path": [op.name], "custom_gradient": None} for op in lacking]
+        lacking = [(place, op) for place, op in everything(graph) if op.inputs and not _can_be_differentiated(op)]
+        missing = [
+            {"op": op.type, "node": place, "path": [place], "custom_gradient": op.annotation("_gradient_op_type")}
+            for place, op in lacking
+        ]
     counts: dict[str, int] = {}
     without_kernel: dict[str, list[str]] = {}
-    for op in graph:
+    for place, op in everything(graph):
         counts[op.type] = counts.get(op.type, 0) + 1
         if not has_kernel(op):
-            without_kernel.setdefault(op.type, []).append(op.name)
+            without_kernel.setdefault(op.type, []).append(place)
     return Coverage(dict(sorted(counts.items())), without_kernel, missing)
+
+
+def everything(graph: Graph) -> Iterator[tuple[str, Operation]]:
+    """Every operation of the graph and of the functions it calls, each of these once, with its name or 'function/name'."""
+    library = graph.functions
+    called: dict[str, None] = {}
+    queue: deque[tuple[str, Graph]] = deque([("", graph)])
+    while queue:
+        prefix, body = queue.popleft()
+        for op in body:
+            yield prefix + op.name, op
+        for name in library.called_by(op.node_def() for op in body) if library else ():
+            if name in library and name not in called:
+                called[name] = None
+                queue.append((f"{name}/", library.body(name).graph))
 
 
 def has_kernel(op: Operation) -> bool:
     """Whether the interpreter can run the operation."""
-    return op.type in BUILT_IN or registry.kernel_of(op.type) is not None
+    from graphgrad.runtime import functions
+
+    return op.type in BUILT_IN or functions.is_call(op) or registry.kernel_of(op.type) is not None
+
+
+def _can_be_differentiated(op: Operation) -> bool:
+    custom = op.annotation("_gradient_op_type")
+    if op.signature is None and op.type in op.graph.functions:
+        return custom is None
+    return registry.gradient_rule(op.type if custom is None else custom) is not registry.UNKNOWN
 
 
 def _differentiate(graph: Graph, ys: list[Any], xs: list[str], order: int) -> list[dict[str, Any]]:
@@ -110,19 +141,32 @@ def rules_of(op_type: str) -> OpRules:
         op=op_type,
         signature=str(signature) if signature is not None else op_type,
         family=FAMILY_OF.get(op_type),
-        shape=_where(registry.shape_rule(op_type)),
-        gradient=None if gradient is registry.UNKNOWN else "none on purpose" if gradient is None else _where(gradient),
-        kernel="built in" if op_type in BUILT_IN else _where(registry.kernel_of(op_type)),
+        shape=_where(registry.shape_rule(op_type), op_type, "shapes"),
+        gradient=None if gradient is registry.UNKNOWN else _where(gradient, op_type, "gradients") or NO_GRADIENT,
+        kernel="built in" if op_type in BUILT_IN else _where(_kernel_of(op_type), op_type, "kernels"),
     )
 
 
-def _where(rule: Any) -> str | None:
-    """'gradients/math.py:12', or the function's name where it is numpy's own."""
+def _kernel_of(op_type: str) -> Any:
+    from graphgrad.runtime import functions
+
+    return functions.RUNNERS.get(op_type) or registry.kernel_of(op_type)
+
+
+def _where(rule: Any, op_type: str, room: str) -> str | None:
+    """'gradients/math.py:12'; for a function of numpy's own the line that names the op in its family's table."""
     if rule is None:
         return None
     try:
         rule = inspect.unwrap(getattr(rule, "func", rule))
         path, line = inspect.getsourcefile(rule) or "", inspect.getsourcelines(rule)[1]
     except (TypeError, OSError):
-        return f"numpy.{rule.__name__}" if hasattr(rule, "__name__") else type(rule).__name__
+        return f"{_table_line(op_type, room)} ({getattr(rule, '__module__', None) or 'numpy'}.{rule.__name__})"
     return f"{os.path.basename(os.path.dirname(path))}/{os.path.basename(path)}:{line}"
+
+
+def _table_line(op_type: str, room: str) -> str:
+    family = FAMILY_OF[op_type]
+    lines = importlib.resources.files("graphgrad").joinpath(room, f"{family}.py").read_text().splitlines()
+    found = [number for number, line in enumerate(lines, 1) if f'"{op_type}"' in line]
+    return f"{room}/{family}.py:{found[0] if found else 1}"

@@ -62,7 +62,8 @@ class Copy:
                 ).gradients
         except MissingGradientError as error:
             where = f"function {self.body.name!r}, which {self.op.type} node {self.op.name!r} calls"
-            raise MissingGradientError(f"{where}: {error}", error.missing) from None
+            inside = [{"function": self.body.name, **entry} for entry in error.missing]
+            raise MissingGradientError(f"{where}: {error}", inside) from None
         self._find_forward()
         return found
 

@@ -54,7 +54,7 @@ class Functions:
 
 def is_call(op: Operation) -> bool:
     """Whether an operation runs functions of the library."""
-    return op.type in _RUNS or (op.signature is None and op.type in op.graph.functions)
+    return op.type in RUNNERS or (op.signature is None and op.type in op.graph.functions)
 
 
 def runner(op: Operation, compiler: Compiler) -> Run:
@@ -63,7 +63,7 @@ def runner(op: Operation, compiler: Compiler) -> Run:
     def function(name: str) -> Function:
         return compiler.functions.get(name, op, compiler)
 
-    make = _RUNS.get(op.type)
+    make = RUNNERS.get(op.type)
     return _call(function(op.type)) if make is None else make(op, function, compiler)
 
 
@@ -108,7 +108,7 @@ def _while(op: Operation, function: Callable[[str], Function], compiler: Compile
     return compiler.of_loop(op, *(library.body(name, op) for name in names))
 
 
-_RUNS: dict[str, Callable[..., Run]] = {
+RUNNERS: dict[str, Callable[..., Run]] = {
     "Case": _case,
     "If": _if,
     "PartitionedCall": _partitioned,

@@ -108,6 +108,7 @@ LATE = {
     ("graph", "validation"),
     ("diff", "formats"),
     ("coverage", "differentiate"),
+    ("coverage", "runtime"),
     ("differentiate", "controlflow"),
     ("controlflow", "differentiate"),
 }
