@@ -88,7 +88,10 @@ def banded_triangular_solve(g, op, dz):
     d_rhs = g.BandedTriangularSolve(a, dz, lower=op["lower"], adjoint=not op["adjoint"])
     da = _of_matrix(g, op, d_rhs)
     bands = [-(count - 1), 0] if op["lower"] else [0, count - 1]
-    return _summed(g, a, b, diagonal_of(g, da, bands, align="LEFT_RIGHT"), d_rhs)
+    da = diagonal_of(g, da, bands, align="LEFT_RIGHT")
+    if a.shape is not None and a.shape[-2] == 1:  # a lone band comes without its axis, which TensorFlow forgets
+        return sum_over_batch(g, a, b, da, d_rhs)
+    return _summed(g, a, b, da, d_rhs)
 
 
 # ------------------------------------------------------------------ least squares

@@ -44,6 +44,8 @@ CASES = [
     case("BandedTriangularSolve", banded(2, 2, 4), f32(2, 4, 1), adjoint=True),
     case("BandedTriangularSolve", banded(2, 4, lower=False), f32(3, 4, 1), lower=False, adjoint=True),
     case("BandedTriangularSolve", banded(2, 4, dtype="complex64"), c64(4, 2), adjoint=True),
+    case("BandedTriangularSolve", banded(1, 4), f32(4, 2)),
+    case("BandedTriangularSolve", banded(2, 1, 4, lower=False), f32(2, 4, 1), lower=False),
     case("MatrixSolveLs", regular(4, 3), f32(4, 2), const(0.5, "float64"), tolerance=10),
     case("MatrixSolveLs", regular(2, 2, 3), f32(2, 2, 1), const(0.0, "float64"), tolerance=10),
     case("MatrixSolveLs", regular(3, 3, dtype="float64"), f64(3, 2), const(0.1, "float64")),
