@@ -30,6 +30,9 @@ _FAMILIES = {
         SparseMatrixSoftmax SparseMatrixSoftmaxGrad SparseMatrixSparseCholesky SparseMatrixSparseMatMul
         SparseMatrixTranspose SparseMatrixZeros SparseTensorToCSRSparseMatrix
     """,
+    "ctc": """
+        CTCBeamSearchDecoder CTCGreedyDecoder CTCLoss CTCLossV2
+    """,
     "decompositions": """
         BatchCholesky BatchCholeskyGrad BatchSelfAdjointEigV2 BatchSvd Cholesky CholeskyGrad Eig Lu
         MatrixExponential MatrixLogarithm MatrixSquareRoot Qr SelfAdjointEigV2 Svd
@@ -145,6 +148,11 @@ _FAMILIES = {
     "reduction": """
         All Any ApproxTopK ArgMax ArgMin Bincount Cumprod Cumsum CumulativeLogsumexp DenseBincount
         EuclideanNorm HistogramFixedWidth Max Mean Min NthElement Prod Sum TopK TopKV2
+    """,
+    "rnn": """
+        BlockLSTM BlockLSTMGrad BlockLSTMGradV2 BlockLSTMV2 CudnnRNN CudnnRNNBackprop CudnnRNNBackpropV2
+        CudnnRNNBackpropV3 CudnnRNNV2 CudnnRNNV3 GRUBlockCell GRUBlockCellGrad LSTMBlockCell
+        LSTMBlockCellGrad
     """,
     "segment": """
         SegmentMax SegmentMaxV2 SegmentMean SegmentMin SegmentMinV2 SegmentProd SegmentProdV2 SegmentSum
