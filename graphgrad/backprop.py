@@ -185,7 +185,11 @@ class ReversePass:
         op_type = op.annotation("_gradient_op_type")
         if op_type is not None:
             rule = registry.gradient_rule(op_type)
-            if rule is not registry.UNKNOWN or not self.through:
+            if rule is not registry.UNKNOWN:
+                return rule
+            if op.graph.functions.registered_gradient(op_type) is not None:
+                return registry.gradient_rule(registry.FUNCTION_CALL)
+            if not self.through:
                 return rule
         rule = registry.gradient_rule(op.type)
         if rule is registry.UNKNOWN and op.signature is None and op.type in op.graph.functions:
@@ -210,7 +214,8 @@ class ReversePass:
             return MissingGradientError(f"no gradient for op type {op.type!r} (node {op.name!r}) {way}", [entry])
         return MissingGradientError(
             f"the custom gradient {custom!r} of {op.type} node {op.name!r} {way} was Python code that the file does "
-            "not hold (--custom-gradients through differentiates what the graph computes)",
+            "not hold (--custom-gradients through differentiates what the graph computes; a SavedModel saved with "
+            "SaveOptions(experimental_custom_gradients=True) holds its gradients)",
             [entry],
         )
 

@@ -503,7 +503,9 @@ class Graph:
         """The `library.Library`, a mapping from names to FunctionDefs; that of a body is its caller's."""
         from graphgrad.library import Library
 
-        return Library(self.message)
+        library = Library(self.message)
+        library.objects = self.meta.object_graph_def if self.meta is not None else None
+        return library
 
     def __len__(self) -> int:
         return len(self.operations)

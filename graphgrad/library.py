@@ -38,6 +38,8 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         self.versions = graph_def.versions
         self._functions = {function.signature.name: function for function in message.function}
         self._gradients = {entry.function_name: entry.gradient_func for entry in message.gradient}
+        self._registered = {entry.registered_op_type: entry.gradient_func for entry in message.registered_gradients}
+        self.objects: Any = None  # the SavedObjectGraph, where the graph came in a SavedModel
         self._bodies: dict[str, Body] = {}
         self._acyclic: set[str] = set()
         self.added: list[graph_pb2.FunctionDef] = []
@@ -58,6 +60,11 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
     def gradient_of(self, name: str) -> str | None:
         """The function that the library names as the gradient of another."""
         return self._gradients.get(name)
+
+    def registered_gradient(self, op_type: str) -> str | None:
+        """The function that computes a custom gradient which operations ask for by this name."""
+        found = self._registered.get(op_type)
+        return found if found in self._functions else None
 
     def body(self, name: str, caller: Operation | None = None) -> Body:
         """The function of that name as a graph, the same one every time. Raises ModelError where there is none."""
@@ -250,6 +257,11 @@ def output_args(op_type: str, library: Mapping[str, graph_pb2.FunctionDef]) -> l
     return [opdefs.Arg(a) for a in function.signature.output_arg] if function is not None else []
 
 
+def argument_name(name: str) -> str:
+    """A name as arguments may have it: small letters, digits and underscores, a letter first."""
+    return re.sub(r"[^a-z0-9]", "_", name.lower()).lstrip("_0123456789") or "unknown"
+
+
 class _Names:
     """The names of a function's arguments, results and nodes, all different, as TensorFlow makes them when it turns a
     graph into a function: first come the arguments, then the results, then the nodes.
@@ -259,8 +271,8 @@ class _Names:
         self._next: dict[str, int] = {}
 
     def argument(self, name: str) -> str:
-        """The name of an argument or result: small letters, digits and underscores, a letter first."""
-        return self.unique(re.sub(r"[^a-z0-9]", "_", name.lower()).lstrip("_0123456789") or "unknown")
+        """A name for an argument or result."""
+        return self.unique(argument_name(name))
 
     def unique(self, name: str) -> str:
         """`name`, or with the first free number behind it, counting from 0."""

@@ -35,16 +35,17 @@ def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gra
         _rewrite(op, copy, results)
     inputs = [function.outer(source) for source, _ in function.captured]
     f = function.add_to_library([placeholder for _, placeholder in function.captured], parts)
-    new = _call(g, inputs, f, [t.dtype for t in parts], function.is_stateful)
+    new = call(g, inputs, f, [t.dtype for t in parts], function.is_stateful)
     outputs = iter(new.outputs)
     for output, part in zip(new.outputs, parts, strict=True):
         output.has_shape(part.shape)
     return [put_together(dx, outputs) for dx in found]
 
 
-def _call(
+def call(
     g: GraphBuilder, inputs: list[Tensor], f: graph_pb2.NameAttrList, results: list[Any], is_stateful: bool
 ) -> Operation:
+    """A call of a function with results of these dtypes."""
     return g.op("StatefulPartitionedCall" if is_stateful else "PartitionedCall", inputs, f=f, Tout=results)
 
 
@@ -53,7 +54,7 @@ def _call_what_is_given(g: GraphBuilder, op: Operation, name: str, dz: Sequence[
     seeds = [g.zeros_for(y) if dy is None else g.dense(dy) for y, dy in zip(op.outputs, dz, strict=True)]
     is_stateful = op.graph.functions[name].signature.is_stateful
     f = graph_pb2.NameAttrList(name=name)
-    new = _call(g, [*op.inputs, *seeds], f, [t.dtype for t in op.inputs], is_stateful)  # type: ignore[list-item]
+    new = call(g, [*op.inputs, *seeds], f, [t.dtype for t in op.inputs], is_stateful)  # type: ignore[list-item]
     return [dx if is_trainable(x) else None for x, dx in zip(op.inputs, new.outputs, strict=True)]  # type: ignore[union-attr]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphgrad.controlflow.branches import gradient_of_branches
 from graphgrad.controlflow.calls import gradient_of_call, symbolic_gradient
+from graphgrad.controlflow.custom import gradient_by_function
 from graphgrad.controlflow.loops import gradient_of_loop
 from graphgrad.registry import gradient
 
@@ -37,7 +38,10 @@ def while_(g, op, *dz):
 
 @gradient("PartitionedCall", "StatefulPartitionedCall")
 def call(g, op, *dz):
-    """Also of calls whose op type is the function's name."""
+    """Also of calls whose op type is the function's name, and of operations with a custom gradient in the library."""
+    custom = op.graph.functions.registered_gradient(op.annotation("_gradient_op_type"))
+    if custom is not None:
+        return gradient_by_function(g, op, custom, dz)
     return gradient_of_call(g, op, op.type if op.signature is None else op["f"].name, dz)
 
 

@@ -26,6 +26,7 @@ from graphgrad.runtime.rounds import Rounds, Slots
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
 
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 Fetch = str | Tensor | IndexedSlices | Operation
 Feed = str | Tensor | IndexedSlices
 
@@ -255,9 +256,10 @@ class Compiler:
 
     def _producers(self, op: Operation) -> list[Operation]:
         producers = [t.op for t in op.inputs if t not in self.fed]
+        producers += [c for c in op.control_inputs if c.type not in _PLACEHOLDERS or c.outputs[0] not in self.fed]
         if self.loops is None:
-            return producers + op.control_inputs
-        return [self._unit(p) for p in producers + op.control_inputs if p not in self.given]
+            return producers
+        return [self._unit(p) for p in producers if p not in self.given]
 
     def _unit(self, op: Operation) -> Operation:
         """What is run for an operation: a whole loop for one that leaves it."""
@@ -267,7 +269,7 @@ class Compiler:
         """Raises EvaluationError naming all that is needed and cannot be run."""
         if self.loops is not None:
             order = self.loops.needed
-        unfed = [op for op in order if op.type in ("Placeholder", "PlaceholderV2")]
+        unfed = [op for op in order if op.type in _PLACEHOLDERS]
         if unfed:
             named = ", ".join(f"{op.name!r} ({op.outputs[0].dtype} {dims.show(op.outputs[0].shape)})" for op in unfed)
             raise EvaluationError(f"not fed: {named}: give each with --feed NAME=VALUE or --feeds FILE.npz")

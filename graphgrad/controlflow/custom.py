@@ -1,0 +1,85 @@
+"""Custom gradients that a file holds: functions of the gradients of an operation's outputs and of tensors beside it.
+
+A SavedModel names these tensors among its objects. Where a graph comes without them they are found by their names:
+an argument that stands for tensor `x` and is first read by node `Cos` is called `cos_x`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphgrad.backprop import Gradient
+from graphgrad.controlflow.calls import call
+from graphgrad.errors import ModelError
+from graphgrad.functions import GraphBuilder
+from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.handles import is_trainable
+from graphgrad.library import Body, Library, argument_name
+from graphgrad.schema import graph_pb2
+
+
+def gradient_by_function(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gradient]) -> list[Gradient]:
+    """The gradients that the function of that name gives for an operation whose gradients are custom ones."""
+    library: Library = op.graph.functions
+    body = library.body(name, op)
+    count = len(op.outputs)
+    seeds = [g.zeros_for(y) if dy is None else g.dense(dy) for y, dy in zip(op.outputs, dz, strict=True)]
+    captured = [_captured(op, body, i) for i in range(count, len(body.arguments))]
+    f = graph_pb2.NameAttrList(name=name)
+    dtypes = [t.dtype for t in body.results]
+    new = call(g, [*seeds, *captured], f, dtypes, library[name].signature.is_stateful)  # type: ignore[list-item]
+    given = iter(new.outputs)
+    gradients = [next(given) if is_there else None for is_there in _gives(library, body, len(op.inputs))]
+    return [dx if is_trainable(x) else None for x, dx in zip(op.inputs, gradients, strict=True)]
+
+
+def _gives(library: Library, body: Body, inputs: int) -> list[bool]:
+    """For each input of the operation, whether there is a gradient for it; without more to go by, for the last ones."""
+    function = library.objects.concrete_functions.get(body.name) if library.objects is not None else None
+    if function is not None:
+        parts = list(function.output_signature.tuple_value.values) or list(function.output_signature.list_value.values)
+        if len(parts) == inputs:
+            return [part.WhichOneof("kind") != "none_value" for part in parts]
+    results = len(body.results)
+    return [i >= inputs - results for i in range(inputs)]
+
+
+def _captured(op: Operation, body: Body, position: int) -> Tensor:
+    """What an argument behind the gradients stands for, in the graph of the operation."""
+    reference = _noted(op.graph.functions, body, position - len(op.outputs))
+    names = [reference.partition(":")] if reference else []
+    for name, _, index in names or ((name, "", "0") for name in _possible_names(body, body.arguments[position])):
+        found = _find(op.graph, name)
+        if found is not None and int(index or 0) < len(found.outputs):
+            return found.outputs[int(index or 0)]
+    argument = body.arguments[position].op.name
+    raise ModelError(
+        f"{op.type} node {op.name!r} has the custom gradient {body.name!r}, whose argument {argument!r} "
+        "stands for a tensor that is not in the graph of the node"
+    )
+
+
+def _noted(library: Library, body: Body, position: int) -> str:
+    """The name of a captured tensor as the objects of a SavedModel have it."""
+    objects: Any = library.objects
+    if objects is None or body.name not in objects.concrete_functions:
+        return ""
+    bound = objects.concrete_functions[body.name].bound_inputs
+    if position >= len(bound) or bound[position] >= len(objects.nodes):
+        return ""
+    return str(objects.nodes[bound[position]].captured_tensor.name)
+
+
+def _possible_names(body: Body, argument: Tensor) -> Iterator[str]:
+    for reader in body.graph:
+        prefix = argument_name(reader.name) + "_"
+        if argument in reader.inputs and argument.op.name.startswith(prefix):
+            yield argument.op.name.removeprefix(prefix)
+
+
+def _find(graph: Graph, name: str) -> Operation | None:
+    """The node that was read under this name, or the only one that is called so as an argument."""
+    read = graph.operations[: graph.read_count]
+    found = [op for op in read if op.name == name] or [op for op in read if argument_name(op.name) == name]
+    return found[0] if len(found) == 1 else None
