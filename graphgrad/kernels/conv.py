@@ -7,33 +7,30 @@ whose columns are copied block by block into one buffer small enough for the cac
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from functools import partial
 from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from graphgrad.kernels import _threads
-from graphgrad.kernels._accumulate import lowest, wide
+from graphgrad.kernels import _dilation, _threads  # noqa: F401  (_dilation registers its ops)
+from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels.windows import (
     Index,
     Sizes,
     Windows,
-    channels_back,
     channels_last,
-    explicit_pairs,
+    check_gradient,
+    delivered,
+    geometry,
     interior,
     is_channels_first,
     pad,
     padded_sizes,
     patches,
+    place_for,
     span,
-    spatial,
-    tap_number,
     taps,
-    windows,
-    winners,
 )
 from graphgrad.registry import kernel
 
@@ -43,33 +40,6 @@ TILE_BYTES = 1 << 17
 FEW_CHANNELS = 16
 FILTER_SHARES = 4  # parts of the sum over blocks that are added up side by side
 SHORT_RUN = 8
-
-
-def _geometry(
-    input_shape: Sizes,
-    kernel_sizes: Sizes,
-    strides: Sizes,
-    padding: str,
-    explicit_paddings: Sizes,
-    data_format: str,
-    dilations: Sizes,
-) -> Windows:
-    """The windows over a channels-last shape; the attributes are in the data format's order."""
-    rank = len(input_shape)
-    for name, values in (("strides", strides), ("dilations", dilations)):
-        if len(values) != rank:
-            raise ValueError(f"{name} must have {rank} entries, not {len(values)}")
-        if values[0] != 1 or values[1 if is_channels_first(data_format) else -1] != 1:
-            raise ValueError(f"{name} over the batch or channel axis are not supported: {tuple(values)}")
-    explicit = explicit_pairs(explicit_paddings, data_format) if padding == "EXPLICIT" else ()
-    return windows(
-        tuple(input_shape[1:-1]),
-        tuple(kernel_sizes),
-        spatial(strides, data_format),
-        spatial(dilations, data_format),
-        padding,
-        explicit,
-    )
 
 
 def _groups(channels: int, filter_shape: Sizes) -> int:
@@ -141,19 +111,23 @@ def _filter_matrices(filters: np.ndarray, groups: int) -> np.ndarray:
     return _by_group(filters.reshape(-1, filters.shape[-1]), groups)
 
 
-def correlate(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
-    """(batch, *inputs, channels) convolved with (*kernel, depth, filters): (batch, *outputs, filters)."""
+def correlate(x: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray | None = None) -> np.ndarray:
+    """(batch, *inputs, channels) convolved with (*kernel, depth, filters): (batch, *outputs, filters).
+
+    This and its gradients write into `out`, which lies in one piece, where it is given.
+    """
     groups = _groups(x.shape[-1], filters.shape)
-    y_shape = (x.shape[0], *w.outputs, filters.shape[-1])
-    if not prod(y_shape) or not filters.size:
-        return np.zeros(y_shape, x.dtype)
+    y = np.empty((x.shape[0], *w.outputs, filters.shape[-1]), x.dtype) if out is None else out
+    if not y.size or not filters.size:
+        y[...] = 0
+        return y
     if groups == 1 and w.is_pointwise:
         pixels = x[_strided(w)].reshape(-1, x.shape[-1])
-        return _threads.matmul(pixels, filters.reshape(filters.shape[-2:])).reshape(y_shape)
+        _threads.matmul(pixels, filters.reshape(filters.shape[-2:]), y.reshape(-1, y.shape[-1]))
+        return y
     if groups > 1 and filters.shape[-2] == 1:
-        return _depthwise(x, filters.reshape(*w.kernel, groups, -1), w)
+        return _depthwise(x, filters.reshape(*w.kernel, groups, -1), w, y)
     matrices, columns = _filter_matrices(filters, groups), _Columns(x, w, groups)
-    y = np.empty(y_shape, x.dtype)
 
     def multiply(images: slice, rows: slice) -> None:
         _multiply(columns.of(images, rows), matrices, _by_group(y[images, rows], groups))
@@ -174,26 +148,29 @@ def _strided(w: Windows) -> tuple[slice, ...]:
     return (slice(None), *(slice(None, None, stride) for stride in w.strides))
 
 
-def correlate_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows, channels: int) -> np.ndarray:
+def correlate_input_gradient(
+    dy: np.ndarray, filters: np.ndarray, w: Windows, channels: int, out: np.ndarray | None = None
+) -> np.ndarray:
     """What `correlate` hands back to its input."""
     groups = _groups(channels, filters.shape)
-    x_shape = (dy.shape[0], *w.inputs, channels)
+    dx = np.empty((dy.shape[0], *w.inputs, channels), dy.dtype) if out is None else out
     if not dy.size or not filters.size:
-        return np.zeros(x_shape, dy.dtype)
+        dx[...] = 0
+        return dx
     if groups > 1 and filters.shape[-2] == 1:
-        return _depthwise_input_gradient(dy, filters.reshape(*w.kernel, groups, -1), w)
+        return _depthwise_input_gradient(dy, filters.reshape(*w.kernel, groups, -1), w, dx)
     turned = _turned(w)
     pixels, features = dy.size // dy.shape[-1], dy.shape[-1]
     copied = pixels * features + 2 * channels * features  # per tap: columns, and filters to transpose
     if turned is not None and copied < 2 * pixels * channels:
-        return correlate(dy, _transposed(filters, groups), turned)
+        return correlate(dy, _transposed(filters, groups), turned, dx)
     if groups == 1 and channels < FEW_CHANNELS:
-        return _spread_planes(dy, filters, w)
-    dx = np.zeros(x_shape, dy.dtype)
+        return _spread_planes(dy, filters, w, dx)
     images = max(1, COLUMN_BYTES // (prod(w.outputs) * channels * dy.itemsize))
 
     def add_up(block: slice) -> None:
         rows, dx_block = _by_group(dy[block], groups), dx[block]
+        dx_block[...] = 0
         part = np.empty((len(dx_block), *w.outputs, channels), dy.dtype)
         for tap, outputs, inputs in taps(w):
             _multiply(rows, _by_group(filters[tap], groups).swapaxes(1, 2), _by_group(part, groups))
@@ -204,7 +181,7 @@ def correlate_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows, ch
     return dx
 
 
-def _spread_planes(dy: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
+def _spread_planes(dy: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray) -> np.ndarray:
     """The input gradient where channels are few: one product for all taps, added up plane by plane."""
     channels = filters.shape[-2]
     dx = np.zeros((channels, dy.shape[0], *w.inputs), dy.dtype)
@@ -213,7 +190,8 @@ def _spread_planes(dy: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarra
     for tap, outputs, inputs in taps(w):
         dx_tap = dx[(slice(None), *inputs)]
         dx_tap += planes[tap][(slice(None), *outputs)]
-    return np.ascontiguousarray(np.moveaxis(dx, 0, -1))
+    out[...] = np.moveaxis(dx, 0, -1)
+    return out
 
 
 def _turned(w: Windows) -> Windows | None:
@@ -235,18 +213,24 @@ def _transposed(filters: np.ndarray, groups: int) -> np.ndarray:
     return turned.transpose(0, 3, 2, 1).reshape(*kernel_sizes, outputs // groups, groups * depth)
 
 
-def correlate_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows, depth: int) -> np.ndarray:
+def correlate_filter_gradient(
+    x: np.ndarray, dy: np.ndarray, w: Windows, depth: int, out: np.ndarray | None = None
+) -> np.ndarray:
     """What `correlate` hands back to its filters."""
     filter_shape = (*w.kernel, depth, dy.shape[-1])
     groups = _groups(x.shape[-1], filter_shape)
+    dfilters = np.empty(filter_shape, x.dtype) if out is None else out
     if not x.size or not dy.size:
-        return np.zeros(filter_shape, x.dtype)
+        dfilters[...] = 0
+        return dfilters
     dy = np.ascontiguousarray(dy)
     if groups == 1 and w.is_pointwise:
         pixels = x[_strided(w)].reshape(-1, x.shape[-1])
-        return _threads.matmul(pixels.T, dy.reshape(-1, dy.shape[-1])).reshape(filter_shape)
+        _threads.matmul(pixels.T, dy.reshape(-1, dy.shape[-1]), dfilters.reshape(-1, dy.shape[-1]))
+        return dfilters
     if groups > 1 and depth == 1:
-        return _depthwise_filter_gradient(x, dy, w).reshape(filter_shape)
+        dfilters[...] = _depthwise_filter_gradient(x, dy, w).reshape(filter_shape)
+        return dfilters
     columns = _Columns(x, w, groups)
     shares = _threads.cut(len(columns.blocks), FILTER_SHARES)
     totals = np.zeros((len(shares), groups, prod(w.kernel) * depth, dy.shape[-1] // groups), x.dtype)
@@ -257,16 +241,16 @@ def correlate_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows, depth: 
             total += _multiply(columns.of(images, rows).swapaxes(1, 2), _by_group(dy[images, rows], groups), part)
 
     _threads.spread(partial(add_up, total, columns.blocks[share]) for total, share in zip(totals, shares, strict=True))
-    return totals.sum(0).swapaxes(0, 1).reshape(filter_shape)
+    dfilters[...] = totals.sum(0).swapaxes(0, 1).reshape(filter_shape)
+    return dfilters
 
 
-def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
+def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray) -> np.ndarray:
     """Every channel with its own filters, (*kernel, channels, multiplier); its outputs stay together."""
     multiplier = filters.shape[-1]
     if multiplier > 1:
         x = np.repeat(x, multiplier, axis=-1)
     filters = filters.reshape(*w.kernel, -1)
-    y_shape = (x.shape[0], *w.outputs, x.shape[-1])
     source, rank = patches(pad(np.ascontiguousarray(x), w), w), len(w.kernel)
     if w.strides[-1] == 1:  # a row of windows is one contiguous run of (outputs, channels)
         run = w.outputs[-1] * x.shape[-1]
@@ -275,7 +259,7 @@ def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
         filters = np.tile(filters, w.outputs[-1])
     along, channel = range(1, rank + 1), rank + 1
     outer = range(channel + 1, channel + 1 + source.ndim - rank - 1)
-    y = np.empty((*source.shape[: len(outer)], source.shape[-1]), x.dtype)
+    y = out.reshape(*source.shape[: len(outer)], source.shape[-1])
 
     def add_up(part: Index) -> None:
         np.einsum(source[part], [*outer, *along, channel], filters, [*along, channel], [*outer, channel], out=y[part])
@@ -287,7 +271,7 @@ def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
         else [(slice(None), rows) for rows in _threads.cut(lines, max(1, y.nbytes // TILE_BYTES))]
     )
     _threads.spread(partial(add_up, part) for part in parts)
-    return y.reshape(y_shape)
+    return out
 
 
 def _image_blocks(y: np.ndarray) -> list[slice]:
@@ -295,23 +279,26 @@ def _image_blocks(y: np.ndarray) -> list[slice]:
     return [slice(image, image + images) for image in range(0, len(y), images)]
 
 
-def _depthwise_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows) -> np.ndarray:
+def _depthwise_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray) -> np.ndarray:
     multiplier = filters.shape[-1]
+    dx = out if multiplier == 1 else np.empty((*out.shape[:-1], dy.shape[-1]), dy.dtype)
     filters = filters.reshape(*w.kernel, -1)
     turned = _turned(w)
     if turned is not None:
         flipped = np.flip(filters, tuple(range(len(w.kernel))))
-        dx = _depthwise(dy, flipped[..., None], turned)
+        _depthwise(dy, flipped[..., None], turned, dx)
     else:
-        dx = np.zeros((dy.shape[0], *w.inputs, dy.shape[-1]), dy.dtype)
 
         def add_up(images: slice) -> None:
+            dx[images] = 0
             for tap, outputs, inputs in taps(w):
                 dx_tap = dx[images][inputs]
                 dx_tap += dy[images][outputs] * filters[tap]
 
         _threads.spread(partial(add_up, images) for images in _image_blocks(dx))
-    return dx.reshape(*dx.shape[:-1], -1, multiplier).sum(-1) if multiplier > 1 else dx
+    if multiplier > 1:
+        dx.reshape(*out.shape, multiplier).sum(-1, out=out)
+    return out
 
 
 def _depthwise_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows) -> np.ndarray:
@@ -328,12 +315,6 @@ def _depthwise_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows) -> np.
     return dfilters.reshape(*w.kernel, -1, multiplier)
 
 
-def _check_gradient(dy: np.ndarray, x_shape: Sizes, outputs: int, w: Windows) -> None:
-    expected = (x_shape[0], *w.outputs, outputs)
-    if dy.shape != expected:
-        raise ValueError(f"out_backprop has shape {dy.shape} in channels-last order, expected {expected}")
-
-
 def convolve(
     x: np.ndarray,
     filters: np.ndarray,
@@ -342,10 +323,12 @@ def convolve(
     data_format: str,
     dilations: Sizes,
     explicit_paddings: Sizes = (),
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     dtype, x = x.dtype, channels_last(x, data_format)
-    w = _geometry(x.shape, filters.shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
-    return channels_back(correlate(wide(x), wide(filters), w).astype(dtype, copy=False), data_format)
+    w = geometry(x.shape, filters.shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
+    y = correlate(wide(x), wide(filters), w, place_for(out, dtype, data_format))
+    return delivered(y, dtype, data_format, out)
 
 
 def input_gradient(
@@ -357,6 +340,7 @@ def input_gradient(
     data_format: str,
     dilations: Sizes,
     explicit_paddings: Sizes = (),
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """`x_shape` in the order of the data format, or its spatial sizes alone."""
     dtype, dy = dy.dtype, channels_last(dy, data_format)
@@ -364,10 +348,10 @@ def input_gradient(
         x_shape = (dy.shape[0], *x_shape, filters.shape[-2])
     elif is_channels_first(data_format):
         x_shape = (x_shape[0], *x_shape[2:], x_shape[1])
-    w = _geometry(x_shape, filters.shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
-    _check_gradient(dy, x_shape, filters.shape[-1], w)
-    dx = correlate_input_gradient(wide(dy), wide(filters), w, x_shape[-1])
-    return channels_back(dx.astype(dtype, copy=False), data_format)
+    w = geometry(x_shape, filters.shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
+    check_gradient(dy, x_shape, filters.shape[-1], w)
+    place = place_for(out, dtype, data_format)
+    return delivered(correlate_input_gradient(wide(dy), wide(filters), w, x_shape[-1], place), dtype, data_format, out)
 
 
 def filter_gradient(
@@ -379,11 +363,13 @@ def filter_gradient(
     data_format: str,
     dilations: Sizes,
     explicit_paddings: Sizes = (),
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     x, dy = channels_last(x, data_format), channels_last(dy, data_format)
-    w = _geometry(x.shape, filter_shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
-    _check_gradient(dy, x.shape, filter_shape[-1], w)
-    return correlate_filter_gradient(wide(x), wide(dy), w, filter_shape[-2]).astype(x.dtype, copy=False)
+    w = geometry(x.shape, filter_shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
+    check_gradient(dy, x.shape, filter_shape[-1], w)
+    dfilters = correlate_filter_gradient(wide(x), wide(dy), w, filter_shape[-2], place_for(out, x.dtype, "NHWC"))
+    return delivered(dfilters, x.dtype, "NHWC", out)
 
 
 def _sizes(vector: np.ndarray) -> Sizes:
@@ -391,30 +377,30 @@ def _sizes(vector: np.ndarray) -> Sizes:
 
 
 @kernel("Conv2D")
-def conv2d(x, filters, *, strides, padding, explicit_paddings, data_format, dilations):
-    return convolve(x, filters, strides, padding, data_format, dilations, explicit_paddings)
+def conv2d(x, filters, *, strides, padding, explicit_paddings, data_format, dilations, out=None):
+    return convolve(x, filters, strides, padding, data_format, dilations, explicit_paddings, out=out)
 
 
 @kernel("Conv2DBackpropInput")
-def conv2d_backprop_input(sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+def conv2d_backprop_input(sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations, out=None):
     place = (strides, padding, data_format, dilations, explicit_paddings)
-    return input_gradient(_sizes(sizes), filters, dy, *place)
+    return input_gradient(_sizes(sizes), filters, dy, *place, out=out)
 
 
 @kernel("Conv2DBackpropInputV2")
-def conv2d_backprop_input_v2(x, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
-    return input_gradient(x.shape, filters, dy, strides, padding, data_format, dilations, explicit_paddings)
+def conv2d_backprop_input_v2(x, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations, out=None):
+    return input_gradient(x.shape, filters, dy, strides, padding, data_format, dilations, explicit_paddings, out=out)
 
 
 @kernel("Conv2DBackpropFilter")
-def conv2d_backprop_filter(x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations):
-    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations, explicit_paddings)
+def conv2d_backprop_filter(x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations, out=None):
+    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations, explicit_paddings, out=out)
 
 
 @kernel("Conv2DBackpropFilterV2")
-def conv2d_backprop_filter_v2(x, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+def conv2d_backprop_filter_v2(x, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations, out=None):
     place = (strides, padding, data_format, dilations, explicit_paddings)
-    return filter_gradient(x, filters.shape, dy, *place)
+    return filter_gradient(x, filters.shape, dy, *place, out=out)
 
 
 @kernel("Conv")
@@ -430,28 +416,28 @@ def conv(x, filters, *, strides, padding, explicit_paddings, data_format, dilati
 
 
 @kernel("Conv3D")
-def conv3d(x, filters, *, strides, padding, data_format, dilations):
-    return convolve(x, filters, strides, padding, data_format, dilations)
+def conv3d(x, filters, *, strides, padding, data_format, dilations, out=None):
+    return convolve(x, filters, strides, padding, data_format, dilations, out=out)
 
 
 @kernel("Conv3DBackpropInputV2")
-def conv3d_backprop_input(sizes, filters, dy, *, strides, padding, data_format, dilations):
-    return input_gradient(_sizes(sizes), filters, dy, strides, padding, data_format, dilations)
+def conv3d_backprop_input(sizes, filters, dy, *, strides, padding, data_format, dilations, out=None):
+    return input_gradient(_sizes(sizes), filters, dy, strides, padding, data_format, dilations, out=out)
 
 
 @kernel("Conv3DBackpropInput")
-def conv3d_backprop_input_v1(x, filters, dy, *, strides, padding, dilations):
-    return input_gradient(x.shape, filters, dy, strides, padding, "NDHWC", dilations)
+def conv3d_backprop_input_v1(x, filters, dy, *, strides, padding, dilations, out=None):
+    return input_gradient(x.shape, filters, dy, strides, padding, "NDHWC", dilations, out=out)
 
 
 @kernel("Conv3DBackpropFilterV2")
-def conv3d_backprop_filter(x, sizes, dy, *, strides, padding, data_format, dilations):
-    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations)
+def conv3d_backprop_filter(x, sizes, dy, *, strides, padding, data_format, dilations, out=None):
+    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations, out=out)
 
 
 @kernel("Conv3DBackpropFilter")
-def conv3d_backprop_filter_v1(x, filters, dy, *, strides, padding, dilations):
-    return filter_gradient(x, filters.shape, dy, strides, padding, "NDHWC", dilations)
+def conv3d_backprop_filter_v1(x, filters, dy, *, strides, padding, dilations, out=None):
+    return filter_gradient(x, filters.shape, dy, strides, padding, "NDHWC", dilations, out=out)
 
 
 def _grouped(filter_shape: Sizes) -> Sizes:
@@ -461,64 +447,25 @@ def _grouped(filter_shape: Sizes) -> Sizes:
 
 
 @kernel("DepthwiseConv2dNative")
-def depthwise_conv2d(x, filters, *, strides, padding, explicit_paddings, data_format, dilations):
+def depthwise_conv2d(x, filters, *, strides, padding, explicit_paddings, data_format, dilations, out=None):
     grouped = filters.reshape(_grouped(filters.shape))
-    return convolve(x, grouped, strides, padding, data_format, dilations, explicit_paddings)
+    return convolve(x, grouped, strides, padding, data_format, dilations, explicit_paddings, out=out)
 
 
 @kernel("DepthwiseConv2dNativeBackpropInput")
-def depthwise_conv2d_backprop_input(sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+def depthwise_conv2d_backprop_input(
+    sizes, filters, dy, *, strides, padding, explicit_paddings, data_format, dilations, out=None
+):
     grouped = filters.reshape(_grouped(filters.shape))
     place = (strides, padding, data_format, dilations, explicit_paddings)
-    return input_gradient(_sizes(sizes), grouped, dy, *place)
+    return input_gradient(_sizes(sizes), grouped, dy, *place, out=out)
 
 
 @kernel("DepthwiseConv2dNativeBackpropFilter")
-def depthwise_conv2d_backprop_filter(x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations):
+def depthwise_conv2d_backprop_filter(
+    x, sizes, dy, *, strides, padding, explicit_paddings, data_format, dilations, out=None
+):
     place = (strides, padding, data_format, dilations, explicit_paddings)
-    return filter_gradient(x, _grouped(_sizes(sizes)), dy, *place).reshape(_sizes(sizes))
-
-
-def _dilation_windows(x: np.ndarray, filters: np.ndarray, strides: Sizes, rates: Sizes, padding: str) -> Windows:
-    if filters.ndim != x.ndim - 1 or filters.shape[-1] != x.shape[-1]:
-        raise ValueError(f"a filter of shape {filters.shape} does not fit an input of shape {x.shape}")
-    return _geometry(x.shape, filters.shape[:-1], strides, padding, (), "NHWC", rates)
-
-
-@kernel("Dilation2D")
-def dilation2d(x, filters, *, strides, rates, padding):
-    """Per window the largest sum of an element and the filter's there."""
-    w = _dilation_windows(x, filters, strides, rates, padding)
-    y = np.full((x.shape[0], *w.outputs, x.shape[-1]), lowest(x.dtype), x.dtype)
-    for tap, outputs, inputs in taps(w):
-        np.fmax(y[outputs], x[inputs] + filters[tap], out=y[outputs])
-    return y
-
-
-def _dilation_shares(
-    x: np.ndarray, filters: np.ndarray, dy: np.ndarray, w: Windows
-) -> Iterator[tuple[Sizes, Index, np.ndarray]]:
-    """Per tap: its position, the inputs it reads, and dy where its sum was its window's largest (else 0)."""
-    _check_gradient(dy, x.shape, x.shape[-1], w)
-    winner, dy = winners(x, w, filters)[1], wide(dy)
-    for tap, outputs, inputs in taps(w):
-        yield tap, inputs, np.where(winner[outputs] == tap_number(tap, w), dy[outputs], dy.dtype.type(0))
-
-
-@kernel("Dilation2DBackpropInput")
-def dilation2d_backprop_input(x, filters, dy, *, strides, rates, padding):
-    w = _dilation_windows(x, filters, strides, rates, padding)
-    dx = np.zeros(x.shape, wide(dy).dtype)
-    for _, inputs, share in _dilation_shares(x, filters, dy, w):
-        dx_tap = dx[inputs]
-        dx_tap += share
-    return dx.astype(x.dtype, copy=False)
-
-
-@kernel("Dilation2DBackpropFilter")
-def dilation2d_backprop_filter(x, filters, dy, *, strides, rates, padding):
-    w = _dilation_windows(x, filters, strides, rates, padding)
-    dfilters = np.zeros(filters.shape, wide(dy).dtype)
-    for tap, _, share in _dilation_shares(x, filters, dy, w):
-        dfilters[tap] = share.reshape(-1, share.shape[-1]).sum(0, dtype=share.dtype)
-    return dfilters.astype(x.dtype, copy=False)
+    shape = _sizes(sizes)
+    out = None if out is None else out.reshape(_grouped(shape))
+    return filter_gradient(x, _grouped(shape), dy, *place, out=out).reshape(shape)

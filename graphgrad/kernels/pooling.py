@@ -18,15 +18,17 @@ from graphgrad.kernels.windows import (
     Windows,
     channels_back,
     channels_last,
+    delivered,
     explicit_pairs,
     fold,
+    hand_back,
     is_channels_first,
+    place_for,
     spatial,
     spread,
     taps,
     windows,
     winners,
-    won,
 )
 from graphgrad.registry import kernel
 
@@ -56,20 +58,21 @@ def _windows_of(
     return windows(tuple(shape[1:-1]), sizes, steps, (1,) * len(sizes), padding, explicit)
 
 
-def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=()):
+def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=(), out=None):
     x = channels_last(x, data_format)
     depth = ksize[1 if is_channels_first(data_format) else -1]
     if depth != 1:
-        return channels_back(_max_pool_channels(x, depth, ksize, strides), data_format)
+        return delivered(_max_pool_channels(x, depth, ksize, strides), x.dtype, data_format, out)
     w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
     start = lowest(x.dtype) if x.ndim == 4 else x.dtype.type(-np.inf)  # so a plane of -inf has a finite maximum
-    y = np.empty(_output_shape(x, w), x.dtype)
+    place = place_for(out, x.dtype, data_format)
+    y = np.empty(_output_shape(x, w), x.dtype) if place is None else place
 
     def pool(images: slice) -> None:
         y[images] = fold(x[images], w, np.fmax, start)
 
     _threads.spread(partial(pool, images) for images in _image_blocks(x))
-    return channels_back(y, data_format)
+    return delivered(y, x.dtype, data_format, out)
 
 
 def _image_blocks(x: np.ndarray) -> list[slice]:
@@ -87,8 +90,8 @@ def _max_pool_channels(x: np.ndarray, depth: int, ksize: Sizes, strides: Sizes) 
 
 
 @kernel("MaxPool")
-def max_pool_v1(x, *, ksize, strides, padding, explicit_paddings, data_format):
-    return max_pool(x, ksize, strides, padding, data_format, explicit_paddings)
+def max_pool_v1(x, *, ksize, strides, padding, explicit_paddings, data_format, out=None):
+    return max_pool(x, ksize, strides, padding, data_format, explicit_paddings, out)
 
 
 @kernel("MaxPoolV2")
@@ -110,19 +113,20 @@ def _output_shape(x: np.ndarray, w: Windows) -> Sizes:
     return (x.shape[0], *w.outputs, x.shape[-1])
 
 
-def max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddings=()):
+def max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddings=(), out=None):
     x, dy = channels_last(x, data_format), channels_last(dy, data_format)
     w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
     _check_shape("grad", dy, _output_shape(x, w))
-    dx, nothing = np.zeros(x.shape, wide(dy).dtype), dy.dtype.type(0)
+    dtype, dy = dy.dtype, wide(dy)
+    place = place_for(out, dtype, data_format)
+    dx = np.empty(x.shape, dy.dtype) if place is None else place
 
-    def hand_back(images: slice) -> None:
-        for outputs, inputs, wins in won(x[images], w):
-            dx_tap = dx[images][inputs]
-            dx_tap += np.where(wins, dy[images][outputs], nothing)
+    def one_block(images: slice) -> None:
+        dx[images] = 0
+        hand_back(x[images], dy[images], w, dx[images])
 
-    _threads.spread(partial(hand_back, images) for images in _image_blocks(x))
-    return channels_back(dx.astype(dy.dtype, copy=False), data_format)
+    _threads.spread(partial(one_block, images) for images in _image_blocks(x))
+    return delivered(dx, dtype, data_format, out)
 
 
 def max_pool_grad_grad(x, y, ddx, ksize, strides, padding, data_format):
@@ -138,8 +142,8 @@ def max_pool_grad_grad(x, y, ddx, ksize, strides, padding, data_format):
 
 
 @kernel("MaxPoolGrad")
-def max_pool_grad_v1(x, y, dy, *, ksize, strides, padding, explicit_paddings, data_format):
-    return max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddings)
+def max_pool_grad_v1(x, y, dy, *, ksize, strides, padding, explicit_paddings, data_format, out=None):
+    return max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddings, out)
 
 
 @kernel("MaxPoolGradV2")

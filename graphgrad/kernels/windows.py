@@ -6,7 +6,6 @@ each output element reads, and nothing in this module knows what is computed fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 from math import prod
@@ -64,6 +63,23 @@ def channels_back(x: np.ndarray, data_format: str) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(x, -1, 1)) if is_channels_first(data_format) else x
 
 
+def place_for(out: np.ndarray | None, dtype: np.dtype, data_format: str) -> np.ndarray | None:
+    """`out`, where a result can be written there as it is worked out: channels last, in the dtype of sums."""
+    is_direct = out is not None and dtype in ("f", "d") and not is_channels_first(data_format)
+    return out if is_direct and out.flags.c_contiguous else None  # type: ignore[union-attr]
+
+
+def delivered(y: np.ndarray, dtype: np.dtype, data_format: str, out: np.ndarray | None) -> np.ndarray:
+    """A channels-last result as its op gives it, in `out` where that is given."""
+    if y is out:
+        return y
+    y = channels_back(y.astype(dtype, copy=False), data_format)
+    if out is None:
+        return y
+    out[...] = y
+    return out
+
+
 def explicit_pairs(explicit_paddings: Sizes, data_format: str) -> tuple[tuple[int, int], ...]:
     """The (before, after) pairs of the spatial axes."""
     pairs = tuple(zip(explicit_paddings[::2], explicit_paddings[1::2], strict=True))
@@ -71,6 +87,39 @@ def explicit_pairs(explicit_paddings: Sizes, data_format: str) -> tuple[tuple[in
     if any(map(any, outer)):
         raise ValueError("explicit_paddings of the batch and channel axes must be zero")
     return pairs[2:] if is_channels_first(data_format) else pairs[1:-1]
+
+
+def geometry(
+    input_shape: Sizes,
+    kernel_sizes: Sizes,
+    strides: Sizes,
+    padding: str,
+    explicit_paddings: Sizes,
+    data_format: str,
+    dilations: Sizes,
+) -> Windows:
+    """The windows of a convolution over a channels-last shape; the attributes are in the data format's order."""
+    rank = len(input_shape)
+    for name, values in (("strides", strides), ("dilations", dilations)):
+        if len(values) != rank:
+            raise ValueError(f"{name} must have {rank} entries, not {len(values)}")
+        if values[0] != 1 or values[1 if is_channels_first(data_format) else -1] != 1:
+            raise ValueError(f"{name} over the batch or channel axis are not supported: {tuple(values)}")
+    explicit = explicit_pairs(explicit_paddings, data_format) if padding == "EXPLICIT" else ()
+    return windows(
+        tuple(input_shape[1:-1]),
+        tuple(kernel_sizes),
+        spatial(strides, data_format),
+        spatial(dilations, data_format),
+        padding,
+        explicit,
+    )
+
+
+def check_gradient(dy: np.ndarray, x_shape: Sizes, outputs: int, w: Windows) -> None:
+    expected = (x_shape[0], *w.outputs, outputs)
+    if dy.shape != expected:
+        raise ValueError(f"out_backprop has shape {dy.shape} in channels-last order, expected {expected}")
 
 
 @lru_cache(maxsize=1024)
@@ -224,22 +273,27 @@ def winners(x: np.ndarray, w: Windows, offsets: np.ndarray | None = None) -> tup
     return best, winner
 
 
-def won(x: np.ndarray, w: Windows) -> Iterator[tuple[Index, Index, np.ndarray]]:
-    """Per tap the outputs it touches, the inputs it reads, and which of these outputs it wins."""
+def hand_back(x: np.ndarray, dy: np.ndarray, w: Windows, dx: np.ndarray) -> None:
+    """Adds dy of each window to dx where the window's first largest element is; dx begins as zeros."""
     floating = x.dtype.kind not in "iu"
     best = fold(x, w, np.maximum, -np.inf if floating else lowest(x.dtype))
     if floating and np.isnan(best).any():
         winner = winners(x, w)[1]
         for tap, outputs, inputs in taps(w):
-            yield outputs, inputs, winner[outputs] == tap_number(tap, w)
+            dx_tap = dx[inputs]
+            dx_tap += np.where(winner[outputs] == tap_number(tap, w), dy[outputs], dy.dtype.type(0))
         return
-    pending = np.ones(best.shape, np.bool_)
+    # A number is taken or left by its bits, which is far quicker than by a mask of booleans.
+    bits = f"i{dy.itemsize}"
+    left = dy.copy().view(bits)  # what found no largest element yet
+    share = np.empty(dy.shape, bits)
     for _, outputs, inputs in taps(w):
-        wins = x[inputs] == best[outputs]
-        pending_here = pending[outputs]
-        wins &= pending_here
-        pending_here ^= wins
-        yield outputs, inputs, wins
+        taken, left_here, dx_tap = share[outputs], left[outputs], dx[inputs]
+        taken[...] = x[inputs] == best[outputs]
+        np.negative(taken, taken)
+        np.bitwise_and(taken, left_here, taken)
+        np.bitwise_xor(left_here, taken, left_here)
+        dx_tap += taken.view(dy.dtype)
 
 
 def tap_number(tap: Sizes, w: Windows) -> int:
