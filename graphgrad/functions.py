@@ -114,7 +114,7 @@ class GraphBuilder(OpBuilder):
         return self.Shape(x)
 
     def shape_with_gaps(self, shape: Shape) -> int | list[int] | Tensor:
-        """A static shape as tensor lists are given it: -1 for what is not known."""
+        """A static shape as tensor lists are given it: -1 for what is not known, a constant made at once for a scalar."""
         if shape == ():
             return self.constant([], dtypes.int32)
         return -1 if shape is None else Int32s(-1 if n is None else n for n in shape)
@@ -138,9 +138,9 @@ class GraphBuilder(OpBuilder):
         return self.Mul(self.constant(scalar, x.dtype, name="scalar"), x)
 
     def conj(self, x: Any) -> Any:
-        """The complex conjugate; real tensors are their own. An IndexedSlices becomes dense."""
+        """The complex conjugate; real tensors are their own, of variants it is not seen. An IndexedSlices becomes dense."""
         if isinstance(x, Tensor):
-            return self.Conj(x) if x.dtype.is_complex else x  # type: ignore[union-attr]
+            return self.Conj(x) if x.dtype.is_complex or x.dtype is dtypes.variant else x  # type: ignore[union-attr]
         with self.name_scope("Conj") as scope:
             x = self.dense(x, name="x")
             return self.Conj(x, name=scope) if x.dtype.is_complex else x  # type: ignore[union-attr]

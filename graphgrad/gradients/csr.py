@@ -115,7 +115,7 @@ def sparse_matrix_sparse_matmul(g, op, dz):
     given = {"a": a, "b": b, "dz": dz}
 
     def factor(name):
-        return g.Conj(given[name[:-1]]) if name.endswith("*") else given[name]
+        return g.conj(given[name[:-1]]) if name.endswith("*") else given[name]
 
     def product(left, right, *done):
         flags = {f"{what}_{side}": True for what, side in zip(done, "ab", strict=True) if what}
@@ -140,7 +140,7 @@ def sparse_matrix_matmul(g, op, dz):
     if op["conjugate_output"]:
         dz = g.conj(dz)
     if "adjoint" not in (to_a, to_b):
-        a, b = g.Conj(a), g.conj(b)
+        a, b = g.conj(a), g.conj(b)
     if not to_a:
         left, right = (dz, "transpose" if flipped else ""), (b, "" if to_b else "transpose")
     else:
@@ -159,7 +159,7 @@ def gradient_of_dense(g: GraphBuilder, a: Tensor, dz: Tensor, to_a: str, to_b: s
         return g.SparseMatrixMatMul(a, dz, adjoint_b=True, transpose_output=True)
     if not to_a:
         flags["adjoint_a" if to_b == "adjoint" else "transpose_a"] = True
-    return g.SparseMatrixMatMul(g.Conj(a) if crossed else a, dz, transpose_b=flipped, **flags)
+    return g.SparseMatrixMatMul(g.conj(a) if crossed else a, dz, transpose_b=flipped, **flags)
 
 
 def product_at(g: GraphBuilder, indices: Tensor, left: tuple[Tensor, str], right: tuple[Tensor, str]) -> Tensor:

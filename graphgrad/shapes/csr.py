@@ -21,11 +21,11 @@ shapes(
 # Ops that hand the shape of their first input on.
 _KEEPING = frozenset(
     [
-        *["Identity", "Conj", "ZerosLike", "StopGradient", "AddN", "SparseMatrixAdd", "SparseMatrixMul"],
+        *["Identity", "Conj", "ZerosLike", "StopGradient", "AddN", "SparseMatrixMul"],
         *["SparseMatrixSoftmax", "SparseMatrixSoftmaxGrad", "SparseMatrixSparseCholesky"],
     ]
 )
-_JOINING = frozenset(["SparseMatrixTranspose", "SparseMatrixSparseMatMul"])
+_JOINING = frozenset(["SparseMatrixAdd", "SparseMatrixTranspose", "SparseMatrixSparseMatMul"])
 
 
 def matrix_shape(matrix: Tensor) -> Shape:
@@ -48,7 +48,7 @@ def _matrices(op: Operation) -> list[Tensor]:
     """The matrices whose shapes tell that of the op's matrix."""
     if op.type in _KEEPING:
         return op.inputs[:1]
-    return op.inputs if op.type in _JOINING else []
+    return op.inputs[:2] if op.type in _JOINING else []
 
 
 def _made(op: Operation, given: list[Shape]) -> Shape:
@@ -59,7 +59,10 @@ def _made(op: Operation, given: list[Shape]) -> Shape:
     if op.type == "DenseToCSRSparseMatrix":
         return op.inputs[0].shape
     if op.type in ("SparseTensorToCSRSparseMatrix", "SparseMatrixZeros"):
-        return values.as_shape(op.inputs[-1])
+        rank = (op.inputs[0].shape or (None, None))[-1] if op.type == "SparseTensorToCSRSparseMatrix" else None
+        return dims.merge(values.as_shape(op.inputs[-1]), dims.unknown(rank))
+    if op.type == "SparseMatrixAdd":
+        return dims.merge(*given)
     if op.type == "SparseMatrixTranspose":
         return None if given[0] is None else _flipped(given[0], True)
     return _product(op, *given) if op.type == "SparseMatrixSparseMatMul" else None

@@ -61,7 +61,8 @@ def get_item(op: Operation) -> Shape:
 
 @shape("TensorListPopBack")
 def pop_back(op: Operation) -> list[Shape]:
-    return [(), dims.merge(_asked(op.inputs[1]), _element(op.inputs[0]))]
+    """TensorFlow does not look at the shape that is asked for."""
+    return [(), _element(op.inputs[0])]
 
 
 @shape("TensorListStack")
@@ -74,7 +75,7 @@ def stack(op: Operation) -> Shape:
 @shape("TensorListGather")
 def gather(op: Operation) -> Shape:
     indices = op.inputs[1].shape
-    return dims.join((indices[0] if indices else None,), dims.merge(_asked(op.inputs[2]), _element(op.inputs[0])))
+    return dims.join(indices, dims.merge(_asked(op.inputs[2]), _element(op.inputs[0])))
 
 
 @shape("TensorListConcat")

@@ -63,10 +63,11 @@ def clip_by_value(op: Operation) -> Shape:
 
 @shape("Select")
 def select(op: Operation) -> Shape:
-    """That of what is chosen from; the condition is of the same shape, or one per row, or one for all."""
+    """That of what is chosen from; the condition is of the same shape, or one per row, or one for all. Of a vector,
+    which could be one per row, TensorFlow learns nothing."""
     condition, x, y = (t.shape for t in op.inputs)
     chosen = dims.merge(x, y)
-    if chosen is None or condition is None or len(condition) != len(chosen):
+    if chosen is None or condition is None or len(condition) != len(chosen) or len(condition) == 1:
         return chosen
     return dims.merge(chosen, condition)
 

@@ -91,7 +91,7 @@ def split_v(d: Drawer, op: str) -> Any:
         sizes[d.integer(0, len(sizes) - 1)] = -1
     x = d.tensor(shape, any_dtype(d))
     # TensorFlow takes the last axis for one that it does not know
-    known = 0.5 if axis in (-1, len(shape) - 1) else 1.0
+    known = 0.5 if len(shape) == 1 else 1.0
     return d.op(op, x, d.index(sizes), d.index(axis, "int32", known), num_split=len(sizes))
 
 

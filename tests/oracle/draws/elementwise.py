@@ -139,7 +139,7 @@ def identity(d: Drawer, op: str) -> Any:
         return d.op(op, [x, *others])
     if op == "Print":
         return d.op(op, x, [d.tensor(d.shape(), "float32")], first_n=0)
-    return d.op(op, x)
+    return d.op(op, x, name="eager") if op == "_EagerConst" else d.op(op, x)
 
 
 @sketch("L2Loss")
