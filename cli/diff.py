@@ -9,6 +9,7 @@ from graphgrad_cli import arguments
 
 if TYPE_CHECKING:
     from graphgrad.diff import Difference
+    from graphgrad.graph import Graph
 
 SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists all
 
@@ -24,10 +25,18 @@ SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists 
     help="What does not count: op, inputs, control, device, attr, internal, constants, functions, versions.",
 )
 @arguments.TAG_SET
+@click.option("--html", metavar="OUT.html", help="Draw both merged into one, what differs marked, as `view` does.")
 @arguments.JSON
 @click.pass_context
 def command(
-    ctx: click.Context, a: str, b: str, stat: bool, ignore: tuple[str, ...], tag_set: str | None, as_json: bool
+    ctx: click.Context,
+    a: str,
+    b: str,
+    stat: bool,
+    ignore: tuple[str, ...],
+    tag_set: str | None,
+    html: str | None,
+    as_json: bool,
 ) -> None:
     """Compare two graph files node by node.
 
@@ -43,12 +52,23 @@ def command(
     from graphgrad.formats import models
 
     with as_document(as_json):
-        difference = diff(models.load(a, tag_set), models.load(b, tag_set), arguments.split(ignore) if ignore else ())
+        before, after = models.load(a, tag_set), models.load(b, tag_set)
+        difference = diff(before, after, arguments.split(ignore))
+        if html is not None:
+            _draw(html, before, after, difference, f"{a} to {b}")
     if as_json:
         emit_json(difference.as_json())
     elif difference:
         _print(difference, stat)
     ctx.exit(1 if difference else 0)
+
+
+def _draw(path: str, before: Graph, after: Graph, difference: Difference, title: str) -> None:
+    from graphgrad import picture
+    from graphgrad.formats import files
+    from graphgrad.picture.page import page
+
+    files.write(path, [page(picture.document(after, before, difference), title).encode()])
 
 
 def _print(difference: Difference, stat: bool) -> None:

@@ -28,6 +28,7 @@ COMMANDS = {
     "inspect": ("inspect", "Show what a model holds."),
     "ops": ("ops", "Show op types: signature, shape rule, gradient, kernel."),
     "show": ("show", "Show nodes as text, producers first."),
+    "view": ("view", "Draw a model."),
 }
 
 

@@ -68,15 +68,15 @@ def _differentiated(op: Operation) -> Operation | None:
 def line(op: Operation, attrs: bool = False) -> str:
     """The line of an operation; with its attributes, sorted, where `attrs` asks for them."""
     inputs = [t.input_name for t in op.inputs] + [f"^{c.name}" for c in op.control_inputs]
-    parts = [op.name, op.type, " ".join(_described(t) for t in op.outputs) or "-"]
+    parts = [op.name, op.type, " ".join(described(t) for t in op.outputs) or "-"]
     if op.type == "Const":
-        parts.append(f"= {_elements(op)}")
+        parts.append(f"= {elements(op)}")
     if inputs:
         parts.append("<- " + ", ".join(inputs))
     if op.device:
         parts.append(f"@ {op.device}")
     text = "  ".join(parts)
-    return "\n".join([text, *(f"    {name} = {value}" for name, value in _attributes(op))]) if attrs else text
+    return "\n".join([text, *(f"    {name} = {value}" for name, value in attributes_of(op))]) if attrs else text
 
 
 def as_json(op: Operation) -> dict[str, Any]:
@@ -88,16 +88,16 @@ def as_json(op: Operation) -> dict[str, Any]:
         "inputs": [t.name for t in op.inputs],
         "control_inputs": [c.name for c in op.control_inputs],
         "device": op.device,
-        "attrs": dict(_attributes(op)),
+        "attrs": dict(attributes_of(op)),
     }
 
 
-def _described(tensor: Tensor) -> str:
+def described(tensor: Tensor) -> str:
     shape = tensor.shape
     return f"{tensor.dtype or '?'}{'<unknown rank>' if shape is None else dims.show(shape)}"
 
 
-def _elements(op: Operation) -> str:
+def elements(op: Operation) -> str:
     known = small_constant(op) if op["dtype"].size is not None else None
     if known is None:
         return "..."
@@ -107,7 +107,7 @@ def _elements(op: Operation) -> str:
     return f"[{shown}{more}]" if shape else shown
 
 
-def _attributes(op: Operation) -> Iterator[tuple[str, str]]:
+def attributes_of(op: Operation) -> Iterator[tuple[str, str]]:
     for name in op.attr_names():
         if not (op.type == "Const" and name == "value"):
             yield name, _shown(op.attr_message(name))

@@ -96,6 +96,7 @@ ARROWS = {
     "check": {"differentiate", "dtypes", "errors", "formats", "graph", "kernels", "runtime", "shapes", "widen"},
     "inspect": {"attributes", "dtypes", "frontier", "graph"},
     "paths": {"graph", "registry"},
+    "picture": {"diff", "errors", "graph", "listing", "picture"},
     "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "shapes"},
     "diff": {"errors", "graph", "opdefs", "schema"},
     "coverage": {"errors", "families", "graph", "opdefs", "registry"},

@@ -1,0 +1,297 @@
+// From the document of a graph to a drawing: name scopes become boxes, boxes with too many children get groups, ELK says
+// where everything lies, and an SVG is written. Nothing here needs a browser.
+"use strict";
+
+const [NAME, OP, GRADIENT, STATUS, INPUTS, CONTROLS, OUTPUTS, ATTRS, DEVICE, VALUE, CHANGES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const CROWD = 60; // boxes side by side before they are put into groups
+const LABEL = 26; // characters of a label
+const CHARACTER = 6.7; // the width of one, at 11 pixels
+const STATUSES = ["added", "removed", "changed"];
+
+// ---------------------------------------------------------------- scopes
+
+function newBox(id, label, parent) {
+  return { id, label, parent, children: [], node: -1, nodes: 0, depth: 0, gradient: 0, added: 0, removed: 0, changed: 0 };
+}
+
+// The tree of name scopes. A node with the name of a scope lies inside that scope.
+function treeOf(graph) {
+  const root = newBox("", "", null);
+  const scopes = new Map([["", root]]);
+  const scopeOf = (path) => {
+    let box = scopes.get(path);
+    if (!box) {
+      const cut = path.lastIndexOf("/");
+      const parent = scopeOf(cut < 0 ? "" : path.slice(0, cut));
+      box = newBox(path + "/", path.slice(cut + 1), parent);
+      scopes.set(path, box);
+      parent.children.push(box);
+    }
+    return box;
+  };
+  for (const node of graph.nodes) {
+    const cut = node[NAME].lastIndexOf("/");
+    if (cut > 0) scopeOf(node[NAME].slice(0, cut));
+  }
+  const depths = depthsOf(graph);
+  graph.nodes.forEach((node, i) => {
+    const name = node[NAME];
+    const cut = name.lastIndexOf("/");
+    const parent = scopes.get(name) || scopeOf(cut < 0 ? "" : name.slice(0, cut));
+    const box = newBox(name, name.slice(cut + 1), parent);
+    box.node = i;
+    parent.children.push(box);
+    for (let b = box; b; b = b.parent) {
+      b.nodes += 1;
+      b.depth = Math.max(b.depth, depths[i]);
+      b.gradient += node[GRADIENT];
+      if (node[STATUS] !== "same") b[node[STATUS]] += 1;
+    }
+  });
+  const boxes = [...scopes.values()];
+  boxes.forEach(joinOnlyChild);
+  boxes.forEach(groupCrowd);
+  return root;
+}
+
+// The length of the longest chain of operations that leads to each node.
+function depthsOf(graph) {
+  const depths = new Array(graph.nodes.length).fill(0);
+  graph.nodes.forEach((node, i) => {
+    for (const input of node[INPUTS]) depths[i] = Math.max(depths[i], depths[input] + 1);
+  });
+  return depths;
+}
+
+// A scope that holds nothing but one scope is one box with it.
+function joinOnlyChild(box) {
+  while (box.parent && box.children.length === 1 && box.children[0].node < 0) {
+    const [child] = box.children;
+    box.label += "/" + child.label;
+    box.id = child.id;
+    box.children = child.children;
+    for (const grandchild of box.children) grandchild.parent = box;
+    child.children = [];
+  }
+}
+
+// Children beyond a crowd are put into groups of neighbours along the flow of data, and groups into groups.
+function groupCrowd(box) {
+  if (box.children.length > CROWD) box.children.sort((a, b) => a.depth - b.depth);
+  while (box.children.length > CROWD) {
+    const groups = [];
+    for (let i = 0; i < box.children.length; i += CROWD) {
+      const members = box.children.slice(i, i + CROWD);
+      const last = members[members.length - 1];
+      const group = newBox(`${members[0].id}...${last.id}`, `${members[0].label} ... ${last.label}`, box);
+      group.children = members;
+      for (const member of members) {
+        member.parent = group;
+        group.depth = Math.max(group.depth, member.depth);
+        for (const count of ["nodes", "gradient", ...STATUSES]) group[count] += member[count];
+      }
+      groups.push(group);
+    }
+    box.children = groups;
+  }
+}
+
+// ---------------------------------------------------------------- what is seen
+
+// The boxes that are seen when these are open, and for each node the box that stands for it.
+function visible(root, open, nodeCount) {
+  const boxes = [];
+  const standsFor = new Array(nodeCount);
+  const stack = [root];
+  while (stack.length) {
+    const box = stack.pop();
+    const isOpen = box === root || (box.node < 0 && open.has(box.id));
+    box.isOpen = isOpen;
+    if (box !== root) boxes.push(box);
+    if (isOpen) for (let i = box.children.length - 1; i >= 0; i--) stack.push(box.children[i]);
+    else markInside(box, box, standsFor);
+  }
+  return { boxes, standsFor };
+}
+
+function markInside(box, shown, standsFor) {
+  const stack = [box];
+  while (stack.length) {
+    const inner = stack.pop();
+    if (inner.node >= 0) standsFor[inner.node] = shown;
+    stack.push(...inner.children);
+  }
+}
+
+// One edge for all tensors that go from a box to another; control edges apart.
+function edgesBetween(graph, standsFor) {
+  const edges = new Map();
+  const join = (from, to, kind) => {
+    const [a, b] = [standsFor[from], standsFor[to]];
+    if (!a || !b || a === b) return;
+    const key = `${a.id}\n${b.id}\n${kind}`;
+    const edge = edges.get(key);
+    if (edge) edge.count += 1;
+    else edges.set(key, { id: key, from: a, to: b, kind, count: 1 });
+  };
+  graph.nodes.forEach((node, i) => {
+    for (const input of node[INPUTS]) join(input, i, "data");
+    for (const input of node[CONTROLS]) join(input, i, "control");
+  });
+  return [...edges.values()];
+}
+
+// ---------------------------------------------------------------- layout
+
+function shortened(text) {
+  return text.length <= LABEL ? text : text.slice(0, LABEL / 2 - 1) + "…" + text.slice(-LABEL / 2);
+}
+
+function linesOf(graph, box) {
+  if (box.node < 0) return [shortened(box.label), `${box.nodes} nodes`];
+  const op = graph.texts[graph.nodes[box.node][OP]];
+  return op === box.label ? [shortened(op)] : [shortened(box.label), shortened(op)];
+}
+
+function elkGraph(graph, root, seen) {
+  const elkOf = (box) => {
+    box.lines = linesOf(graph, box);
+    const width = Math.max(44, ...box.lines.map((line) => line.length * CHARACTER + 18));
+    if (!box.isOpen) return { id: box.id, width, height: 10 + 14 * box.lines.length };
+    return {
+      id: box.id,
+      children: box.children.map(elkOf),
+      layoutOptions: { "elk.padding": "[top=8,left=12,bottom=12,right=12]", "elk.nodeSize.constraints": "[NODE_LABELS]", "elk.nodeLabels.placement": "[INSIDE, V_TOP, H_LEFT]", "elk.nodeLabels.padding": "[top=6,left=10,bottom=6,right=10]" },
+      labels: [{ id: box.id + " head", text: box.lines[0], width: width, height: 14 }],
+    };
+  };
+  const edges = edgesBetween(graph, seen.standsFor);
+  return {
+    edges,
+    elk: {
+      id: "the graph",
+      layoutOptions: {
+        "elk.algorithm": "layered",
+        "elk.direction": "DOWN",
+        "elk.hierarchyHandling": "INCLUDE_CHILDREN",
+        "elk.edgeRouting": "ORTHOGONAL",
+        "elk.json.edgeCoords": "ROOT",
+        "elk.json.shapeCoords": "ROOT",
+        "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+        "elk.layered.spacing.nodeNodeBetweenLayers": "26",
+        "elk.layered.spacing.edgeNodeBetweenLayers": "12",
+        "elk.spacing.nodeNode": "16",
+        "elk.spacing.edgeNode": "10",
+        "elk.spacing.edgeEdge": "6",
+        "elk.layered.thoroughness": seen.boxes.length > 300 ? "2" : "7",
+      },
+      children: root.children.map(elkOf),
+      edges: edges.map((edge) => ({ id: edge.id, sources: [edge.from.id], targets: [edge.to.id] })),
+    },
+  };
+}
+
+// Gives every box and edge its place, and the drawing its size.
+function place(laidOut, seen, edges) {
+  const byId = new Map(seen.boxes.map((box) => [box.id, box]));
+  const stack = [...laidOut.children];
+  while (stack.length) {
+    const { id, x, y, width, height, children } = stack.pop();
+    Object.assign(byId.get(id), { x, y, width, height });
+    if (children) stack.push(...children);
+  }
+  const routes = new Map(laidOut.edges.map((edge) => [edge.id, edge.sections || []]));
+  for (const edge of edges) edge.sections = routes.get(edge.id) || [];
+  return { boxes: seen.boxes, edges, width: laidOut.width, height: laidOut.height };
+}
+
+async function drawing(graph, root, open) {
+  const seen = visible(root, open, graph.nodes.length);
+  const { elk, edges } = elkGraph(graph, root, seen);
+  const laidOut = await new ELK().layout(elk);
+  return { ...place(laidOut, seen, edges), standsFor: seen.standsFor };
+}
+
+// ---------------------------------------------------------------- SVG
+
+function escaped(text) {
+  return String(text).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+}
+
+function classesOf(graph, box) {
+  const kind = box.gradient === 0 ? "forward" : box.gradient === box.nodes ? "gradient" : "mixed";
+  const classes = [box.isOpen ? "open" : box.node < 0 ? "scope" : "node", kind];
+  if (box.node >= 0 && graph.texts[graph.nodes[box.node][OP]] === "Const") classes.push("const");
+  const whole = STATUSES.find((status) => box[status] === box.nodes);
+  if (whole) classes.push(whole);
+  else if (STATUSES.some((status) => box[status])) classes.push("changed");
+  return classes.join(" ");
+}
+
+// '+3 −1 ~2': what became of the nodes inside.
+function marks(box) {
+  const signs = { added: "+", removed: "−", changed: "~" };
+  const counted = STATUSES.filter((status) => box[status]);
+  return counted.map((status) => signs[status] + (box.node < 0 ? box[status] : "")).join(" ");
+}
+
+function boxSvg(graph, box) {
+  const title = box.node < 0 ? `${box.id} (${box.nodes} nodes)` : `${box.id}: ${graph.texts[graph.nodes[box.node][OP]]}`;
+  const radius = box.node < 0 ? 4 : 9;
+  const lines = box.isOpen
+    ? ""
+    : box.lines.map((line, i) => `<text x="${box.x + box.width / 2}" y="${box.y + 17 + 14 * i}" class="line${i}">${escaped(i === 0 && box.node < 0 ? "+ " + line : line)}</text>`).join("");
+  const mark = marks(box);
+  const badge = mark ? `<text x="${box.x + box.width - 4}" y="${box.y - 3}" class="badge">${escaped(mark)}</text>` : "";
+  return `<g class="box ${classesOf(graph, box)}" data-id="${escaped(box.id)}"><title>${escaped(title)}</title><rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="${radius}"/>${lines}${badge}</g>`;
+}
+
+// The names of open boxes are written over the edges that cross them.
+function headSvg(box) {
+  return `<text x="${box.x + 10}" y="${box.y + 18}" class="head">− ${escaped(box.lines[0])}</text>`;
+}
+
+function edgeSvg(edge) {
+  const path = edge.sections.map((s) => "M" + [s.startPoint, ...(s.bendPoints || []), s.endPoint].map((p) => `${p.x} ${p.y}`).join("L")).join("");
+  const width = (1 + Math.log2(edge.count) / 2).toFixed(2);
+  const what = edge.kind === "control" ? "control dependencies" : "tensors";
+  return `<path class="edge ${edge.kind}" data-from="${escaped(edge.from.id)}" data-to="${escaped(edge.to.id)}" d="${path}" stroke-width="${width}" marker-end="url(#arrow)"><title>${edge.count} ${what}: ${escaped(edge.from.id)} to ${escaped(edge.to.id)}</title></path>`;
+}
+
+function svgInside(graph, drawn) {
+  const open = drawn.boxes.filter((box) => box.isOpen);
+  const closed = drawn.boxes.filter((box) => !box.isOpen);
+  return (
+    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" class="head"/></marker></defs>' +
+    open.map((box) => boxSvg(graph, box)).join("") +
+    drawn.edges.map(edgeSvg).join("") +
+    open.map(headSvg).join("") +
+    closed.map((box) => boxSvg(graph, box)).join("")
+  );
+}
+
+// A whole SVG document of the graph with its scopes open as long as few enough boxes are seen.
+async function wholeSvg(graph, style, most) {
+  const root = treeOf(graph);
+  const drawn = await drawing(graph, root, openUpTo(root, most));
+  const [width, height] = [Math.ceil(drawn.width + 20), Math.ceil(drawn.height + 20)];
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="-10 -10 ${width} ${height}" class="graph"><style>${style}</style><rect x="-10" y="-10" width="100%" height="100%" class="paper"/>${svgInside(graph, drawn)}</svg>\n`;
+}
+
+// Scopes to open, outermost first, while no more than `most` boxes are seen.
+function openUpTo(root, most) {
+  const open = new Set();
+  let seen = root.children.length;
+  let level = root.children;
+  while (level.length) {
+    const next = [];
+    for (const box of level) {
+      if (box.node >= 0 || seen + box.children.length > most) continue;
+      seen += box.children.length;
+      open.add(box.id);
+      next.push(...box.children);
+    }
+    level = next;
+  }
+  return open;
+}
