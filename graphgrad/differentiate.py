@@ -12,6 +12,7 @@ from typing import Any
 
 from graphgrad import collector, dtypes, names, registry
 from graphgrad.backprop import AGGREGATION_METHODS, Gradient, ReversePass
+from graphgrad.depth import with_room
 from graphgrad.errors import ArgumentError, DtypeError, NotAGraphTensorError
 from graphgrad.frontier import Frontier
 from graphgrad.graph import Graph, IndexedSlices, Tensor
@@ -170,7 +171,7 @@ def differentiate(
             colocate=colocate_gradients_with_ops,
             through=custom_gradients == "through",
         )
-        reverse.run(y_list, seeds)
+        with_room(graph.depth, lambda: reverse.run(y_list, seeds))
     found: list[Gradient] = [reverse.gradient(x) for x in x_list]
     reasons = [explain(x, reverse) if dx is None else None for x, dx in zip(x_list, found, strict=True)]
     if unconnected_gradients == "zero":

@@ -498,6 +498,11 @@ class Graph:
         """Of a function's graph: what its caller hands over, by the placeholders that stand for it."""
         return {}
 
+    def depth(self) -> int:
+        """No more functions and loops than these stand inside each other."""
+        frames = {op["frame_name"] for op in self.operations if op.type in ("Enter", "RefEnter")}
+        return len(frames) + self.functions.depth()  # type: ignore[no-any-return]
+
     @functools.cached_property
     def functions(self) -> Any:
         """The `library.Library`, a mapping from names to FunctionDefs; that of a body is its caller's."""

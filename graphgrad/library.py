@@ -5,12 +5,14 @@ A function that was read is never changed; new ones stand behind the old.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphgrad import attributes, opdefs, registry
-from graphgrad.dtypes import DType
+from graphgrad.depth import USUAL
+from graphgrad.dtypes import DType, by_enum
 from graphgrad.errors import ModelError
 from graphgrad.graph import Graph, Operation, Tensor
 from graphgrad.schema import graph_pb2
@@ -70,12 +72,36 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         """The function of that name as a graph, the same one every time. Raises ModelError where there is none."""
         found = self._bodies.get(name)
         if found is None:
-            definition = self._functions.get(name)
-            if definition is None:
-                by = f"{caller.type} node {caller.name!r} calls" if caller is not None else "there is a call of"
-                raise ModelError(f"{by} function {name!r}, which is not in the library")
-            found = self._bodies[name] = self._read(definition)
+            found = self._bodies[name] = self._read(self._definition(name, caller))
         return found
+
+    def _definition(self, name: str, caller: Operation | None) -> graph_pb2.FunctionDef:
+        definition = self._functions.get(name)
+        if definition is None:
+            by = f"{caller.type} node {caller.name!r} calls" if caller is not None else "there is a call of"
+            raise ModelError(f"{by} function {name!r}, which is not in the library")
+        return definition
+
+    def check_call(self, op: Operation) -> None:
+        """Raises ModelError where an operation and a function it calls do not agree on what is handed over and back."""
+        for name, inputs, outputs in _agreements(op):
+            signature = self._definition(name, op).signature
+            for what, wanted, args in (
+                ("value", inputs, signature.input_arg),
+                ("result", outputs, signature.output_arg),
+            ):
+                if wanted is None:
+                    continue
+                does, gives = ("hands", "takes") if what == "value" else ("wants", "gives")
+                start = f"{op.type} node {op.name!r} {does}"
+                if len(wanted) != len(args):
+                    raise ModelError(
+                        f"{start} {len(wanted)} {what}{'s'[: len(wanted) != 1]}, and function {name!r} {gives} {len(args)}"
+                    )
+                for i, (dtype, arg) in enumerate(zip(wanted, args, strict=True)):
+                    if dtype is not None and dtype.enum != arg.type:
+                        other = by_enum(arg.type)
+                        raise ModelError(f"{start} {dtype} as {what} {i}, and function {name!r} {gives} {other}")
 
     def copy(self, name: str, caller: Operation | None = None) -> Body:
         """The function as a graph that may be added to."""
@@ -124,6 +150,24 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         made = self._bodies[name] = self._read(definition)
         return made
 
+    def depth(self) -> int:
+        """How many functions inside functions a call may come to; where there are few functions, their number."""
+        if len(self) <= USUAL:
+            return len(self)
+        depths: dict[str, int] = {}
+        for root in self:
+            stack = [] if root in depths else [root]
+            while stack:
+                name = stack[-1]
+                called = [c for c in self.called_by(self[name].node_def) if c in self]
+                if name not in depths:
+                    depths[name] = 1  # what a function that calls itself finds
+                    stack += [c for c in called if c not in depths]
+                else:
+                    depths[name] = 1 + max((depths[c] for c in called), default=0)
+                    stack.pop()
+        return max(depths.values())
+
     def refuse_recursion(self, names: Iterable[str], caller: Operation | None) -> None:
         """Raises ModelError where one of these functions calls itself, be it through others."""
         cycle = self._cycle_through(names)
@@ -155,6 +199,8 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         for node in nodes:
             if node.op in self._functions:
                 called[node.op] = None
+            elif not _may_call(node.op):
+                continue
             for value in node.attr.values():
                 if value.WhichOneof("value") == "func":
                     called[value.func.name] = None
@@ -165,6 +211,26 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
 def _is_made_here(attrs: Mapping[str, graph_pb2.AttrValue]) -> bool:
     name, value = _MADE_HERE
     return name in attrs and attrs[name].s == value
+
+
+@functools.cache
+def _may_call(op_type: str) -> bool:
+    signature = opdefs.signature(op_type)
+    return signature is None or any(attr.type in ("func", "list(func)") for attr in signature.attrs.values())
+
+
+def _agreements(op: Operation) -> list[tuple[str, Sequence[DType | None] | None, Sequence[DType | None] | None]]:
+    """The functions that an operation calls, with the dtypes that go in and come out; None where nothing is agreed."""
+    given: Sequence[DType | None] = [t.dtype for t in op.inputs]
+    if op.signature is None:
+        return [(op.type, given, None)]
+    attrs = op.signature.attrs
+    if "branches" in attrs or "then_branch" in attrs:
+        functions = op["branches"] if "branches" in attrs else (op["then_branch"], op["else_branch"])
+        return [(f.name, given[1:], op["Tout"]) for f in functions]
+    if "cond" in attrs and "body" in attrs:
+        return [(op["cond"].name, given, [None]), (op["body"].name, given, given)]
+    return [] if op.type == "SymbolicGradient" else [(op["f"].name, given, op["Tout"])]
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from graphgrad import dtypes
 from graphgrad.attributes import Shape
 from graphgrad.controlflow import steering
 from graphgrad.controlflow.contexts import Branch, Context, Contexts, Loop, constant_enter
+from graphgrad.controlflow.frames import ENTERS
 from graphgrad.errors import ModelError
 from graphgrad.graph import IndexedSlices, Operation, Tensor
 from graphgrad.shapes import dims
@@ -35,6 +36,9 @@ class BackwardLoop:
             raise ModelError(
                 f"the loop of frame {forward.name!r} does not have one LoopCond node, so it is no while loop"
             )
+        for merge in forward.merges:
+            if not any(t.op.type in ENTERS for t in merge.inputs):
+                raise ModelError(f"{merge.type} node {merge.name!r} does not join one Enter and one NextIteration node")
         g = self.g
         with g.within(forward.outer if outer is None else outer.forward):
             count, self.index = self._count_forward()

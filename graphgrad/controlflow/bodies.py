@@ -27,15 +27,11 @@ class Copy:
     def __init__(self, op: Operation, name: str, inputs: Sequence[Tensor], shapes: Sequence[Shape]):
         self.op, self.inputs = op, list(inputs)
         self.library: Library = op.graph.functions
+        self.library.check_call(op)
         self.body: Body = self.library.copy(name, op)
         self.graph = self.body.graph
         self.graph.build.custom_gradients = op.graph.build.custom_gradients
         self.arguments, self.results = list(self.body.arguments), list(self.body.results)
-        if len(self.inputs) != len(self.arguments):
-            raise ModelError(
-                f"{op.type} node {op.name!r} hands {len(self.inputs)} values to function {name!r}, "
-                f"which takes {len(self.arguments)}"
-            )
         for argument, shape in zip(self.arguments, shapes, strict=False):
             self.graph.inference.settle(argument.op, [shape])
         self.forward = set(self.graph)  # the operations of the function itself, also once it is rewritten

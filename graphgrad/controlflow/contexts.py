@@ -146,6 +146,7 @@ class Loop(Context):
         self.at_body: Tensor | None = None  # and after
         self.enters: list[Operation] = []
         self.exits: list[Operation] = []
+        self.merges: list[Operation] = []  # of its variables
         self.switches: list[Operation] = []  # of its variables, which decide on another iteration
         self.backward: BackwardLoop | None = None
         self.is_backward_in_file = False  # it takes values off stacks

@@ -172,6 +172,7 @@ def _complete(loop: Loop, frame: Frame) -> None:
         return  # refused where it is differentiated
     loop.condition = conditions[0].outputs[0]
     merges = [op for op in frame.of_type(MERGES) if back_edge(op) is not None]
+    loop.merges = merges
     loop.at_condition = merges[0].outputs[0] if merges else None
     loop.exits = frame.of_type(EXITS)
     loop.is_backward_in_file = any(op.type in ("StackPop", "StackPopV2") for op in frame.operations)

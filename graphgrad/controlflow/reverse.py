@@ -43,8 +43,8 @@ class ControlFlowPass(ReversePass):
 
     def _exits_to_add(self, g: GraphBuilder, op: Operation, frontier: Frontier) -> list[Operation]:
         """Makes the backward loop of an Exit's loop; gives back the loop's other exits."""
-        loop = self.contexts.of(op)
-        assert isinstance(loop, Loop)
+        loop = self.contexts.loop_of(op)
+        assert loop is not None  # or its frame would have been refused
         if loop in self.loops:
             return []
         outer = loop_around(loop.outer)

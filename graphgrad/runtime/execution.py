@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from graphgrad import dtypes
+from graphgrad.depth import with_room
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import IndexedSlices, Operation, Tensor
@@ -109,7 +110,9 @@ class Plan:
         fetches: list[Tensor | IndexedSlices | Operation],
         slots: dict[Tensor, int],
         threads: int = 1,
+        depth: int = 0,
     ):
+        self.depth = depth  # how many functions and loops run inside each other
         self.steps, self._initial, self._feeds, self._fetches, self._slots = steps, initial, feeds, fetches, slots
         self._fed = [spec.slot for spec in feeds]
         self._places = dict.fromkeys(slots.values())  # where the fetched values are
@@ -126,11 +129,14 @@ class Plan:
         does not fit, RuntimeError where a kernel fails, naming its node.
         """
         given = self._checked(feeds or {})
+        found = with_room(lambda: self.depth, lambda: self._run(given, profile))
+        values = dict(zip(self._places, found, strict=True))
+        return [self._result(fetch, values) for fetch in self._fetches]
+
+    def _run(self, given: list[Any], profile: Watcher | None) -> list[Any]:
         with at_most(self._threads), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = self.values(given) if profile is None else self._step_by_step(given, profile)
-            values = dict(zip(self._places, found, strict=True))
-        return [self._result(fetch, values) for fetch in self._fetches]
+            return self.values(given) if profile is None else self._step_by_step(given, profile)
 
     def places_of(self, tensors: Sequence[Tensor]) -> list[int]:
         """Where in `values` each of the fetched tensors is."""

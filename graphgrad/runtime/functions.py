@@ -63,6 +63,7 @@ def runner(op: Operation, compiler: Compiler) -> Run:
     def function(name: str) -> Function:
         return compiler.functions.get(name, op, compiler)
 
+    op.graph.functions.check_call(op)
     make = RUNNERS.get(op.type)
     return _call(function(op.type)) if make is None else make(op, function, compiler)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad import registry
+from graphgrad.depth import with_room
 from graphgrad.dtypes import variant
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays, restored
@@ -76,7 +77,7 @@ def compile(
         part for f in feeds for part in parts_of(f if isinstance(f, IndexedSlices) else _tensor(graph, f))
     )
     state = state or _state(graph, variables, max_iterations)
-    return Compiler(wanted, fed, state, threads or _processors()).plan()
+    return with_room(graph.depth, lambda: Compiler(wanted, fed, state, threads or _processors()).plan(graph.depth()))
 
 
 def _state(graph: Graph, variables: Mapping[str, np.ndarray[Any, Any]] | None, max_iterations: int | None) -> State:
@@ -160,7 +161,8 @@ class Compiler:
         self.liveness = Liveness(self.fed)
         self.alive: dict[Operation, int] = {}
 
-    def plan(self) -> Plan:
+    def plan(self, depth: int = 0) -> Plan:
+        """The plan; `depth` tells how many functions and loops may run inside each other."""
         order = self.order(self.tensors, self.targets)
         self.refuse(order)
         for tensor in self.fed:
@@ -174,7 +176,7 @@ class Compiler:
             steps, set(fetched.values()), kept={i for i, v in enumerate(self.initial) if v is not None}
         )
         specs = [FeedSpec(t, self.slots[t]) for t in self.fed]
-        return Plan(steps, self.initial, specs, self.fetches, fetched, self.threads)
+        return Plan(steps, self.initial, specs, self.fetches, fetched, self.threads, depth)
 
     def inside(self, level: frames.Frame) -> Compiler:
         """A compiler for the operations of a loop that the graph of this one holds."""

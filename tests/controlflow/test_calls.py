@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -95,3 +97,34 @@ def test_a_symbolic_gradient_runs_and_is_differentiated() -> None:
     [ddx] = gradients(dx, "x:0", graph=graph)
     first, second = evaluate(graph, [dx, ddx], {"x:0": np.float32(0.5)})
     assert first == pytest.approx(2 * np.cos(0.5)) and second == pytest.approx(-2 * np.sin(0.5))
+
+
+def test_calls_may_be_nested_deeper_than_pythons_stack() -> None:
+    depth = 150
+    graph = _calling("f0", {f"f{i}": f"f{i + 1}" if i < depth else "Sin" for i in range(depth + 1)})
+    [dx] = gradients("y:0", "x:0", graph=graph)
+    y, slope = evaluate(graph, ["y:0", dx], {"x:0": np.float32(0.5)})
+    assert y == pytest.approx(np.sin(0.5)) and slope == pytest.approx(np.cos(0.5))
+
+
+@pytest.mark.parametrize("work", ["gradients", "eval"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: f.signature.input_arg.add(name="more", type=1), "hands 1 value, and function 'f' takes 2"),
+        (lambda f: f.signature.output_arg.pop(), "wants 1 result, and function 'f' gives 0"),
+        (
+            lambda f: setattr(f.signature.input_arg[0], "type", 2),
+            "hands float32 as value 0, and function 'f' takes float64",
+        ),
+    ],
+)
+def test_what_a_call_and_its_function_do_not_agree_on_is_told(work: str, change: Any, said: str) -> None:
+    message = _calling("f", {"f": "Sin"}).message
+    change(message.library.function[0])
+    graph = Graph(message)
+    with pytest.raises(ModelError, match=f"PartitionedCall node 'y' {said}"):
+        if work == "gradients":
+            gradients("y:0", "x:0", graph=graph)
+        else:
+            evaluate(graph, "y:0", {"x:0": np.float32(0.5)})

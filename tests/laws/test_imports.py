@@ -16,6 +16,7 @@ CLI = PACKAGE.parent / "cli"
 # room or module -> what it may import at its top. `graphgrad.X.y` counts as room X.
 ARROWS = {
     "__init__": set(),
+    "depth": set(),
     "errors": set(),
     "dtypes": set(),
     "families": set(),
@@ -27,7 +28,7 @@ ARROWS = {
     "opdefs": {"attributes", "dtypes", "errors", "schema"},
     "graph": {"attributes", "constants", "dtypes", "errors", "names", "opdefs", "schema"},
     "handles": {"attributes", "dtypes", "graph"},
-    "library": {"attributes", "dtypes", "errors", "graph", "opdefs", "registry", "schema"},
+    "library": {"attributes", "depth", "dtypes", "errors", "graph", "opdefs", "registry", "schema"},
     "registry": {"families"},
     "build": {"constants", "dtypes", "errors", "graph", "opdefs", "schema"},
     "shapes": {"attributes", "dtypes", "errors", "graph", "handles", "registry", "shapes"},
@@ -64,6 +65,7 @@ ARROWS = {
     "differentiate": {
         "backprop",
         "collector",
+        "depth",
         "dtypes",
         "errors",
         "frontier",
@@ -81,6 +83,7 @@ ARROWS = {
     "kernels": {"kernels", "registry"},
     "runtime": {
         "controlflow",
+        "depth",
         "dtypes",
         "errors",
         "formats",
