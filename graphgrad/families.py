@@ -37,6 +37,10 @@ _FAMILIES = {
         BatchCholesky BatchCholeskyGrad BatchSelfAdjointEigV2 BatchSvd Cholesky CholeskyGrad Eig Lu
         MatrixExponential MatrixLogarithm MatrixSquareRoot Qr SelfAdjointEigV2 Svd
     """,
+    "detection": """
+        CombinedNonMaxSuppression DrawBoundingBoxes DrawBoundingBoxesV2 NonMaxSuppression NonMaxSuppressionV2
+        NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 NonMaxSuppressionWithOverlaps
+    """,
     "device": """
         AllToAll CollectivePermute CopyToMesh CopyToMeshGrad CrossReplicaSum NcclAllReduce NcclBroadcast
         NcclReduce Relayout RelayoutLike TPUReplicatedInput XlaClusterOutput XlaSharding
@@ -57,12 +61,11 @@ _FAMILIES = {
     """,
     "image": """
         AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
-        CropAndResizeGradImage DrawBoundingBoxes ExtractGlimpse ExtractImagePatches ExtractVolumePatches
-        GenerateBoundingBoxProposals HSVToRGB ImageProjectiveTransformV2 ImageProjectiveTransformV3
-        NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionWithOverlaps RGBToHSV RandomCrop ResizeArea
-        ResizeBicubic ResizeBicubicGrad ResizeBilinear ResizeBilinearGrad ResizeNearestNeighbor
-        ResizeNearestNeighborGrad SampleDistortedBoundingBox SampleDistortedBoundingBoxV2 ScaleAndTranslate
-        ScaleAndTranslateGrad
+        CropAndResizeGradImage ExtractGlimpse ExtractImagePatches ExtractVolumePatches
+        GenerateBoundingBoxProposals HSVToRGB ImageProjectiveTransformV2 ImageProjectiveTransformV3 RGBToHSV
+        RandomCrop ResizeArea ResizeBicubic ResizeBicubicGrad ResizeBilinear ResizeBilinearGrad
+        ResizeNearestNeighbor ResizeNearestNeighborGrad SampleDistortedBoundingBox
+        SampleDistortedBoundingBoxV2 ScaleAndTranslate ScaleAndTranslateGrad
     """,
     "linalg": """
         BatchMatMul BatchMatMulV2 BatchMatMulV3 Cross Einsum MatMul SparseMatMul XlaEinsum

@@ -13,8 +13,7 @@ from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
 
 no_gradient(
-    *["ResizeBilinearGrad", "HSVToRGB", "DrawBoundingBoxes", "ExtractGlimpse", "RandomCrop"],
-    *["NonMaxSuppression", "NonMaxSuppressionV2", "NonMaxSuppressionWithOverlaps", "GenerateBoundingBoxProposals"],
+    *["ResizeBilinearGrad", "HSVToRGB", "ExtractGlimpse", "RandomCrop", "GenerateBoundingBoxProposals"],
     *["SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2"],
 )
 

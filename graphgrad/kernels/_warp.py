@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._resampling import F, Taps, gather, scatter
 from graphgrad.registry import kernel
 
@@ -96,6 +97,7 @@ def _transform(images, transforms, output_shape, fill, interpolation, fill_mode)
 
 @kernel("ImageProjectiveTransformV3")
 def image_projective_transform_v3(images, transforms, output_shape, fill_value, *, interpolation, fill_mode):
+    lone(fill_value, "fill_value")
     return _transform(images, transforms, output_shape, fill_value, interpolation, fill_mode)
 
 
@@ -192,5 +194,7 @@ def scale_and_translate(images, size, scale, translation, *, kernel_type, antial
 
 @kernel("ScaleAndTranslateGrad")
 def scale_and_translate_grad(dy, images, scale, translation, *, kernel_type, antialias):
+    if dy.ndim != 4 or images.ndim != 4:
+        raise ValueError(f"images {list(images.shape)} and their gradient {list(dy.shape)} must have rank 4")
     rows, columns = _both_axes(images.shape, dy.shape, scale, translation, kernel_type, antialias)
     return scatter(scatter(dy, 2, columns, images.shape[2]), 1, rows, images.shape[1])

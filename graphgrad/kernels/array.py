@@ -116,6 +116,8 @@ def rank_of(x: Array) -> Any:
 def unravel_index(indices: Array, dims: Array) -> Array:
     if indices.ndim > 1 or dims.ndim != 1:
         raise ValueError(f"indices must be a scalar or vector, dims a vector: {indices.shape}, {dims.shape}")
+    if not indices.size:
+        raise ValueError("there are no indices to unravel")
     return np.array(np.unravel_index(indices, tuple(dims.tolist())), dims.dtype)
 
 
@@ -360,6 +362,7 @@ def empty(shape: Array, *, dtype: NumpyType) -> Array:
 @kernel("Range")
 def range_of(start: Array, limit: Array, delta: Array) -> Array:
     first, last, step = one(start, "start"), one(limit, "limit"), one(delta, "delta")
+    start, limit, delta = start.reshape(()), limit.reshape(()), delta.reshape(())
     if step == 0:
         raise ValueError("range requires delta != 0")
     if not (isfinite(last - first) and (last - first) * step >= 0):

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.registry import kernel
 
 
@@ -84,6 +85,7 @@ def band_shape(low, high, rows, columns):
 @kernel("MatrixDiagPartV3")
 def matrix_diag_part(matrix, k, padding_value, *, align):
     refuse_non_matrix(matrix)
+    lone(padding_value, "padding_value")
     rows, columns = matrix.shape[-2:]
     low, high = band_within(k, rows, columns)
     shape = band_shape(low, high, rows, columns)
@@ -118,6 +120,7 @@ def refuse_non_matrix(tensor):
 @kernel("MatrixDiagV3")
 def matrix_diag(diagonal, k, num_rows, num_cols, padding_value, *, align):
     low, high = band_of(k)
+    lone(padding_value, "padding_value")
     axes = 1 if low == high else 2
     if diagonal.ndim < axes or (axes == 2 and diagonal.shape[-2] != high - low + 1):
         raise ValueError(f"shape {list(diagonal.shape)} does not hold the diagonals {low} to {high}")

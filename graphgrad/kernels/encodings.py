@@ -102,7 +102,7 @@ def decode_csv(records, record_defaults, *, OUT_TYPE, field_delim, use_quote_del
     chosen = list(select_cols) or list(range(len(record_defaults)))
     columns: list[list[Any]] = [[] for _ in record_defaults]
     for number, record in enumerate(records.reshape(-1).tolist()):
-        fields = _fields(record, field_delim.encode(), use_quote_delim)
+        fields = _fields(record, field_delim.encode(), use_quote_delim) if record else []
         if (len(fields) != len(columns)) if not select_cols else (max(chosen) >= len(fields)):
             raise ValueError(f"expect {len(columns)} fields but have {len(fields)} in record {number}")
         for place, (column, default, dtype) in enumerate(zip(columns, record_defaults, OUT_TYPE, strict=True)):

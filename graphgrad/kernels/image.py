@@ -13,6 +13,7 @@ import numpy as np
 
 from graphgrad.kernels import _warp  # noqa: F401  (registers the warps)
 from graphgrad.kernels._accumulate import wide
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._resampling import F, Taps, gather, scatter
 from graphgrad.kernels.windows import Sizes, pad, patches, windows
 from graphgrad.registry import kernel
@@ -169,6 +170,12 @@ def extract_image_patches(images, *, ksizes, strides, rates, padding):
 
 @kernel("ExtractVolumePatches")
 def extract_volume_patches(volumes, *, ksizes, strides, padding):
+    """With SAME padding the windows stand amid an axis that has more than they reach over, not at its start."""
+    if padding == "SAME" and volumes.ndim == 5:
+        for axis in (1, 2, 3):
+            reach = (-(-volumes.shape[axis] // strides[axis]) - 1) * strides[axis] + ksizes[axis]
+            start = max(volumes.shape[axis] - reach, 0) // 2
+            volumes = volumes[(*(slice(None),) * axis, slice(start, start + max(reach, 0)))] if start else volumes
     return _patches(volumes, ksizes, strides, (1,) * volumes.ndim, padding)
 
 
@@ -347,6 +354,7 @@ def adjust_contrast(images, contrast_factor):
     """Moves every pixel away from its image's mean, channel by channel."""
     if images.ndim < 3:
         raise ValueError(f"images must have rank 3 or more, not {images.ndim}")
+    lone(contrast_factor, "contrast_factor")
     x = wide(images)
     if not x.size:
         return images
@@ -356,6 +364,7 @@ def adjust_contrast(images, contrast_factor):
 
 @kernel("AdjustSaturation")
 def adjust_saturation(images, scale):
+    lone(scale, "scale")
     hsv = rgb_to_hsv(images)
     hsv[..., 1] = np.clip(hsv[..., 1] * scale, 0, 1)
     return hsv_to_rgb(hsv)
@@ -365,6 +374,7 @@ def adjust_saturation(images, scale):
 def adjust_hue(images, delta):
     """Turns the colours and keeps what all three channels have in common, whatever its sign."""
     _check_colours(images)
+    lone(delta, "delta")
     common = images.min(-1, keepdims=True)
     hsv = rgb_to_hsv(images - common)
     hue = hsv[..., 0] + delta

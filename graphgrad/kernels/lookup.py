@@ -117,6 +117,8 @@ class Table:
         outer, inner = self.outer_shape(keys), self.value_shape
         if inner is None:
             inner = default.shape
+        if default.shape not in (inner, (*outer, *inner)):
+            raise ValueError(f"the default must have the shape {list(inner)} of a value, not {list(default.shape)}")
         out = np.empty((int(np.prod(outer)), *inner), self.value_dtype)
         out[...] = default.reshape(-1, *inner) if default.shape == (*outer, *inner) and outer else default
         entries = self.entries

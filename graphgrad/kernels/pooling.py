@@ -55,6 +55,8 @@ def _windows_of(
         raise ValueError("pooling over the batch or channel axis is not supported here")
     explicit = explicit_pairs(explicit_paddings, data_format) if padding == "EXPLICIT" else ()
     sizes, steps = spatial(ksize, data_format), spatial(strides, data_format)
+    if any(max(pair) >= size for pair, size in zip(explicit, sizes, strict=False)):
+        raise ValueError(f"paddings {list(explicit)} must be smaller than the window {list(sizes)}")
     return windows(tuple(shape[1:-1]), sizes, steps, (1,) * len(sizes), padding, explicit)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphgrad.kernels._accumulate import wide
+from graphgrad.kernels._checks import lone, same_shapes
 from graphgrad.registry import kernel
 
 F = np.float32
@@ -71,6 +72,7 @@ def fake_quant_args(x, *, min, max, num_bits, narrow_range):
 
 
 @kernel("FakeQuantWithMinMaxArgsGradient")
+@same_shapes
 def fake_quant_args_gradient(dy, x, *, min, max, num_bits, narrow_range):
     _check_args(min, max, num_bits)
     grid = _grid(min, max, num_bits, narrow_range)
@@ -120,9 +122,8 @@ def _shared(dy, x, low, high, num_bits, narrow_range, axes):
 def _slices(end: np.ndarray, x: np.ndarray, axis: int) -> np.ndarray:
     """An end of ranges, shaped to go with x."""
     if axis == -1:
-        if end.size != 1:
-            raise ValueError(f"the ends of the range must be scalars where axis is -1, not of shape {end.shape}")
-        return end.reshape(())
+        lone(end, "an end of the range where axis is -1")
+        return end
     if not 0 <= axis < x.ndim or end.shape != (x.shape[axis],):
         raise ValueError(f"ends of shape {end.shape} do not go with axis {axis} of an input of shape {x.shape}")
     return end.reshape(-1, *(1,) * (x.ndim - 1 - axis))
@@ -182,7 +183,7 @@ def quantize_and_dequantize_v2(x, low, high, *, signed_input, num_bits, range_gi
 
 @kernel("QuantizeAndDequantizeV3")
 def quantize_and_dequantize_v3(x, low, high, num_bits, *, signed_input, range_given, narrow_range, axis):
-    bits = int(num_bits.reshape(()))
+    bits = lone(num_bits, "num_bits")
     return quantize_and_dequantize(x, low, high, signed_input, bits, range_given, narrow_range, axis=axis)
 
 

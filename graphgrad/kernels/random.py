@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from graphgrad.kernels import _truncated, philox
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels.philox import Streams, rounded
 from graphgrad.registry import kernel
 
@@ -108,6 +109,7 @@ def draw_integers(generator, shape, dtype, minval, maxval):
 @kernel("RandomUniformInt")
 def random_uniform_int(shape, minval, maxval, *, Tout, seed, seed2, state, node_name):
     shape = shape_of(shape)
+    lone(minval, "minval"), lone(maxval, "maxval")
     generator = state.generator(node_name, seed, seed2).reserve(math.prod(shape) * BLOCKS_PER_NUMBER)
     return draw_integers(generator, shape, Tout, minval, maxval)
 

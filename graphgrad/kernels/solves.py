@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._matrices import (
     adjoint_of,
     identity_like,
@@ -102,6 +103,7 @@ def least_squares(matrix, rhs, l2_regularizer, *, fast):
     """By the normal equations of the smaller side, or (not fast, not regularised) by the pseudo-inverse."""
     if matrix.ndim < 2 or matrix.ndim != rhs.ndim or matrix.shape[:-1] != rhs.shape[:-1]:
         raise ValueError(f"matrices {list(matrix.shape)} do not fit right hand sides {list(rhs.shape)}")
+    lone(l2_regularizer, "l2_regularizer")
     rows, columns = matrix.shape[-2:]
     if not rows:
         return np.zeros((*matrix.shape[:-2], columns, rhs.shape[-1]), rhs.dtype)

@@ -459,6 +459,10 @@ def sparse_step(formula):
         before, grad = inputs[len(variables) : behind_grad - 1], inputs[behind_grad - 1]
         indices, after = inputs[behind_grad], inputs[behind_grad + 1 :]
         arrays = [v.writable() for v in variables]
+        if any(a.shape != arrays[0].shape for a in arrays):
+            raise ValueError(f"the variable and its slots differ in shape: {[list(a.shape) for a in arrays]}")
+        if grad.shape != (*indices.shape, *arrays[0].shape[1:]):
+            raise ValueError(f"grad of shape {list(grad.shape)} does not fit {list(indices.shape)} indices")
         refuse_outside(indices, len(arrays[0]))
         for places in without_repeats(indices):
             rows = indices[places]

@@ -133,6 +133,8 @@ def reduce_join(inputs, reduction_indices, *, keep_dims, separator):
 @kernel("UnsortedSegmentJoin")
 def segment_join(inputs, segment_ids, num_segments, *, separator):
     count = int(num_segments)
+    if not segment_ids.ndim:
+        raise ValueError("segment_ids must have at least one axis")
     if inputs.shape[: segment_ids.ndim] != segment_ids.shape:
         raise ValueError(
             f"inputs of shape {list(inputs.shape)} do not start with {list(segment_ids.shape)} of segment_ids"
@@ -291,6 +293,7 @@ def as_string(input, *, precision, scientific, shortest, width, fill):
     if kind == "c":
         form = f"(%{digits}{letter},%{digits}{letter})"
         return each(lambda value: (form % (value.real, value.imag)).encode(), input)
+    size = size.lstrip("+ ") if kind == "u" else size  # C's printf gives a sign to signed numbers alone
     form = f"%{size}d" if kind in "iu" else f"%{size}{digits}{letter}"
     return each(lambda value: (form % value).encode(), input)
 

@@ -211,6 +211,8 @@ def scatter(handle, indices, value, flow):
 
 @kernel("TensorArrayUnpack")
 def unpack(handle, value, flow):
+    if len(value) != len(handle):
+        raise ValueError(f"a value of {len(value)} rows does not fill a TensorArray of size {len(handle)}")
     return scatter(handle, np.arange(len(value)), value, flow)
 
 

@@ -273,9 +273,9 @@ def split_v(op: Operation) -> list[Shape]:
         values.scalar(op.inputs[2]),
         op["num_split"],
     )
-    if axis is None and count == 1:
+    if axis is None and count == 1 and sizes is not None:
         return [x]
-    if axis is None and x is not None and len(x) == 1 and sizes is not None:
+    if axis is None and x is not None and len(x) == 1:
         axis = 0
     if x is None or axis is None:
         return [dims.unknown(dims.rank_of(x))] * count

@@ -29,6 +29,11 @@ def scalar(op: Operation) -> Shape:
     return ()
 
 
+def unknown(op: Operation) -> list[Shape]:
+    """Nothing is known of any output, as TensorFlow has it for ops of old."""
+    return [None] * len(op.outputs)
+
+
 def variable(handle: Tensor) -> Operation | None:
     """The op that made the variable behind a resource handle, where the way to it is plain."""
     op = handle.op

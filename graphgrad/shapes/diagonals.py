@@ -9,9 +9,9 @@ from graphgrad.attributes import Shape
 from graphgrad.graph import Operation, Tensor
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
-from graphgrad.shapes.common import same_as_first
+from graphgrad.shapes.common import same_as_first, unknown
 
-shapes(same_as_first, "MatrixBandPart", "BatchMatrixBandPart")
+shapes(same_as_first, "MatrixBandPart")
 
 
 @shape("Diag")
@@ -40,13 +40,13 @@ def shorter(a: dims.Dim, b: dims.Dim) -> dims.Dim:
     return None if a is None or b is None else min(a, b)
 
 
-@shape("MatrixDiag", "BatchMatrixDiag")
+@shape("MatrixDiag")
 def matrix_diag(op: Operation) -> Shape:
     x = op.inputs[0].shape
     return None if not x else (*x, x[-1])
 
 
-@shape("MatrixDiagPart", "BatchMatrixDiagPart")
+@shape("MatrixDiagPart")
 def matrix_diag_part(op: Operation) -> Shape:
     x = op.inputs[0].shape
     return None if x is None or len(x) < 2 else (*x[:-2], shorter(x[-2], x[-1]))
@@ -84,7 +84,7 @@ def matrix_diag_part_of_band(op: Operation) -> Shape:
     return (*x[:-2], *([] if low == high else [high - low + 1]), length)
 
 
-@shape("MatrixSetDiag", "BatchMatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3")
+@shape("MatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3")
 def matrix_set_diag(op: Operation) -> Shape:
     """The matrices' shape; the diagonals may know more of the batch."""
     x, diagonal = op.inputs[0].shape, op.inputs[1].shape
@@ -93,3 +93,6 @@ def matrix_set_diag(op: Operation) -> Shape:
     low, high = (len(op.inputs) > 2 and band(op.inputs[2])) or (0, 0)
     batch = diagonal[:-1] if low == high else diagonal[:-2]
     return dims.merge(x, (*batch, None, None))
+
+
+shapes(unknown, "BatchMatrixBandPart", "BatchMatrixDiag", "BatchMatrixDiagPart", "BatchMatrixSetDiag")

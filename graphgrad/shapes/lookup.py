@@ -45,6 +45,8 @@ def find(op: Operation) -> Shape:
     table = table_of(op.inputs[0])
     if table is None or table.type in ("HashTableV2", "AnonymousHashTable"):
         return None
+    if "MutableDense" in table.type and table.inputs[0].shape is None:  # of the empty key
+        return None
     return dims.join(op.inputs[1].shape, value_shape(table))
 
 

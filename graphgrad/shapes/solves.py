@@ -7,11 +7,12 @@ from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
 from graphgrad.shapes._matrices import matrix, square, square_matrices
+from graphgrad.shapes.common import unknown
 
-shapes(square_matrices, "MatrixInverse", "BatchMatrixInverse")
+shapes(square_matrices, "MatrixInverse")
 
 
-@shape("MatrixDeterminant", "BatchMatrixDeterminant")
+@shape("MatrixDeterminant")
 def determinant(op: Operation) -> Shape:
     return square(op.inputs[0])[0]
 
@@ -21,7 +22,7 @@ def log_determinant(op: Operation) -> list[Shape]:
     return [determinant(op)] * 2
 
 
-@shape("MatrixSolve", "BatchMatrixSolve")
+@shape("MatrixSolve")
 def solve(op: Operation) -> Shape:
     """The batch is the same on both sides, the matrices are square."""
     (batch, rows, columns), (other_batch, other_rows, count) = map(matrix, op.inputs)
@@ -29,14 +30,14 @@ def solve(op: Operation) -> Shape:
     return dims.join(dims.merge(batch, other_batch), (size, count))
 
 
-@shape("MatrixSolveLs", "BatchMatrixSolveLs")
+@shape("MatrixSolveLs")
 def solve_ls(op: Operation) -> Shape:
     """A row of the solution for each column of the matrix."""
     (batch, _, columns), (other_batch, _, count) = map(matrix, op.inputs[:2])
     return dims.join(dims.merge(batch, other_batch), (columns, count))
 
 
-@shape("MatrixTriangularSolve", "BatchMatrixTriangularSolve")
+@shape("MatrixTriangularSolve")
 def triangular_solve(op: Operation) -> Shape:
     """Batches are broadcast."""
     (batch, rows, columns), (other_batch, other_rows, count) = map(matrix, op.inputs)
@@ -55,3 +56,13 @@ def banded_triangular_solve(op: Operation) -> Shape:
 def right_hand_side(op: Operation) -> Shape:
     """That of the last input; TensorFlow takes nothing from the others."""
     return op.inputs[-1].shape
+
+
+shapes(
+    unknown,
+    "BatchMatrixInverse",
+    "BatchMatrixDeterminant",
+    "BatchMatrixSolve",
+    "BatchMatrixSolveLs",
+    "BatchMatrixTriangularSolve",
+)

@@ -25,6 +25,13 @@ def test_the_index_of_families_is_current() -> None:
     assert written == current, "run python -m tests.laws.write_families"
 
 
+def test_the_page_of_ops_is_current() -> None:
+    script = "from tests.laws.write_ops import source; print(source(), end='')"
+    current = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    written = Path(__file__).parents[2] / "docs" / "ops.md"
+    assert written.read_text() == current, "run python -m tests.laws.write_ops"
+
+
 def test_every_rule_is_of_an_op_that_exists() -> None:
     for op_type in graphgrad.families.FAMILY_OF:
         assert opdefs.signature(op_type) is not None, f"{op_type} has rules, and TensorFlow has no such op"

@@ -42,6 +42,8 @@ def concat_offset(d: Drawer) -> Parts:
 
 
 def transpose(d: Drawer) -> Parts:
+    if d.op_type == "ConjugateTranspose" and d.dtype() == "string":  # which end the process of TensorFlow
+        d.types["T"] = "complex64"
     shape = d.shape()
     order = d.axes(len(shape), least=len(shape))
     return [d.array(d.dtype(), shape), d.given("Tperm", order).reshape(-1)], {}
@@ -159,6 +161,8 @@ def split_v(d: Drawer) -> Parts:
     shape[axis] = sum(sizes)
     if d.flag():
         sizes[d.integer(0, len(sizes) - 1)] = -1
+    if d.dtype("Tlen") == "int8":  # of which TensorFlow dies
+        d.types["Tlen"] = "int64"
     return [d.array(d.dtype(), shape), d.given("Tlen", sizes), np.int32(axis)], {"num_split": len(sizes)}
 
 
@@ -191,7 +195,7 @@ def unpack(d: Drawer) -> Parts:
 
 def unravel(d: Drawer) -> Parts:
     dims = [d.integer(1, 4) for _ in range(d.integer(1, 3))]
-    return [d.indices(d.dtype("Tidx"), d.shape(0, 1, 6), int(np.prod(dims))), d.given("Tidx", dims)], {}
+    return [d.indices(d.dtype("Tidx"), d.shape(0, 1, 6), int(np.prod(dims)), wrong=False), d.given("Tidx", dims)], {}
 
 
 def where(d: Drawer) -> Parts:

@@ -172,6 +172,19 @@ Recipe = Callable[[Drawer], tuple[Any, ...]]
 
 TENSOR_ARRAY_WAYS = ("Close", "Concat", "Gather", "Pack", "Read", "Scatter", "Size", "Split", "Unpack", "Write")
 
+BATCH_OPS = (
+    *(
+        "Cholesky",
+        "CholeskyGrad",
+        "MatrixBandPart",
+        "MatrixDeterminant",
+        "MatrixDiag",
+        "MatrixDiagPart",
+        "MatrixInverse",
+    ),
+    *("MatrixSetDiag", "MatrixSolve", "MatrixSolveLs", "MatrixTriangularSolve", "SelfAdjointEigV2", "Svd"),
+)
+
 # Ops that TensorFlow has retired, and the last version of a graph that may hold them.
 LAST_VERSIONS = {
     "BatchNormWithGlobalNormalization": 8,
@@ -180,6 +193,7 @@ LAST_VERSIONS = {
     "Conv3DBackpropInput": 9,
     "QuantizeAndDequantize": 21,
     "TopK": 6,
+    **{f"Batch{name}": 12 for name in BATCH_OPS},
     **{f"TensorArray{way}": 15 for way in ("", *TENSOR_ARRAY_WAYS)},
     **{f"TensorArray{way}V2": 25 for way in ("", *TENSOR_ARRAY_WAYS)},
 }

@@ -68,9 +68,10 @@ def beyond(low: float, high: float) -> Recipe:
 
 
 def alike(d: Drawer) -> Parts:
-    """Arguments of the same shape, as many as there are."""
+    """Arguments of the same shape, as many as there are; complex ones without 0, by which some divide."""
     shape = d.shape()
-    return [d.array(d.dtype(), shape) for _ in d.signature.inputs], {}
+    is_real = not d.dtype().startswith("complex")
+    return [d.array(d.dtype(), shape, -3 if is_real else 0.6, corners=is_real) for _ in d.signature.inputs], {}
 
 
 def power(d: Drawer) -> Parts:

@@ -11,6 +11,43 @@ SPARED: dict[str, tuple[str, str]] = {
         [f"{kind}ScatterNd{way}" for kind in ("", "Resource") for way in ("Add", "Max", "Min", "Sub", "Update")],
         ("bad", "TensorFlow takes updates of shape [1] for one index that is no row of a matrix"),
     ),
+    "BatchSvd": ("values 1 values 2", "not asked for, TensorFlow leaves them as they are in memory"),
+    "BatchSelfAdjointEigV2": ("values 1", "not asked for, TensorFlow leaves them as they are in memory"),
+    "FusedBatchNormV3": (
+        "values 3 values 4 values 5",
+        "what the gradient is handed has other values and sizes on every way TensorFlow computes it",
+    ),
+    **dict.fromkeys(["AvgPoolGrad", "AvgPool3DGrad"], ("bad", "a gradient of another shape is read as far as needed")),
+    "SplitV": ("shape", "TensorFlow takes an unknown axis for the last: docs/fidelity.md"),
+    "Reverse": ("lenient", "TensorFlow reverses nothing whose first axis is empty"),
+    **dict.fromkeys(
+        ["FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3"],
+        ("values 3 values 4", "another size, empty or a scalar, on every way TensorFlow computes it"),
+    ),
+    **dict.fromkeys(
+        ["FractionalAvgPool", "FractionalMaxPool"], ("shape", "TensorFlow's contradicts its kernel: docs/fidelity.md")
+    ),
+    **dict.fromkeys(
+        ["FractionalAvgPoolGrad", "FractionalMaxPoolGrad"],
+        ("bad lenient", "what fits is said in terms of its own bookkeeping"),
+    ),
+    "ExtractVolumePatches": ("shape", "TensorFlow's has a wrong rank: docs/fidelity.md"),
+    **dict.fromkeys(
+        ["MaxPool3DGrad", "MaxPool3DGradGrad"], ("bad", "an output of another shape is read as far as needed")
+    ),
+    **dict.fromkeys(
+        ["LRN", "LRNGrad", "DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropFilter"],
+        ("bad", "images of a wrong rank end the process of TensorFlow"),
+    ),
+    **dict.fromkeys(["Conv2D", "Conv3D"], ("bad", "images of a wrong rank end the process of TensorFlow")),
+    **dict.fromkeys(
+        ["MatrixSolveLs", "BatchMatrixSolveLs"], ("bad", "matrices with equal columns are close to singular")
+    ),
+    "ParallelConcat": (
+        "bad lenient",
+        "TensorFlow refuses to concatenate what it does not know the shapes of beforehand",
+    ),
+    "TensorListGather": ("shape", "which forgets the count of indices where they are not known to be a vector"),
     "RaggedTensorToTensor": ("bad", "rows that do not fit read memory beyond the values in TensorFlow"),
 }
 
@@ -22,4 +59,63 @@ LOOSENED: dict[str, float] = {
 }
 
 # op types with a kernel that are not drawn -> why
-NOT_DRAWN: dict[str, str] = {}
+NOT_DRAWN: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            *["ControlTrigger", "Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch"],
+            *["RefEnter", "RefExit", "RefMerge", "RefNextIteration", "RefSwitch"],
+        ],
+        "branches and loops are programs: tests/controlflow",
+    ),
+    **dict.fromkeys(
+        [
+            *["AllToAll", "CollectivePermute", "CopyToMesh", "CopyToMeshGrad", "CrossReplicaSum", "NcclAllReduce"],
+            *["NcclBroadcast", "NcclReduce", "Relayout", "RelayoutLike", "XlaClusterOutput", "XlaSharding"],
+            *["XlaSpmdFullToShardShape", "XlaSpmdShardToFullShape"],
+        ],
+        "TensorFlow runs these on accelerators and meshes only",
+    ),
+    **dict.fromkeys(
+        [
+            *["DebugGradientIdentity", "DebugGradientRefIdentity", "DebugIdentity", "DebugIdentityV2"],
+            *["DebugIdentityV3", "RefIdentity", "_EagerConst"],
+        ],
+        "it hands its input on, and TensorFlow runs it under a debugger, on references or eagerly only",
+    ),
+    "XlaEinsum": "TensorFlow's kernel for it needs a compiler for one device",
+    **dict.fromkeys(["Assert", "Print", "PrintV2"], "what it says goes to a stream: tests/cases/messages.py"),
+    **dict.fromkeys(
+        ["VarHandleOp", "Variable", "VariableV2"], "a variable has no value of its own: drawn with what uses it"
+    ),
+    **dict.fromkeys(
+        [
+            *["TemporaryVariable", "DestroyTemporaryVariable", "DestroyResourceOp", "_ReadVariablesOp"],
+            *["StackClose", "StackCloseV2", "TensorArrayClose", "TensorArrayCloseV2", "TensorArrayCloseV3"],
+        ],
+        "it makes or ends what other ops use",
+    ),
+    **dict.fromkeys(
+        ["TensorArrayGrad", "TensorArrayGradV2", "TensorArrayGradV3", "TensorArrayGradWithShape"],
+        "used by gradients alone: tests/controlflow",
+    ),
+    **dict.fromkeys(
+        ["LookupTableExport", "LookupTableExportV2", "LookupTableImport", "LookupTableImportV2"],
+        "TensorFlow gives the entries in the order of its hashes",
+    ),
+    "MutableDenseHashTable": "TensorFlow's own kernel asks for an input that the op does not have",
+    **dict.fromkeys(
+        [
+            *["CSRSparseMatrixComponents", "CSRSparseMatrixToDense", "CSRSparseMatrixToSparseTensor"],
+            *["DenseToCSRSparseMatrix", "SparseMatrixAdd", "SparseMatrixMatMul", "SparseMatrixMul", "SparseMatrixNNZ"],
+            *["SparseMatrixSoftmax", "SparseMatrixSoftmaxGrad", "SparseMatrixSparseMatMul", "SparseMatrixTranspose"],
+            *["SparseMatrixZeros", "SparseTensorToCSRSparseMatrix", "CompositeTensorVariantFromComponents"],
+            *["CompositeTensorVariantToComponents", "RaggedTensorFromVariant", "RaggedTensorToVariant"],
+            *["RaggedTensorToVariantGradient", "TensorListPushBackBatch"],
+        ],
+        "its values are variants, which cannot be fed: rows in tests/cases",
+    ),
+    **dict.fromkeys(
+        ["Eig", "Qr"],
+        "unique up to signs and order only: tests/oracle/test_live.py",
+    ),
+}

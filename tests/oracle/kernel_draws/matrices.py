@@ -174,23 +174,49 @@ def _table(recipe: Recipe, ops: str) -> dict[str, Recipe]:
     return dict.fromkeys(ops.split(), recipe)
 
 
+def fourier(d: Drawer) -> Parts:
+    """Transforms over the last axes; those of real numbers are told the lengths, which pad or cut."""
+    rank = int(d.op_type[-2]) if d.op_type.endswith("D") else 1
+    shape = (*d.shape(0, 2, 3), *[d.integer(1, 5) for _ in range(rank)])
+    dtype = d.types.get("Tcomplex", "complex64")
+    if "RFFT" not in d.op_type:
+        return [d.array(dtype, shape, corners=False)], {}
+    real = "float64" if dtype == "complex128" else "float32"
+    d.types["Treal"] = real
+    given = dtype if d.op_type.startswith("I") else real
+    lengths = [d.integer(1, 6) for _ in range(rank)]
+    return [d.array(given, shape, corners=False), np.array(lengths, np.int32)], {}
+
+
+def isotonic(d: Drawer) -> Parts:
+    return [d.array(d.dtype(), (d.integer(1, 3), d.integer(1, 6)), corners=False)], {}
+
+
 RECIPES: dict[str, Recipe] = {
+    **_table(fourier, "FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D RFFT RFFT2D RFFT3D"),
+    "IsotonicRegression": isotonic,
     **_table(matmul, "MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 SparseMatMul"),
     **_table(einsum, "Einsum"),
     "Cross": cross,
     **_table(diag, "Diag DiagPart"),
-    **_table(band, "MatrixBandPart"),
-    **_table(matrix_diag, "MatrixDiag MatrixDiagPart MatrixSetDiag"),
+    **_table(band, "MatrixBandPart BatchMatrixBandPart"),
+    **_table(
+        matrix_diag,
+        "MatrixDiag MatrixDiagPart MatrixSetDiag BatchMatrixDiag BatchMatrixDiagPart BatchMatrixSetDiag",
+    ),
     **_table(
         matrix_diags,
         "MatrixDiagV2 MatrixDiagV3 MatrixDiagPartV2 MatrixDiagPartV3 MatrixSetDiagV2 MatrixSetDiagV3",
     ),
-    **_table(square(positive=True), "Cholesky MatrixSquareRoot MatrixLogarithm"),
-    **_table(square(positive=False), "MatrixDeterminant MatrixInverse LogMatrixDeterminant Lu"),
-    **_table(solve, "MatrixSolve MatrixTriangularSolve"),
-    "MatrixSolveLs": least_squares,
+    **_table(square(positive=True), "Cholesky BatchCholesky MatrixSquareRoot MatrixLogarithm"),
+    **_table(
+        square(positive=False),
+        "MatrixDeterminant MatrixInverse BatchMatrixDeterminant BatchMatrixInverse LogMatrixDeterminant Lu",
+    ),
+    **_table(solve, "MatrixSolve MatrixTriangularSolve BatchMatrixSolve BatchMatrixTriangularSolve"),
+    **_table(least_squares, "MatrixSolveLs BatchMatrixSolveLs"),
     "BandedTriangularSolve": banded,
-    "CholeskyGrad": cholesky_grad,
+    **_table(cholesky_grad, "CholeskyGrad BatchCholeskyGrad"),
     **_table(tridiagonal, "TridiagonalMatMul TridiagonalSolve"),
-    **_table(values_only, "Svd SelfAdjointEigV2"),
+    **_table(values_only, "Svd SelfAdjointEigV2 BatchSvd BatchSelfAdjointEigV2"),
 }

@@ -56,8 +56,8 @@ def scatter_nd(d: Drawer) -> Parts:
     shape = tuple(d.integer(1, 4) for _ in range(d.integer(1, 3)))
     settles = "Update" in d.op_type  # the last of several writes to one place wins, and which is last is left to chance
     indices = _places(d, shape, "Tindices", unique=settles)
-    if settles and indices.shape[-1] == 0:
-        indices = indices[:0] if indices.ndim > 1 else indices
+    while indices.ndim == 1 or (settles and indices.shape[-1] == 0):  # both of which TensorFlow refuses
+        indices = _places(d, shape, "Tindices", unique=settles)
     updates = d.array(d.dtype(), (*indices.shape[:-1], *shape[indices.shape[-1] :]), corners=False)
     if d.op_type == "ScatterNd":
         return [indices, updates, d.given("Tindices", shape)], {}
@@ -111,7 +111,9 @@ def segment(d: Drawer) -> Parts:
 
 
 def unsorted(d: Drawer) -> Parts:
-    shape, count = d.shape(0, 2, 4), d.integer(0, 5)
+    if d.dtype("Tindices") == "float32":  # which a kernel is registered for, and no graph may ask for
+        d.types["Tindices"] = "int32"
+    shape, count = d.shape(1 if d.op_type == "UnsortedSegmentJoin" else 0, 2, 4), d.integer(0, 5)
     ids = d.random().integers(-1, max(count, 1), shape) if count else np.full(shape, -1)
     tail = d.shape(0, 2, 3)
     ids = np.asarray(ids).astype(d.dtype("Tindices"))

@@ -29,7 +29,7 @@ class Window:
         self.strides = [d.integer(1, 3)] * rank if even or d.flag() else [d.integer(1, 3) for _ in range(rank)]
         self.dilations = [d.integer(1, 2) for _ in range(rank)] if dilated and d.rarely() else [1] * rank
         self.padding = d.pick(["VALID", "SAME", "EXPLICIT"] if explicit else ["VALID", "SAME"])
-        self.pads = [(d.integer(0, 1), d.integer(0, 1)) for _ in range(rank)]
+        self.pads = [(d.integer(0, min(1, n - 1)), d.integer(0, min(1, n - 1))) for n in self.window]
         spans = [(w - 1) * r + 1 for w, r in zip(self.window, self.dilations, strict=True)]
         self.size = [d.integer(s if self.padding != "SAME" else 1, s + 4) for s in spans]
         self.out = []
@@ -87,7 +87,9 @@ def conv(rank: int, depthwise: bool = False) -> Recipe:
 
 def general_conv(d: Drawer) -> Parts:
     rank = d.integer(2, 3)
-    w = Window(d, rank, explicit=rank == 2)  # volumes take no padding of one's own in TensorFlow
+    w = Window(d, rank, explicit=rank == 2)
+    if rank == 3 and w.padding == "SAME":  # where TensorFlow's Conv and Conv3D differ: here one is the other
+        w = Window(d, 2)
     depth, out = d.integer(1, 3), d.integer(1, 3)
     return [
         d.array(d.dtype(), w.shape(w.size, depth), corners=False),
@@ -109,7 +111,8 @@ def dilation(d: Drawer) -> Parts:
         "filter": (*w.window, depth),
         "out_backprop": w.shape(w.out, depth),
     }
-    return [d.array(d.dtype(), shapes[a.name], corners=False) for a in d.signature.inputs], {
+    # From 1: where all is 0, the least unsigned number, TensorFlow takes none of them for the largest.
+    return [d.array(d.dtype(), shapes[a.name], 1, 5, corners=False) for a in d.signature.inputs], {
         "strides": w.full(w.strides),
         "rates": w.full(w.dilations),
         "padding": w.padding,

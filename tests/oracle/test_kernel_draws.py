@@ -1,0 +1,34 @@
+"""Random calls of every op with a kernel, beside TensorFlow: GRAPHGRAD_DRAWS of each (a few in the default run), from GRAPHGRAD_SEED."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from graphgrad import registry
+from graphgrad.families import FAMILY_OF
+from tests.oracle.kernel_draws import recipes
+from tests.oracle.kernel_draws.comparing import compare
+from tests.oracle.kernel_draws.exceptions import LOOSENED, NOT_DRAWN, SPARED
+
+DRAWS = int(os.environ.get("GRAPHGRAD_DRAWS", "8"))
+SEED = int(os.environ.get("GRAPHGRAD_SEED", "0"))
+
+
+@pytest.mark.parametrize("op_type", recipes())
+def test_the_kernel_agrees_with_tensorflow(op_type: str, record_property: pytest.RecordProperty) -> None:
+    record_property("seed", SEED)
+    try:
+        ran = compare(op_type, DRAWS, SEED)
+    except AssertionError as error:
+        raise AssertionError(f"GRAPHGRAD_SEED={SEED} GRAPHGRAD_DRAWS={DRAWS}: {error}") from None
+    assert ran, f"TensorFlow has run no draw of {op_type}"
+
+
+def test_every_kernel_is_drawn_or_has_a_reason_not_to_be() -> None:
+    with_kernel = {op for op in FAMILY_OF if registry.kernel_of(op) is not None}
+    drawn = set(recipes())
+    assert with_kernel - drawn == set(NOT_DRAWN), "kernels that tests/oracle/kernel_draws does not draw"
+    assert drawn <= with_kernel, "drawn without a kernel"
+    assert set(SPARED) | set(LOOSENED) <= drawn, "exceptions for what is not drawn"
