@@ -6,12 +6,23 @@ they are UTF-8 and `bytes` where not, lists tuples; tensors and functions stay m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphgrad import dtypes
 from graphgrad.schema import graph_pb2
 
 Shape = tuple[int | None, ...] | None
+
+
+class CallAttrs(dict[str, Any]):
+    """All attributes of one kind of call, shared by the nodes that are built by it until one of them is given another."""
+
+    __slots__ = ("prototypes",)
+
+    def __init__(self, attrs: Mapping[str, Any]):
+        super().__init__(attrs)
+        self.prototypes: dict[str, graph_pb2.NodeDef] = {}  # by device: the nodes' message but for name and inputs
 
 
 def decode_shape(shape: graph_pb2.TensorShapeProto) -> Shape:

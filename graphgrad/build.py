@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from graphgrad import constants, dtypes, opdefs
+from graphgrad import attributes, constants, dtypes, opdefs
 from graphgrad.dtypes import DType
 from graphgrad.errors import ArgumentError, DtypeError
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
@@ -82,7 +82,7 @@ class OpBuilder:
             else:
                 complete, dtypes = call
                 name = self._node_name(name or op_type)
-                op = Operation(self.graph, name, op_type, self._device, None, complete.copy())
+                op = Operation(self.graph, name, op_type, self._device, None, complete)
                 self._place(op, list(inputs), dtypes)
             return op.outputs[0] if is_lone else self._results(signature, op)
 
@@ -181,7 +181,8 @@ class OpBuilder:
         complete = self._complete(signature, attrs, name)
         dtypes = signature.output_dtypes(complete)
         if key is not None:
-            signature.calls[key] = complete.copy(), dtypes
+            complete = attributes.CallAttrs(complete)
+            signature.calls[key] = complete, dtypes
         op = Operation(self.graph, name, signature.name, self._device, None, complete)
         self._place(op, flat, dtypes)
         return op
@@ -197,7 +198,7 @@ class OpBuilder:
             op.control_inputs = []
         op.outputs = [Tensor(op, i, dtype) for i, dtype in enumerate(dtypes)]
         if self._classes:
-            op._attrs["_class"] = self._classes
+            op.own_attrs()["_class"] = self._classes
         self.graph.append(op)
         if self.context is not None:
             with self.in_scope(op.name + "/" if inputs else self.scope):
@@ -303,7 +304,7 @@ class OpBuilder:
                         waits_for[op] = None
         for op in waits_for:
             if op._node is None:
-                op._attrs["_has_manual_control_dependencies"] = True
+                op.own_attrs()["_has_manual_control_dependencies"] = True
         return list(waits_for)
 
     def _results(self, signature: opdefs.Signature, op: Operation) -> Any:

@@ -89,6 +89,11 @@ def by_enum(enum: int) -> DType:
     return _BY_ENUM[enum - _REF_OFFSET if enum > _REF_OFFSET else enum]
 
 
+def plain_by_enum(enum: int) -> DType | None:
+    """The type a file's number stands for; None for references and for numbers no type has."""
+    return _BY_ENUM.get(enum)
+
+
 def is_known(enum: int) -> bool:
     """Whether a file's number stands for a type."""
     return (enum - _REF_OFFSET if enum > _REF_OFFSET else enum) in _BY_ENUM

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from graphgrad import attributes, constants, names, opdefs
+from graphgrad import attributes, constants, dtypes, names, opdefs
 from graphgrad.attributes import Shape
 from graphgrad.dtypes import DType
 from graphgrad.errors import (
@@ -271,10 +271,15 @@ class Operation:
             raise MissingAttributeError(f"node {self.name!r} ({self.type}) lacks attribute {attr!r}")
         else:
             value = definition.default
-        self._attrs[attr] = value
+        if node is not None:
+            self._attrs[attr] = value
         return value
 
     def _decoded(self, message: graph_pb2.AttrValue, definition: opdefs.Attr | None) -> Any:
+        if definition is not None and definition.type == "type":
+            dtype = dtypes.plain_by_enum(message.type)
+            if dtype is not None:
+                return dtype
         wrong = attributes.misfit(message, definition.type) if definition is not None else None
         if wrong is None and definition is not None and definition.type == "type" and not message.type:
             wrong = "names no dtype" if definition.default is opdefs.REQUIRED or definition.default else None
@@ -302,7 +307,13 @@ class Operation:
 
     def annotate(self, attr: str, value: Any) -> None:
         """Gives an operation that was built an attribute outside its signature."""
-        self._attrs[attr] = value
+        self.own_attrs()[attr] = value
+
+    def own_attrs(self) -> dict[str, Any]:
+        """The attributes of a node that was built, to be changed for it alone."""
+        if self._attrs.__class__ is attributes.CallAttrs:
+            self._attrs = dict(self._attrs)
+        return self._attrs
 
     def attr_names(self) -> list[str]:
         """The names of the attributes the node carries itself, sorted."""
@@ -319,19 +330,32 @@ class Operation:
         if self._node is not None:
             return self._node
         node = graph_pb2.NodeDef()
+        self.write(node)
+        return node
+
+    def write(self, node: graph_pb2.NodeDef) -> None:
+        """Fills an empty message with a node that was built."""
         attrs = self._attrs
-        plain = tuple([item for item in attrs.items() if item[0] != "value"])
-        try:
-            prototype = _prototype(self.type, self.device, plain)
-        except TypeError:  # functions among the values are messages, which are not hashed
-            prototype = _prototype.__wrapped__(self.type, self.device, plain)
-        node.CopyFrom(prototype)
-        if "value" in attrs:
-            node.attr["value"].CopyFrom(self.attr_message("value"))
+        if attrs.__class__ is attributes.CallAttrs:
+            prototype = attrs.prototypes.get(self.device)  # type: ignore[attr-defined]
+            if prototype is None:
+                prototype = attrs.prototypes[self.device] = self._prototype()  # type: ignore[attr-defined]
+            node.CopyFrom(prototype)
+        else:
+            node.CopyFrom(self._prototype())
+            if "value" in attrs:
+                node.attr["value"].CopyFrom(self.attr_message("value"))
         node.name = self.name
         node.input.extend([t.op.name if t.index == 0 else f"{t.op.name}:{t.index}" for t in self.inputs])
-        node.input.extend([f"^{op.name}" for op in self.control_inputs])
-        return node
+        if self.control_inputs:
+            node.input.extend([f"^{op.name}" for op in self.control_inputs])
+
+    def _prototype(self) -> graph_pb2.NodeDef:
+        plain = tuple([item for item in self._attrs.items() if item[0] != "value"])
+        try:
+            return _prototype(self.type, self.device, plain)
+        except TypeError:  # functions among the values are messages, which are not hashed
+            return _prototype.__wrapped__(self.type, self.device, plain)
 
     def rewrite(
         self,
@@ -358,7 +382,7 @@ class Operation:
             self._node = node
             self.graph.rewritten[self] = None
         self.type = op_type or self.type
-        self._attrs.update(attrs)
+        self.own_attrs().update(attrs)
         known[0].extend(inputs)
         known[2].extend(Tensor(self, i, dtype) for i, (dtype, _) in enumerate(outputs, len(known[2])))
         if self.facts is not None:

@@ -56,7 +56,12 @@ def _check_constant(op: Operation) -> None:
 
 
 def _check_cycles(graph: Graph) -> None:
-    """Kahn's order over data and control edges; the back edges of loops, from NextIteration, do not count."""
+    """Kahn's order over data and control edges; the back edges of loops, from NextIteration, do not count.
+
+    Where every node stands behind those it reads, as in most files, there is no cycle to look for.
+    """
+    if _is_in_order(graph):
+        return
     waits: dict[Operation, int] = {}
     consumers: dict[Operation, list[Operation]] = {}
     for op in graph:
@@ -77,6 +82,18 @@ def _check_cycles(graph: Graph) -> None:
         node = next(op for op, count in waits.items() if count)
         cycle = _some_cycle(node, waits)
         raise ModelError(f"nodes form a cycle without NextIteration: {' -> '.join(op.name for op in cycle)}")
+
+
+def _is_in_order(graph: Graph) -> bool:
+    seen: set[Operation] = set()
+    for op in graph:
+        for tensor in op.inputs:
+            if tensor.op not in seen:
+                return False
+        if op.control_inputs and not seen.issuperset(op.control_inputs):
+            return False
+        seen.add(op)
+    return True
 
 
 def _some_cycle(start: Operation, waits: dict[Operation, int]) -> list[Operation]:

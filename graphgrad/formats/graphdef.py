@@ -56,7 +56,8 @@ def is_append_only(graph: Graph) -> bool:
 def added(graph: Graph) -> graph_pb2.GraphDef:
     """The nodes and functions that were built here."""
     tail = graph_pb2.GraphDef()
-    tail.node.extend(op.node_def() for op in graph.added())
+    for op in graph.added():
+        op.write(tail.node.add())
     functions = graph.added_functions()
     if functions:
         tail.library.function.extend(functions)

@@ -30,7 +30,7 @@ ARROWS = {
     "handles": {"attributes", "dtypes", "graph"},
     "library": {"attributes", "depth", "dtypes", "errors", "graph", "opdefs", "registry", "schema"},
     "registry": {"families"},
-    "build": {"constants", "dtypes", "errors", "graph", "opdefs", "schema"},
+    "build": {"attributes", "constants", "dtypes", "errors", "graph", "opdefs", "schema"},
     "shapes": {"attributes", "dtypes", "errors", "graph", "handles", "registry", "shapes"},
     "functions": {"attributes", "build", "dtypes", "graph", "handles", "shapes"},
     "controlflow": {
