@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -583,20 +582,3 @@ class Graph:
         from graphgrad.validation import validate
 
         validate(self)
-
-
-def constant_shape(op: Operation) -> Shape:
-    """The shape of a Const."""
-    value = op._attrs.get("value")
-    return value.shape if value.__class__ is constants.Literal else attributes.decode_shape(op["value"].tensor_shape)
-
-
-def small_constant(op: Operation) -> tuple[tuple[int, ...], list[Any]] | None:
-    """Shape and elements, flat, of a Const of numbers with at most 4096 of them; None for larger ones."""
-    value = op._attrs.get("value")
-    if value.__class__ is constants.Literal:
-        return (value.shape, value.elements()) if math.prod(value.shape) <= 4096 else None
-    value = op["value"]
-    if constants.count(value) > 4096:
-        return None
-    return tuple(dim.size for dim in value.tensor_shape.dim), constants.decode(value)

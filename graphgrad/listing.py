@@ -13,8 +13,9 @@ from typing import Any
 from graphgrad import attributes, dtypes
 from graphgrad.controlflow.frames import producers_first
 from graphgrad.errors import ArgumentError, did_you_mean
-from graphgrad.graph import Graph, Operation, Tensor, small_constant
+from graphgrad.graph import Graph, Operation, Tensor
 from graphgrad.shapes import dims
+from graphgrad.shapes.common import small_constant
 
 MOST_ELEMENTS = 8  # of a constant that is shown
 _GRADIENT_SCOPE = re.compile(r"(.*)_grad(?:ient_sum)?(?:_\d+)?/")

@@ -9,10 +9,10 @@ import functools
 import math
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor, constant_shape
+from graphgrad.graph import Operation, Tensor
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
-from graphgrad.shapes.common import merge_all, same_as_first, scalar
+from graphgrad.shapes.common import constant_shape, merge_all, same_as_first, scalar
 from graphgrad.shapes.dims import Dim
 
 OLD_PRODUCER = 21  # files of this version or older wrote a scalar shape for 'unknown'

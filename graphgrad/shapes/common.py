@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
+from typing import Any
 
+from graphgrad import attributes, constants
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation, Tensor
 from graphgrad.shapes import dims
@@ -46,3 +49,20 @@ def variable_shape(handle: Tensor) -> Shape:
     """The static shape of the variable behind a resource handle."""
     op = variable(handle)
     return None if op is None else op["shape"]
+
+
+def constant_shape(op: Operation) -> Shape:
+    """The shape of a Const."""
+    value = op._attrs.get("value")
+    return value.shape if value.__class__ is constants.Literal else attributes.decode_shape(op["value"].tensor_shape)
+
+
+def small_constant(op: Operation) -> tuple[tuple[int, ...], list[Any]] | None:
+    """Shape and elements, flat, of a Const of numbers with at most 4096 of them; None for larger ones."""
+    value = op._attrs.get("value")
+    if value.__class__ is constants.Literal:
+        return (value.shape, value.elements()) if math.prod(value.shape) <= 4096 else None
+    value = op["value"]
+    if constants.count(value) > 4096:
+        return None
+    return tuple(dim.size for dim in value.tensor_shape.dim), constants.decode(value)

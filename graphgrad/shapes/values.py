@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from graphgrad import dtypes
-from graphgrad.graph import Operation, Tensor, small_constant
-from graphgrad.shapes.common import variable_shape
+from graphgrad.graph import Operation, Tensor
+from graphgrad.shapes.common import small_constant, variable_shape
 
 LIMIT = 4096  # elements; shapes, axes and permutations are far smaller
 
