@@ -38,6 +38,8 @@ def read(path: str, data: bytes) -> Graph:
         meta = _signature(document)
     except (json_format.ParseError, AttributeError, TypeError, ValueError) as error:
         raise ModelError(f"its modelTopology is no GraphDef: {str(error).splitlines()[0]}") from None
+    for node in definition.node:
+        _complete(node)
     large: dict[str, memoryview] = {}
     constants = _constants(definition)
     for weight in weights.read(document.get("weightsManifest", []), os.path.dirname(path)):
@@ -71,6 +73,17 @@ def _signature(document: dict[str, Any]) -> saved_model_pb2.MetaGraphDef:
     if found:
         json_format.ParseDict(found, meta.signature_def[SIGNATURE], ignore_unknown_fields=True)
     return meta
+
+
+# What TensorFlow.js calls an op of TensorFlow.
+_OPS = {"FusedDepthwiseConv2dNative": "_FusedDepthwiseConv2dNative"}
+
+
+def _complete(node: graph_pb2.NodeDef) -> None:
+    """Gives a node the name and the attributes that TensorFlow's op of today has."""
+    node.op = _OPS.get(node.op, node.op)
+    if node.op == "_FusedConv2D" and "TArgs" not in node.attr:
+        node.attr["TArgs"].list.type.extend([node.attr["T"].type] * node.attr["num_args"].i)
 
 
 def _constants(definition: graph_pb2.GraphDef) -> dict[str, list[graph_pb2.NodeDef]]:

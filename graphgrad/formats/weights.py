@@ -64,13 +64,22 @@ class Weight:
 def read(manifest: list[dict[str, Any]], folder: str) -> Iterator[Weight]:
     """The weights that a manifest lists. Raises ModelError naming the file that is missing or too short."""
     for group in manifest:
-        view = memoryview(b"".join(_shard(folder, path) for path in group["paths"]))
+        try:
+            paths = [os.fspath(path) for path in group["paths"]]
+            entries = [
+                (e["name"], e["dtype"], tuple(map(int, e["shape"])), e.get("quantization")) for e in group["weights"]
+            ]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ModelError(
+                "its weightsManifest is malformed: a group needs paths, and weights with name, dtype, shape"
+            ) from None
+        view = memoryview(b"".join(_shard(folder, path) for path in paths))
         at = 0
-        for entry in group["weights"]:
-            weight, at = _weight(entry, view, at, group["paths"])
+        for entry in entries:
+            weight, at = _weight(entry, view, at, paths)
             yield weight
         if at != len(view):
-            raise ModelError(f"{', '.join(group['paths'])}: {len(view)} bytes, and the weights listed take {at}")
+            raise ModelError(f"{', '.join(paths)}: {len(view)} bytes, and the weights listed take {at}")
 
 
 def _shard(folder: str, path: str) -> bytes:
@@ -82,13 +91,15 @@ def _shard(folder: str, path: str) -> bytes:
         raise ModelError(f"weight file {full} cannot be read: {error.strerror}") from None
 
 
-def _weight(entry: dict[str, Any], view: memoryview, at: int, paths: list[str]) -> tuple[Weight, int]:
-    name, quantization = entry["name"], entry.get("quantization")
+def _weight(
+    entry: tuple[str, str, tuple[int, ...], Any], view: memoryview, at: int, paths: list[str]
+) -> tuple[Weight, int]:
+    name, kind, shape, quantization = entry
     if quantization is not None and quantization.get("dtype") not in _QUANTIZED:
         raise ModelError(f"weight {name!r} is quantized to {quantization.get('dtype')}, which is not known")
-    if entry["dtype"] not in _DTYPES:
-        raise ModelError(f"weight {name!r} is of dtype {entry['dtype']!r}, which is not known")
-    dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
+    if kind not in _DTYPES:
+        raise ModelError(f"weight {name!r} is of dtype {kind!r}, which is not known")
+    dtype = _DTYPES[kind]
     count = int(np.prod(shape, dtype=int))
     if dtype is dtypes.string:
         end = at
