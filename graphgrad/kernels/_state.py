@@ -17,6 +17,10 @@ Array = np.ndarray[Any, Any]
 Shape = tuple[int | None, ...] | None
 
 
+class Uninitialised(ValueError):
+    """A variable is read that has no value."""
+
+
 class Variable:
     """A named place for one array. It is also the value of the resource or reference tensors that mean it."""
 
@@ -56,7 +60,7 @@ class Variable:
 
     def _initialised(self) -> Array:
         if self.value is None:
-            raise ValueError(
+            raise Uninitialised(
                 f"variable '{self.name}' has no value: give it with --variables, "
                 "or run its assignment first with --run-first"
             )

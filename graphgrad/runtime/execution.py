@@ -15,8 +15,9 @@ import numpy as np
 from graphgrad import dtypes
 from graphgrad.depth import with_room
 from graphgrad.errors import ArgumentError, EvaluationError
-from graphgrad.formats import arrays
+from graphgrad.formats import arrays, restored
 from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.kernels._state import Uninitialised
 from graphgrad.kernels._threads import at_most
 from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
@@ -136,7 +137,23 @@ class Plan:
     def _run(self, given: list[Any], profile: Watcher | None) -> list[Any]:
         with at_most(self._threads), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.values(given) if profile is None else self._step_by_step(given, profile)
+            try:
+                return self.values(given) if profile is None else self._step_by_step(given, profile)
+            except EvaluationError as error:
+                if isinstance(error.__cause__, Uninitialised):
+                    self._refuse_uninitialised()
+                raise
+
+    def _refuse_uninitialised(self) -> None:
+        """Raises EvaluationError naming all variables that have no value and get none in a run."""
+        assigned = {t.op for step in self.steps for t in step.op.inputs[:1] if "Assign" in step.op.type}
+        variables = [step for step in self.steps if step.op.type in restored.VARIABLES and step.op not in assigned]
+        names = sorted({v.name for v in (step.run() for step in variables) if v.value is None})
+        if len(names) > 1:
+            raise EvaluationError(
+                f"{len(names)} variables have no value: {', '.join(map(repr, names))}: give them with --variables, "
+                "or run what assigns them first with --run-first"
+            )
 
     def places_of(self, tensors: Sequence[Tensor]) -> list[int]:
         """Where in `values` each of the fetched tensors is."""

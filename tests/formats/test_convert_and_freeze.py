@@ -65,6 +65,19 @@ def test_all_missing_variables_are_named(tmp_path: Path) -> None:
     assert not (tmp_path / "out.pb").exists()
 
 
+def test_all_variables_without_a_value_are_named_when_run(tmp_path: Path) -> None:
+    model = file_store.unpacked("version_1", tmp_path)
+    np.savez(tmp_path / "some.npz", **{"kernel/part_1": np.zeros((1, 3), np.float32)})
+    np.savez(tmp_path / "fed.npz", **model.feeds)
+    fed = ["--fetch", "loss", "--feeds", tmp_path / "fed.npz"]
+    result = run("eval", model.path, *fed, "--variables", tmp_path / "some.npz")
+    assert (result.exit_code, result.stderr) == (
+        5,
+        "error: 3 variables have no value: 'kernel/part_0', 'kernel/part_2', 'zeros': give them with --variables, "
+        "or run what assigns them first with --run-first\n",
+    )
+
+
 def test_values_that_do_not_fit(tmp_path: Path) -> None:
     model = file_store.unpacked("version_1", tmp_path)
     graph = graphgrad.load(model.path)
