@@ -24,7 +24,7 @@ def command(model: str, output: str, as_json: bool, **options: Any) -> None:
 
     \b
     Example:
-      graphgrad freeze samples/08_checkpoint/model.meta --variables samples/08_checkpoint/model.ckpt -o frozen.pb
+      graphgrad freeze samples/09_checkpoint/model.meta --variables samples/09_checkpoint/model -o frozen.pb
     """
     from graphgrad_cli.failure import as_document, emit_json
     from graphgrad_cli.output import tell

@@ -147,7 +147,8 @@ class Plan:
     def _refuse_uninitialised(self) -> None:
         """Raises EvaluationError naming all variables that have no value and get none in a run."""
         assigned = {t.op for step in self.steps for t in step.op.inputs[:1] if "Assign" in step.op.type}
-        variables = [step for step in self.steps if step.op.type in restored.VARIABLES and step.op not in assigned]
+        made = [step for step in self.steps if step.op.type in restored.VARIABLES and not step.inputs]
+        variables = [step for step in made if step.op not in assigned]
         names = sorted({v.name for v in (step.run() for step in variables) if v.value is None})
         if len(names) > 1:
             raise EvaluationError(

@@ -34,7 +34,7 @@ class Case:
     variables: str | None = None
 
 
-def _signature_case(folder: str, feeds: Arrays) -> Case:
+def signature_case(folder: str, feeds: Arrays) -> Case:
     """A SavedModel of TensorFlow 2: its signature, differentiated with a tape; variables by the names of their nodes."""
     loaded = tf.saved_model.load(folder)  # whose variables live as long as it does
     signature = loaded.signatures["serving_default"]
@@ -91,14 +91,14 @@ class NestedCalls(tf.Module):
 def nested_calls(folder: Path) -> Case:
     model = NestedCalls()
     tf.saved_model.save(model, str(folder / "model"), signatures=model.outer)
-    return _signature_case(str(folder / "model"), {"x": _random(3, 2)})
+    return signature_case(str(folder / "model"), {"x": _random(3, 2)})
 
 
 def object_checkpoint(folder: Path) -> Case:
     """Other values than the SavedModel's own, in a checkpoint of objects that holds the model as a part."""
     model = NestedCalls()
     tf.saved_model.save(model, str(folder / "model"), signatures=model.outer)
-    saved = _signature_case(str(folder / "model"), {"x": _random(3, 2)})
+    saved = signature_case(str(folder / "model"), {"x": _random(3, 2)})
     names = dict(zip(saved.xs[1:], (model.scale, model.offset), strict=True))
     model.scale.assign([0.25, 0.5])
     model.offset.assign([-1.0, 2.0])
@@ -120,7 +120,7 @@ def _keras(library: Any, layers: Callable[[Any], list[Any]], shape: tuple[int, .
     path = str(folder / "model")
     model.save(path, save_format="tf") if library is tf_keras else model.export(path, verbose=False)
     (key,) = tf.saved_model.load(path).signatures["serving_default"].structured_input_signature[1]
-    return _signature_case(path, {key: _random(2, *shape)})
+    return signature_case(path, {key: _random(2, *shape)})
 
 
 def keras_dense(folder: Path) -> Case:

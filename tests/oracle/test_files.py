@@ -111,3 +111,29 @@ def test_a_signature_of_gradients_is_called_by_name(tmp_path: Path) -> None:
         feeds = {info.name: model.feeds[key] for key, info in made.inputs.items()}
         for key, value in session.run({k: info.name for k, info in made.outputs.items()}, feeds).items():
             assert why_not_close(model.values[f"d{key}"], value) == "", key
+
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def test_the_sample_of_a_saved_model() -> None:
+    folder = SAMPLES / "08_saved_model"
+    case = file_models.signature_case(str(folder / "model"), dict(np.load(folder / "feeds.npz")))
+    model = Model(folder / "model", None, case.ys, case.xs, case.feeds, case.values)
+    graph, tensors, feeds = named(model)
+    check(model, tensors, graphgrad.evaluate(graph, list(tensors.values()), feeds), "in the interpreter")
+
+
+def test_the_sample_of_a_checkpoint() -> None:
+    folder = SAMPLES / "09_checkpoint"
+    feeds, xs = dict(np.load(folder / "feeds.npz")), ["kernel/part_0", "kernel/part_1", "bias"]
+    with tf.Graph().as_default() as theirs, tf1.Session() as session:
+        tf1.train.import_meta_graph(str(folder / "model.meta")).restore(session, str(folder / "model"))
+        given = {f"{name}:0": value for name, value in feeds.items()}
+        loss, reads = theirs.get_tensor_by_name("loss:0"), [theirs.get_tensor_by_name(f"{x}/read:0") for x in xs]
+        expected = session.run([loss, *tf1.gradients(loss, reads)], given)
+    graph = graphgrad.load(folder / "model.meta")
+    found = graphgrad.gradients("loss", xs, graph=graph)
+    values = graphgrad.evaluate(graph, ["loss", *found], feeds, restored.variables_of(graph, folder / "model"))
+    for value, wanted in zip(values, expected, strict=True):
+        assert why_not_close(wanted, value) == ""
