@@ -12,6 +12,7 @@ from typing import Any
 from graphgrad.controlflow.frames import MERGES, SWITCHES
 from graphgrad.graph import Operation, Tensor
 from graphgrad.kernels._liveness import DEAD
+from graphgrad.kernels._state import Variable
 from graphgrad.runtime.binding import Kernel
 from graphgrad.runtime.steps import Step
 
@@ -107,5 +108,5 @@ def _guarded(run: Kernel, read: int, outputs: int, tells: bool) -> Kernel:
 
 
 def read_reference(variable: Any) -> Any:
-    """What a variable holds; of no variable, nothing."""
-    return variable if variable is DEAD else variable.read()
+    """What a variable holds; what is no variable (a dead value, an old tensor array) is itself."""
+    return variable.read() if isinstance(variable, Variable) else variable

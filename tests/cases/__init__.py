@@ -22,7 +22,13 @@ from graphgrad.formats import arrays
 from graphgrad.graph import Graph, Tensor
 
 # Ops that TensorFlow has retired, and the last version of a graph that may hold them.
-LAST_VERSIONS = {"BatchNormWithGlobalNormalization": 8, "QuantizeAndDequantize": 21}
+LAST_VERSIONS = {
+    "BatchNormWithGlobalNormalization": 8,
+    "QuantizeAndDequantize": 21,
+    "TopK": 6,
+    **{f"TensorArray{what}": 15 for what in ("Write", "Read", "Scatter", "Gather", "Split", "Concat")},
+    **{f"TensorArray{what}V2": 25 for what in ("Write", "Read", "Scatter", "Gather", "Split", "Concat")},
+}
 # How much of the placeholders' shapes the graph says: everything, the ranks, nothing.
 LEVELS = ("static", "ranks", "nothing")
 
@@ -107,6 +113,10 @@ class Case:
     def id(self) -> str:
         return f"{self.op}-{self.label}"
 
+    def scope(self, order: int) -> str:
+        """The name of the gradients of an order. TensorFlow wants those of tensor arrays to begin so."""
+        return f"gradients{order}" if self.op.startswith("TensorArray") else f"order{order}"
+
     def flat_inputs(self) -> list[Input]:
         return [i for item in self.inputs for i in (item if isinstance(item, list) else [item])]
 
@@ -131,6 +141,7 @@ class Case:
             outputs = self.graph(g, *arguments, **attrs)
         else:
             outputs = list(g.op(self.op, *arguments, name="op", **attrs).outputs)
+        xs += [op.outputs[0] for op in graph if op.type == "VarHandleOp"]
         return Built(graph, feeds, xs, [t for t in outputs if t.dtype.is_trainable], outputs)
 
 

@@ -1,6 +1,8 @@
 """Ops that pass on and rearrange tensors."""
 
-from tests.cases import c64, case, const, f32, given
+from tests.cases import b1, c64, case, const, f16, f32, given
+
+_LENGTHS = given([2, 0, 3], "int32")
 
 CASES = [
     case("Identity", f32(2, 3)),
@@ -25,4 +27,22 @@ CASES = [
     case("ZerosLike", f32(2, 3), smooth=False),
     case("OneHot", given([0, 2], "int32"), const(3), const(1.0, "float32"), const(0.0, "float32"), smooth=False),
     case("Shape", f32(2, 3), smooth=False),
+    case("CheckNumericsV2", f32(2, 3), message="here"),
+    case("PreventGradient", f32(2, 3), message="no way back", smooth=False),
+    case("DebugGradientIdentity", f32(2, 3)),
+    case("DebugIdentityV2", f32(2, 3)),
+    case("_EagerConst", f32(2, 3)),
+    case("PlaceholderWithDefault", f32(2, 3), shape=(2, 3)),
+    case("PlaceholderWithDefault", f32(2, 3), shape=(None, 3), label="half-known"),
+    case("EnsureShape", f32(2, 3), shape=(None, 3)),
+    case("EnsureShape", f16(2, 3), shape=(2, 3)),
+    case("Concat", const(1), [f32(2, 3), f32(2, 1)]),
+    case("Concat", given(-2, "int32"), [f32(2, 3), f32(1, 3)], label="fed axis"),
+    case("Reverse", f32(2, 3), const([True, False], "bool")),
+    case("Reverse", f32(2, 3), b1(2), label="fed"),
+    case("ReverseSequence", f32(3, 4), _LENGTHS, seq_dim=1),
+    case("ReverseSequence", f32(2, 4, 3), _LENGTHS, seq_dim=1, batch_dim=2, label="batch-last"),
+    case("AccumulateNV2", [f32(2, 3), f32(2, 3)], shape=(2, 3)),
+    case("ParallelDynamicStitch", [const([0, 2]), const([1])], [f32(2, 3), f32(1, 3)]),
+    case("ParallelDynamicStitch", [const([0, 2]), given([1], "int32")], [f32(2), f32(1)], label="fed"),
 ]

@@ -55,5 +55,6 @@ CASES = [
     case("Einsum", [f32(2, 3, 4), f32(4, 2, 5)], equation="bsd,dhk->bhsk"),
     case("Einsum", [f32(2, 3)], equation="ab->b"),
     case("Einsum", [f32(5, 2, 3), f32(3, 4)], equation="...ab,bc->...ac"),
+    case("XlaEinsum", f32(2, 3), f32(3, 4), equation="ab,bc->ac"),
     case("Cross", f32(2, 3), f32(2, 3)),
 ]

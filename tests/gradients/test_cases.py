@@ -41,7 +41,7 @@ def differentiated(case: Case, level: str) -> tuple[Built, list[list[Any]], list
     ys: list[Tensor] = built.ys
     for order in range(1, case.order + 1):
         before = len(built.graph)
-        found.append(gradients(ys, built.xs, grad_ys=seeds if order == 1 else None, name=f"order{order}"))
+        found.append(gradients(ys, built.xs, grad_ys=seeds if order == 1 else None, name=case.scope(order)))
         listings.append(normal_form(op.node_def() for op in built.graph.operations[before:]))
         ys = [dense(d) for d in found[-1] if d is not None and not d.dtype.is_complex][:1]
         if not ys:
@@ -67,7 +67,8 @@ def test_nodes_are_tensorflows(family: str, row: Case) -> None:
         for order, listing in enumerate(listings, 1):
             expected = record["nodes"].get(f"{level}/{order}")
             if expected is not None:
-                problem = difference(expected, {k: v for k, v in listing.items() if k.startswith("order")})
+                scope = row.scope(order) + "/"
+                problem = difference(expected, {k: v for k, v in listing.items() if k.startswith(scope)})
                 assert not problem, f"{row.id}, shapes known: {level}, order {order}\n{problem}"
 
 

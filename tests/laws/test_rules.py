@@ -11,8 +11,6 @@ from graphgrad import opdefs, registry
 from graphgrad.coverage import BUILT_IN
 from tests import cases, golden_store, program_store
 
-# Rules that still owe a row in tests/cases; the list may only shrink.
-OWED = set(Path(__file__).with_name("owed_rows.txt").read_text().split())
 # What TensorFlow itself runs nowhere else: their weights lie in a buffer whose order the GPU's library knows.
 ONLY_ON_GPUS = {"CudnnRNNBackprop", "CudnnRNNBackpropV2", "CudnnRNNBackpropV3"}
 
@@ -46,7 +44,7 @@ def test_every_gradient_has_a_row() -> None:
     with_rule = {
         op for op in graphgrad.families.FAMILY_OF if registry.gradient_rule(op) not in (None, registry.UNKNOWN)
     }
-    assert with_rule - rows == OWED, "gradient rules without a row in tests/cases, against owed_rows.txt"
+    assert with_rule - rows == set(), "gradient rules without a row in tests/cases"
 
 
 def test_what_gradients_emit_can_be_run_and_has_a_shape() -> None:

@@ -59,13 +59,13 @@ def _differentiate(case: Case, level: str, built: Built, graph: tf.Graph, found:
             originals |= {s.op.name for s in seeds}
             for order in range(1, case.order + 1):
                 try:
-                    gradients = tf1.gradients(ys, xs, grad_ys=seeds if order == 1 else None, name=f"order{order}")
+                    gradients = tf1.gradients(ys, xs, grad_ys=seeds if order == 1 else None, name=case.scope(order))
                 except Exception as error:
                     found["raises"][f"{level}/{order}"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
                     break
                 listing = normal_form(n for n in _nodes(graph) if n.name not in originals)
                 found["nodes"][f"{level}/{order}"] = {
-                    k: v for k, v in listing.items() if k.startswith(f"order{order}/")
+                    k: v for k, v in listing.items() if k.startswith(case.scope(order) + "/")
                 }
                 for i, gradient in enumerate(gradients):
                     if gradient is not None:
