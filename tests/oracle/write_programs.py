@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from graphgrad.schema import graph_pb2
 from tests import program_store
-from tests.oracle import call_programs
+from tests.oracle import call_programs, corner_programs  # noqa: F401  (the latter joins the programs of the next)
 from tests.oracle.flow_programs import FUNCTIONS_ONLY, PROGRAMS, Inputs
 from tests.program_store import Program
 from tests.structure import normal_form
