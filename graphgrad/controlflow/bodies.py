@@ -106,7 +106,7 @@ class Copy:
         self._find_forward()
         return op.outputs[0]
 
-    def argument_of_variant(self, dtype: Any) -> Tensor:
+    def new_argument(self, dtype: Any) -> Tensor:
         """A new argument of the forward function."""
         op = self.graph.build.op("Placeholder", dtype=dtype, shape=(), name="handed_on")
         self.forward.add(op)

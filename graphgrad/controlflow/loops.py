@@ -13,8 +13,9 @@ from graphgrad import dtypes, handles
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, small_constant
 from graphgrad.handles import HELD, is_trainable
+from graphgrad.library import Body
 from graphgrad.schema import graph_pb2
 
 # What these give is small beside what they look at: the forward loop records it in place of their inputs.
@@ -25,9 +26,9 @@ _STEERING = 3  # inputs of a backward loop before the gradients: its counter, th
 class LoopGradient(GradientFunction):
     """The gradient of a loop's body."""
 
-    def __init__(self, copy: Copy, g: GraphBuilder):
+    def __init__(self, copy: Copy, g: GraphBuilder, most: Tensor):
         super().__init__(copy)
-        self.outside = g
+        self.outside, self.most = g, most
         self.results: list[Tensor] = []  # what becomes of each captured argument, for the next iteration
         self.lists: list[Tensor] = []  # empty lists that the forward loop starts from
 
@@ -75,17 +76,18 @@ class LoopGradient(GradientFunction):
         g, name = self.outside, tensor.name.replace(":", "_") + "/accumulator"
         element_shape = g.shape_with_gaps(tensor.shape)
         with g.detached():
-            empty = g.EmptyTensorList(element_shape, self.copy.op.inputs[1], element_dtype=tensor.dtype, name=name)
+            empty = g.EmptyTensorList(element_shape, self.most, element_dtype=tensor.dtype, name=name)
         self.lists.append(empty)
         self.copy.inputs.append(empty)
-        before = self.copy.argument_of_variant(dtypes.variant)
+        before = self.copy.new_argument(dtypes.variant)
         self.copy.graph.outer[before] = empty
         self.copy.results.append(self.copy.in_forward("TensorListPushBack", before, tensor))
         return self.copy.results[-1]
 
 
 def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> list[Gradient]:
-    """The gradients of a loop; its inputs are a counter, the most iterations (or -1), and what is carried along."""
+    """The gradients of a loop."""
+    most, count = _counting(g, op)
     copy = Copy(op, op["body"].name, op.inputs, op["output_shapes"] or [t.shape for t in op.inputs])
     if copy.library.is_made_here(op["body"].name):
         copy.graph.build.zeros_by_shape = True
@@ -93,14 +95,14 @@ def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> 
         copy.graph.outer.update((argument, x) for is_known, argument, x in pairs if is_known)
     gradients = _gradients_to_start_with(g, op, copy, dz)
     carried = [i for i, dy in enumerate(gradients) if dy is not None]
-    counter, most, count = g.constant(0, op.outputs[0].dtype, name="grad_counter"), op.inputs[1], op.outputs[0]
+    counter = g.constant(0, count.dtype, name="grad_counter")
     started = [gradients[i] for i in carried]
     found = copy.differentiate(
         [copy.results[i] for i in carried], [copy.arguments[i] for i in carried], started, unconnected="zero"
     )
     with copy.adding() as inner:
         dense = [inner.dense(dx) for dx in found if dx is not None]
-    loop = LoopGradient(copy, g)
+    loop = LoopGradient(copy, g, most)
     steering = [loop.argument(t) for t in (counter, most, count)]
     for placeholder, dy in copy.seeds.items():
         loop.stands(placeholder, loop.argument(dy))
@@ -117,6 +119,53 @@ def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> 
     for i, dx in zip(carried, outputs[_STEERING:], strict=False):
         result[i] = dx
     return result
+
+
+def _counting(g: GraphBuilder, op: Operation) -> tuple[Tensor, Tensor]:
+    """The most iterations (or -1) and how many there were. TensorFlow's Python makes loops that carry both before all
+    else; another loop is made to count, unless it does.
+    """
+    body = op.graph.functions.body(op["body"].name, op)
+    if len(body.arguments) > 1 and _counts(body, 0) and _handed_on(body.results[1]) is body.arguments[1]:
+        return op.inputs[1], op.outputs[0]
+    from_zero = [i for i, x in enumerate(op.inputs) if x.op.type == "Const" and small_constant(x.op) == ((), [0])]
+    counters = [i for i in from_zero if _counts(body, i)]
+    if not counters:
+        counters = [len(op.outputs)]
+        _add_counter(g, op)
+    with g.detached():
+        most = g.constant(-1, dtypes.int32, name="maximum_iterations")
+    return most, op.outputs[counters[0]]
+
+
+def _handed_on(tensor: Tensor) -> Tensor:
+    while tensor.op.type == "Identity":
+        tensor = tensor.op.inputs[0]
+    return tensor
+
+
+def _counts(body: Body, i: int) -> bool:
+    """Whether a loop variable grows by one with each iteration."""
+    add = _handed_on(body.results[i]).op
+    if add.type not in ("Add", "AddV2") or body.arguments[i].dtype is not dtypes.int32:
+        return False
+    before, one = map(_handed_on, add.inputs)
+    return before is body.arguments[i] and one.op.type == "Const" and small_constant(one.op) == ((), [1])
+
+
+def _add_counter(g: GraphBuilder, op: Operation) -> None:
+    """Makes a loop count its iterations, behind what it carries along."""
+    body, condition = (Copy(op, op[f].name, op.inputs, [t.shape for t in op.inputs]) for f in ("body", "cond"))
+    condition.new_argument(dtypes.int32)
+    body.results.append(body.in_forward("AddV2", body.new_argument(dtypes.int32), 1))
+    with g.detached():
+        zero = g.constant(0, dtypes.int32, name="counter")
+    attrs: dict[str, Any] = {
+        f: graph_pb2.NameAttrList(name=c.rewritten().name) for f, c in (("body", body), ("cond", condition))
+    }
+    if op["output_shapes"]:
+        attrs["output_shapes"] = (*op["output_shapes"], ())
+    op.rewrite(inputs=[zero], outputs=[(dtypes.int32, ())], T=tuple(t.dtype for t in body.results), **attrs)
 
 
 def _gradients_to_start_with(g: GraphBuilder, op: Operation, copy: Copy, dz: Sequence[Gradient]) -> list[Tensor | None]:
@@ -145,7 +194,7 @@ def _rewrite(op: Operation, copy: Copy, loop: LoopGradient) -> None:
     """Makes the forward loop carry the lists along."""
     condition = Copy(op, op["cond"].name, op.inputs, [t.shape for t in op.inputs])
     for _ in loop.lists:
-        condition.argument_of_variant(dtypes.variant)
+        condition.new_argument(dtypes.variant)
     functions = {
         "cond": graph_pb2.NameAttrList(name=condition.rewritten().name),
         "body": graph_pb2.NameAttrList(name=copy.rewritten().name),
