@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from graphgrad.graph import Graph
     from graphgrad.runtime.profile import Profile
 
+UNITS = (
+    {"": 1, "B": 1}
+    | {f"{p}B": 1000**n for n, p in enumerate("KMGT", 1)}
+    | {f"{p}IB": 1024**n for n, p in enumerate("KMGT", 1)}
+)
 MOST_NODES = 20  # rows of a profile; --json has all
 
 
@@ -30,6 +35,12 @@ MOST_NODES = 20  # rows of a profile; --json has all
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads for large chains; default: all processors."
 )
 @click.option("--max-iterations", type=click.IntRange(min=0), metavar="N", help="Stop a loop that goes on for longer.")
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    callback=lambda *given: _size(given[-1]),
+    help="Refuse a run that takes more, as 500MB.",
+)
 @click.option("--profile", is_flag=True, help="Show, on standard error, where the time of the run went.")
 @click.option("--trace", metavar="OUT.json", help="Write the run in the Chrome trace format.")
 @arguments.JSON
@@ -62,6 +73,21 @@ def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: boo
         _print_profile(profile)
 
 
+def _size(text: str | None) -> int | None:
+    """Bytes, as '500MB', '1.5GiB' or a plain number spell them."""
+    if text is None:
+        return None
+    number = text.strip().rstrip("BKMGTIbkmgti")
+    unit = text.strip()[len(number) :].upper()
+    try:
+        size = int(float(number) * UNITS[unit])
+    except (ValueError, KeyError, OverflowError):
+        size = -1
+    if size < 0:
+        raise click.BadParameter(f"{text!r} is no size: write 500MB, 1.5GiB or a number of bytes")
+    return size
+
+
 def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[list[str], list[Any], Any]:
     from graphgrad.formats import models, restored
     from graphgrad.runtime import plan
@@ -82,6 +108,7 @@ def _run(model: str, fetch: tuple[str, ...], options: dict[str, Any]) -> tuple[l
         options["threads"],
         profile,
         options["max_iterations"],
+        options["memory_limit"],
     )
     return [spelled for spelled, _ in fetches], results, profile
 

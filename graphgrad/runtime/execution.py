@@ -19,6 +19,7 @@ from graphgrad.formats import arrays, restored
 from graphgrad.graph import IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import Uninitialised
 from graphgrad.kernels._threads import at_most
+from graphgrad.runtime.footprint import Footprint, footprint
 from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
 from graphgrad.runtime.steps import Step, take
@@ -160,6 +161,16 @@ class Plan:
         """Where in `values` each of the fetched tensors is."""
         places = {slot: place for place, slot in enumerate(self._places)}
         return [places[self._slots[tensor]] for tensor in tensors]
+
+    def footprint(self, shapes: Mapping[str, tuple[int, ...]]) -> Footprint:
+        """What a run takes at its most, for feeds of these shapes by the name of their tensor ('x' or 'x:0')."""
+        named = {name if ":" in name else f"{name}:0": shape for name, shape in shapes.items()}
+        fed = {f.tensor: (f.slot, named.get(f.tensor.name, f.shape)) for f in self._feeds}
+        return footprint(self.steps, self._initial, fed)
+
+    def peak_bytes(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        """The bytes of `footprint`."""
+        return self.footprint(shapes).bytes
 
     @property
     def is_stateless(self) -> bool:

@@ -94,24 +94,42 @@ def evaluate(
     threads: int | None = None,
     profile: Profile | None = None,
     max_iterations: int | None = None,
+    memory_limit: int | None = None,
 ) -> Any:
     """Computes fetches once: an array for one fetch, a list for a list; an IndexedSlices fetch gives an IndexedSlices of arrays.
 
     `run_first` names operations (initialisers, assignments) that run before, one after the other, with the same
-    feeds. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do.
+    feeds. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do, and
+    RuntimeError before anything is computed where the arrays would take more than `memory_limit` bytes.
     """
     given = {k if isinstance(k, IndexedSlices) else _tensor(graph, k): value for k, value in (feeds or {}).items()}
     state = _state(graph, variables, max_iterations)
     for operation in run_first:
         op = graph.operation(operation) if isinstance(operation, str) else operation
-        compile(graph, [op], given, state=state).run(given)
+        first = compile(graph, [op], given, state=state)
+        if memory_limit is not None:
+            _refuse_larger(first, given, memory_limit)
+        first.run(given)
     plan = compile(graph, fetches, given, state=state, threads=threads)
+    if memory_limit is not None:
+        _refuse_larger(plan, given, memory_limit)
     if profile is not None and plan.is_stateless:
         plan.run(
             given
         )  # what a first run does once, libraries that are loaded and memory that is asked for, is not shown
     results = plan.run(given, profile)
     return results if isinstance(fetches, (list, tuple)) else results[0]
+
+
+def _refuse_larger(plan: Plan, feeds: Mapping[Any, Any], limit: int) -> None:
+    shapes = {}
+    for fed, value in feeds.items():
+        parts = {fed: value} if not isinstance(fed, IndexedSlices) else {fed.values: value.values}
+        shapes.update({tensor.name: np.shape(part) for tensor, part in parts.items()})
+    most = plan.footprint(shapes)
+    if most.bytes > limit:
+        by = f" by the time of node {most.node!r}" if most.node else ""
+        raise EvaluationError(f"the arrays take {most.bytes:,} bytes{by}, and the limit is {limit:,}")
 
 
 def _processors() -> int:

@@ -6,6 +6,8 @@ meets Python's stack; a loop's back edge is not waited for. Most values nobody a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from graphgrad import registry
@@ -51,6 +53,23 @@ def shape(tensor: Tensor) -> Shape:
         return facts.shapes[tensor.index]
     except IndexError:  # an output that only its consumers tell of
         return None
+
+
+@contextmanager
+def supposing(shapes: Mapping[Tensor, Shape], ops: Iterable[Operation]) -> Iterator[None]:
+    """Inside, these tensors have these shapes, and of the operations is known what follows from that."""
+    affected = dict.fromkeys([*ops, *(tensor.op for tensor in shapes)])
+    known = {op: [tensor.shape for tensor in op.outputs] for op in affected}
+    before = {op: op.facts for op in affected}
+    for op in affected:
+        op.facts = None
+    for op in dict.fromkeys(tensor.op for tensor in shapes):
+        op.facts = Facts([shapes.get(t, known[op][t.index]) for t in op.outputs], None)
+    try:
+        yield
+    finally:
+        for op, facts in before.items():
+            op.facts = facts
 
 
 def learn(tensor: Tensor, found: Shape) -> None:

@@ -191,3 +191,13 @@ def test_profile_and_trace(tmp_path: Path) -> None:
     events = json.loads(trace.read_text())["traceEvents"]
     assert [e["name"] for e in events].count("MatMul") == 2 and all(e["dur"] > 0 for e in events)
     assert run(*arguments[:-1], "0").exit_code == 2
+
+
+@pytest.mark.parametrize(("limit", "code"), [("1KB", 5), ("1MiB", 0), ("much", 2), ("-3", 2)])
+def test_a_run_that_would_take_more_memory_is_refused(limit: str, code: int, tmp_path: Path) -> None:
+    out = tmp_path / "out.npz"
+    arguments = ["eval", str(MLP), "--fetch", "loss", "--feeds", str(MLP.with_name("feeds.npz")), "-o", str(out)]
+    result = run(*arguments, "--memory-limit", limit)
+    assert result.exit_code == code, result.output
+    assert out.exists() == (code == 0)
+    assert code != 5 or "and the limit is" in result.stderr
