@@ -1,0 +1,110 @@
+"""Every command line and every program of the README and the docs runs, and prints what the page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from graphgrad_cli.main import COMMANDS, cli
+
+from tests.docs.write_commands import PAGE, page
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["docs/index.md", "docs/recipes.md", "docs/coming_from_tensorflow.md", "docs/formats.md", "README.md"]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def blocks(name: str) -> list[tuple[str, str]]:
+    path = ROOT / name
+    return BLOCK.findall(path.read_text()) if path.exists() else []
+
+
+def plain(text: str) -> str:
+    """Without what differs between machines: numbers, the width of columns, the ends of lines."""
+    return "\n".join(re.sub(r" +", " ", NUMBER.sub("#", line)).rstrip() for line in text.strip().split("\n"))
+
+
+def run(line: str) -> str:
+    """What a command line prints; one that is not graphgrad's is a shell's."""
+    words = shlex.split(line)
+    if words[0] != "graphgrad":
+        return subprocess.run(["bash", "-c", line], check=True, capture_output=True, text=True).stdout
+    result = CliRunner().invoke(cli, words[1:])
+    assert result.exit_code == 0, f"{line}: {result.output}"
+    return result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("name", [p for p in PAGES if p != "README.md"])
+def test_pages(name: str, folder: Path) -> None:
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    printed: str | None = None
+    names: dict[str, Any] = {}
+    for kind, text in blocks(name):
+        if kind == "sh":
+            printed = "".join(map(run, text.strip().split("\n")))
+        elif kind == "python":
+            exec(compile(text, name, "exec"), names)
+            printed = None
+        elif kind == "" and printed is not None:
+            assert plain(printed) == plain(text), printed
+            printed = None
+
+
+def test_the_readme_prints_what_it_says(folder: Path) -> None:
+    """Its first block, without the environment it makes."""
+    (_, first), _, (_, printed), *_ = blocks("README.md")
+    commands = [c.strip().replace(".venv/bin/", "") for c in first.split("&&") if "bin/graphgrad" in c]
+    assert len(commands) == 2
+    assert plain("".join(map(run, commands))) == plain(printed)
+
+
+def test_the_page_of_commands_is_current() -> None:
+    assert PAGE.read_text() == page(), "python -m tests.docs.write_commands"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_in_each_help_runs(name: str, folder: Path) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None and command.help is not None
+    example = command.help.partition("Example:\n")[2].strip().split("\n\n")[0]
+    line = " ".join(part.strip().rstrip("\\") for part in example.split("\n"))
+    line = line.replace(" > ~/.local/share/bash-completion/completions/graphgrad", "")
+    (folder / "with_grads.pb").write_bytes((folder / "samples/01_mlp/graph.pb").read_bytes())
+    result = CliRunner().invoke(cli, shlex.split(line)[1:])
+    assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def test_git_compares_graphs_as_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*arguments: str) -> str:
+        names = ("-c", "user.name=a", "-c", "user.email=a@b")
+        done = subprocess.run(["git", *names, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    git("init", "-q", ".")
+    monkeypatch.setenv("PATH", os.path.dirname(sys.executable), prepend=os.pathsep)
+    lines = [text for kind, text in blocks("docs/recipes.md") if kind == "sh" and "textconv" in text]
+    subprocess.run(["bash", "-ec", lines[0]], check=True)
+    shutil.copy("samples/01_mlp/graph.pb", "model.pb")
+    git("add", "model.pb", ".gitattributes")
+    git("commit", "-qm", "before")
+    run("graphgrad add-gradients samples/01_mlp/graph.pb --ys loss --xs b2 -o model.pb")
+    changes = git("diff")
+    assert "+gradients/logits_grad/BiasAddGrad  BiasAddGrad  float32[4]" in changes
+    assert not [line for line in changes.split("\n") if line.startswith("-") and not line.startswith("---")]
