@@ -180,6 +180,10 @@ def save(graph: Graph, path: str | os.PathLike[str], kind: str | None = None) ->
     if kind is None:
         kind = source.kind if source is not None else META if kind_of(path) == META else GRAPH
     same = source if source is not None and source.kind == kind else None
+    if source is not None and source.kind == TFJS and same is None:
+        from graphgrad.formats.unfused import unfused
+
+        graph = unfused(graph)
     encoding, compressed = encoding_of(path, kind, same), _is_packed(path, kind, same)
     data = same.data if same is not None and same.encoding == encoding else None
     if kind == SAVED:

@@ -243,3 +243,83 @@ def test_a_broken_document_is_no_traceback(tmp_path: Path) -> None:
         path.write_text(text[:end])
         with pytest.raises(ModelError):
             graphgrad.load(path)
+
+
+def fused(name: str, op: str, inputs: list[str], *parts: str, **attrs: Any) -> dict[str, Any]:
+    packed = {"list": {"s": [base64.b64encode(part.encode()).decode() for part in parts]}}
+    return {
+        "name": name,
+        "op": op,
+        "input": inputs,
+        "attr": {"T": {"type": "DT_FLOAT"}, "fused_ops": packed, "num_args": {"i": str(len(inputs) - 2)}, **attrs},
+    }
+
+
+def with_nodes(path: Path, nodes: list[dict[str, Any]], placeholders: dict[str, int]) -> None:
+    document = json.loads(path.read_text())
+    for name in placeholders:
+        attrs = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": {"unknownRank": True}}}
+        document["modelTopology"]["node"].append({"name": name, "op": "Placeholder", "attr": attrs})
+    document["modelTopology"]["node"] += nodes
+    path.write_text(json.dumps(document))
+
+
+def test_fused_ops_are_taken_apart_when_converted(tmp_path: Path) -> None:
+    path = model(tmp_path)
+    strides = {"strides": {"list": {"i": ["1"] * 4}}, "padding": {"s": base64.b64encode(b"SAME").decode()}}
+    nodes = [
+        fused("dense", "_FusedMatMul", ["a", "b", "bias", "^x"], "BiasAdd", "LeakyRelu", leakyrelu_alpha={"f": 0.5}),
+        fused("bent", "_FusedMatMul", ["a", "b", "bias", "alpha"], "BiasAdd", "Prelu"),
+        fused(
+            "conv",
+            "_FusedConv2D",
+            ["i", "f", "s", "o", "m", "v"],
+            "FusedBatchNorm",
+            "Relu6",
+            **strides,
+            epsilon={"f": 0.0},
+        ),
+        fused("deep", "FusedDepthwiseConv2dNative", ["i", "f", "deep_bias"], "BiasAdd", **strides),
+        {"name": "prelu", "op": "Prelu", "input": ["a", "alpha_2"], "attr": {"T": {"type": "DT_FLOAT"}}},
+    ]
+    nodes[0]["attr"]["num_args"]["i"] = "1"
+    shapes = {
+        "a": (2, 3),
+        "b": (3, 4),
+        "bias": (4,),
+        "alpha": (4,),
+        "alpha_2": (3,),
+        "i": (1, 2, 2, 2),
+        "f": (1, 1, 2, 1),
+    }
+    shapes |= {"s": (1,), "o": (1,), "m": (1,), "v": (1,), "deep_bias": (2,)}
+    with_nodes(path, nodes, dict.fromkeys(shapes, 0))
+    assert run("convert", path, "-o", tmp_path / "m.pb").exit_code == 0
+    graph = graphgrad.load(tmp_path / "m.pb")
+    assert not [op for op in graph if op.type.startswith("_Fused") or op.type == "Prelu"]
+    assert [op.type for op in graph if op.name.startswith("conv")] == ["Conv2D", "FusedBatchNormV3", "Relu6"]
+    assert [op.name for op in graph.operation("dense").control_inputs] == ["x"]
+    random = np.random.default_rng(0)
+    feeds = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    feeds["v"] = np.float32([4])
+    names = ["dense", "bent", "conv", "deep", "prelu"]
+    dense, bent, conv, deep, prelu = graphgrad.evaluate(graph, names, {**feeds, "x": np.zeros((1, 2), np.float32)})
+    z = feeds["a"] @ feeds["b"] + feeds["bias"]
+    assert np.allclose(dense, np.where(z > 0, z, z / 2), atol=1e-6)
+    assert np.allclose(bent, np.where(z > 0, z, feeds["alpha"] * z), atol=1e-6)
+    assert np.allclose(prelu, np.where(feeds["a"] > 0, feeds["a"], feeds["alpha_2"] * feeds["a"]), atol=1e-6)
+    convolved = np.einsum("nhwc,cd->nhwd", feeds["i"], feeds["f"][0, 0])
+    normal = (convolved - feeds["m"]) / 2 * feeds["s"] + feeds["o"]
+    assert np.allclose(conv, np.clip(normal, 0, 6), atol=1e-6)
+    assert np.allclose(deep, feeds["i"] * feeds["f"][0, 0, :, 0] + feeds["deep_bias"], atol=1e-6)
+    assert all(dx is not None for dx in graphgrad.gradients(names, ["a", "b", "f", "alpha", "s"], graph=graph))
+
+
+def test_what_is_fused_and_not_known(tmp_path: Path) -> None:
+    path = model(tmp_path)
+    with_nodes(path, [fused("odd", "_FusedMatMul", ["a", "a"], "Swish")], {"a": 0})
+    result = run("convert", path, "-o", tmp_path / "m.pb")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        3,
+        "error: _FusedMatMul node 'odd' has 'Swish' fused into it, which is not known",
+    )
