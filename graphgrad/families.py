@@ -10,6 +10,9 @@ _FAMILIES = {
         Split SplitV Squeeze StopGradient Tile Transpose Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2
         Unpack UnravelIndex UpperBound Where ZerosLike _EagerConst
     """,
+    "audio": """
+        AudioSpectrogram DecodeWav Mfcc
+    """,
     "controlflow": """
         ControlTrigger Enter Exit LoopCond Merge NextIteration RefEnter RefExit RefMerge RefNextIteration
         RefSwitch Switch
@@ -52,8 +55,8 @@ _FAMILIES = {
         MatrixSetDiag MatrixSetDiagV2 MatrixSetDiagV3
     """,
     "encodings": """
-        DecodeCSV DecodePaddedRaw DecodeRaw UnicodeDecode UnicodeDecodeWithOffsets UnicodeEncode
-        UnicodeTranscode
+        DecodeCSV DecodeCompressed DecodePaddedRaw DecodeRaw UnicodeDecode UnicodeDecodeWithOffsets
+        UnicodeEncode UnicodeTranscode
     """,
     "functional": """
         Case If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile
@@ -66,6 +69,9 @@ _FAMILIES = {
         RandomCrop ResizeArea ResizeBicubic ResizeBicubicGrad ResizeBilinear ResizeBilinearGrad
         ResizeNearestNeighbor ResizeNearestNeighborGrad SampleDistortedBoundingBox
         SampleDistortedBoundingBoxV2 ScaleAndTranslate ScaleAndTranslateGrad
+    """,
+    "layouts": """
+        Bucketize DataFormatDimMap DataFormatVecPermute
     """,
     "linalg": """
         BatchMatMul BatchMatMulV2 BatchMatMulV3 Cross Einsum MatMul SparseMatMul XlaEinsum
@@ -213,12 +219,13 @@ _FAMILIES = {
         ResourceSparseApplyAdagradDA ResourceSparseApplyAdagradV2 ResourceSparseApplyCenteredRMSProp
         ResourceSparseApplyFtrl ResourceSparseApplyFtrlV2 ResourceSparseApplyKerasMomentum
         ResourceSparseApplyMomentum ResourceSparseApplyProximalAdagrad
-        ResourceSparseApplyProximalGradientDescent ResourceSparseApplyRMSProp ScatterAdd ScatterDiv
-        ScatterMax ScatterMin ScatterMul ScatterNdAdd ScatterNdMax ScatterNdMin ScatterNdSub ScatterNdUpdate
-        ScatterSub ScatterUpdate SparseApplyAdadelta SparseApplyAdagrad SparseApplyAdagradDA
-        SparseApplyAdagradV2 SparseApplyCenteredRMSProp SparseApplyFtrl SparseApplyFtrlV2 SparseApplyMomentum
-        SparseApplyProximalAdagrad SparseApplyProximalGradientDescent SparseApplyRMSProp TemporaryVariable
-        VarHandleOp VarIsInitializedOp Variable VariableShape VariableV2 _ReadVariablesOp
+        ResourceSparseApplyProximalGradientDescent ResourceSparseApplyRMSProp ResourceStridedSliceAssign
+        ScatterAdd ScatterDiv ScatterMax ScatterMin ScatterMul ScatterNdAdd ScatterNdMax ScatterNdMin
+        ScatterNdSub ScatterNdUpdate ScatterSub ScatterUpdate SparseApplyAdadelta SparseApplyAdagrad
+        SparseApplyAdagradDA SparseApplyAdagradV2 SparseApplyCenteredRMSProp SparseApplyFtrl
+        SparseApplyFtrlV2 SparseApplyMomentum SparseApplyProximalAdagrad SparseApplyProximalGradientDescent
+        SparseApplyRMSProp StridedSliceAssign TemporaryVariable VarHandleOp VarIsInitializedOp Variable
+        VariableShape VariableV2 _ReadVariablesOp
     """,
     "strings": """
         AsString DecodeBase64 EncodeBase64 Fingerprint ReduceJoin RegexFullMatch RegexReplace

@@ -154,7 +154,7 @@ def reshape(tensor: Array, shape: Array) -> Array:
 
 @kernel("ExpandDims")
 def expand_dims(x: Array, dim: Array) -> Array:
-    axis = _axis_below(lone(dim, "dim"), x.ndim + 1)
+    axis = _axis_below(one(dim, "dim"), x.ndim + 1)
     return x.reshape((*x.shape[:axis], 1, *x.shape[axis:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,19 @@ from graphgrad.kernels._parsing import each, parser_of, row_of
 from graphgrad.registry import kernel
 
 Array = np.ndarray[Any, Any]
+
+
+# -------------------------------------------------------------------------------------------- compressed bytes
+
+
+@kernel("DecodeCompressed")
+def decode_compressed(bytes, *, compression_type):
+    if compression_type not in ("", "ZLIB", "GZIP"):
+        raise ValueError(f"compression_type must be '', ZLIB or GZIP, not {compression_type!r}")
+    if not compression_type:
+        return bytes
+    window = zlib.MAX_WBITS | (16 if compression_type == "GZIP" else 0)
+    return each(lambda value: zlib.decompress(value, window), bytes)
 
 
 # ----------------------------------------------------------------------------------------------- code points

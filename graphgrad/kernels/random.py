@@ -12,6 +12,7 @@ import numpy as np
 
 from graphgrad.kernels import _truncated, philox
 from graphgrad.kernels._checks import lone
+from graphgrad.kernels._rows import refuse_outside
 from graphgrad.kernels.philox import Streams, rounded
 from graphgrad.registry import kernel
 
@@ -422,6 +423,7 @@ def register_sampler(op_type, classes_of, probability_of):
             raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
         if unique and num_sampled > range_max:
             raise ValueError(f"there are no {num_sampled} different classes below {range_max}")
+        refuse_outside(true_classes, range_max, "true_classes")
         generator = state.generator(node_name, seed, seed2).reserve(WORDS_PER_SAMPLE * num_sampled // 4)
         if unique:
             sampled, tries = distinct(generator, classes_of, num_sampled, range_max)
@@ -448,6 +450,7 @@ for _op_type, (_classes_of, _probability_of) in SAMPLERS.items():
 def all_candidates(true_classes, *, num_true, num_sampled):
     if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
         raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
+    refuse_outside(true_classes, num_sampled, "true_classes")
     ones = np.ones(num_sampled, np.float32)
     return np.arange(num_sampled), np.ones(true_classes.shape, np.float32), ones
 

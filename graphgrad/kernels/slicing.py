@@ -76,7 +76,9 @@ def _part_gradient(shape: Array, spec: StridedSpec, dy: Array) -> Array:
 
 def _part_update(x: Array, spec: StridedSpec, value: Array) -> Array:
     out = np.array(x)
-    _part(out, spec)[...] = value
+    part = _part(out, spec)
+    if part.size:
+        part[...] = value
     return out
 
 

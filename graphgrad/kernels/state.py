@@ -14,6 +14,7 @@ import numpy as np
 from graphgrad.kernels._checks import lone
 from graphgrad.kernels._rows import combine_rows, flat_rows, refuse_outside
 from graphgrad.kernels._state import Variable
+from graphgrad.kernels._strides import StridedSpec, StrideMasks, strided_index
 from graphgrad.registry import kernel, kernels
 
 
@@ -123,6 +124,42 @@ def count_up_to(variable, *, limit):
         raise ValueError(f"variable '{variable.name}' has reached its limit of {limit}")
     variable.assign(count + count.dtype.type(1))
     return count
+
+
+def without_output(step):
+    """The same step on resources, which hands nothing on."""
+
+    @functools.wraps(step)
+    def resource_step(*inputs, **attributes):
+        step(*inputs, **attributes)
+
+    return resource_step
+
+
+def assign_part(
+    variable,
+    begin,
+    end,
+    strides,
+    value,
+    *,
+    begin_mask,
+    end_mask,
+    ellipsis_mask,
+    new_axis_mask,
+    shrink_axis_mask,
+):
+    """Writes a value of its shape into a strided slice."""
+    masks = StrideMasks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+    array = variable.writable()
+    index = strided_index(array.shape, StridedSpec(begin.tolist(), end.tolist(), strides.tolist(), masks))
+    if value.shape != array[index].shape:
+        raise ValueError(f"a value of shape {list(value.shape)} does not fill a slice of {list(array[index].shape)}")
+    array[index] = value
+    return variable
+
+
+kernels({"StridedSliceAssign": assign_part, "ResourceStridedSliceAssign": without_output(assign_part)})
 
 
 # --- gathers ---------------------------------------------------------------------------------------------
@@ -480,16 +517,6 @@ def without_repeats(indices):
     ordered = indices[order]
     turn = np.arange(len(order)) - ordered.searchsorted(ordered)
     return [order[turn == k] for k in range(turn.max(initial=-1) + 1)]
-
-
-def without_output(step):
-    """The same step on resources, which hands nothing on."""
-
-    @functools.wraps(step)
-    def resource_step(*inputs, **attributes):
-        step(*inputs, **attributes)
-
-    return resource_step
 
 
 for _name, _formula in OPTIMIZERS.items():

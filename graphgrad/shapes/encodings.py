@@ -9,7 +9,7 @@ from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import same_as_first
 from graphgrad.shapes.dims import Dim
 
-shapes(same_as_first, "UnicodeTranscode")
+shapes(same_as_first, "UnicodeTranscode", "DecodeCompressed")
 
 
 # ---------------------------------------------------------------------- code points

@@ -35,6 +35,7 @@ SPARSE_OPTIMIZERS = (
 )
 
 shapes(scalar, "CountUpTo", "IsVariableInitialized", "ResourceCountUpTo", "VarHandleOp", "VarIsInitializedOp")
+shapes(same_as_first, "StridedSliceAssign")
 shapes(merge_all, "AssignAdd", "AssignSub")
 shapes(
     same_as_first,

@@ -42,9 +42,10 @@ def concat_offset(d: Drawer) -> Parts:
 
 
 def transpose(d: Drawer) -> Parts:
-    if d.op_type == "ConjugateTranspose" and d.dtype() == "string":  # which end the process of TensorFlow
+    conjugates = d.op_type == "ConjugateTranspose"
+    if conjugates and d.dtype() == "string":  # which ends the process of TensorFlow, as scalars do
         d.types["T"] = "complex64"
-    shape = d.shape()
+    shape = d.shape(1 if conjugates else 0)
     order = d.axes(len(shape), least=len(shape))
     return [d.array(d.dtype(), shape), d.given("Tperm", order).reshape(-1)], {}
 

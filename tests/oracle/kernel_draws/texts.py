@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import Any
 
 import numpy as np
@@ -218,6 +220,12 @@ def transcode(d: Drawer) -> Parts:
     }
 
 
+def compressed(d: Drawer) -> Parts:
+    how = d.pick(["", "ZLIB", "GZIP"])
+    pack = {"": bytes, "ZLIB": zlib.compress, "GZIP": gzip.compress}[how]
+    return [d.array("string", d.shape(), values=[pack(text) for text in TEXTS])], {"compression_type": how}
+
+
 def _table(recipe: Recipe, ops: str) -> dict[str, Recipe]:
     return dict.fromkeys(ops.split(), recipe)
 
@@ -240,6 +248,7 @@ RECIPES: dict[str, Recipe] = {
     **_table(bucket, "StringToHashBucket StringToHashBucketFast StringToHashBucketStrong"),
     "StringToNumber": number,
     "DecodeCSV": csv,
+    "DecodeCompressed": compressed,
     **_table(decode_raw, "DecodeRaw DecodePaddedRaw"),
     **_table(unicode_decode, "UnicodeDecode UnicodeDecodeWithOffsets"),
     "UnicodeEncode": unicode_encode,

@@ -172,6 +172,16 @@ def gather(d: Drawer) -> Parts:
     return [d.array(dtype, shape), indices], {"batch_dims": batch}, _program(d)
 
 
+def assign_part(d: Drawer) -> Parts:
+    shape = tuple(d.integer(1, 4) for _ in range(d.integer(1, 3)))
+    begin = [d.integer(0, n - 1) for n in shape]
+    end = [d.integer(b + 1, n) for b, n in zip(begin, shape, strict=True)]
+    strides = [d.integer(1, 2) for _ in shape]
+    part = np.empty(shape)[tuple(map(slice, begin, end, strides))].shape
+    places = [d.given("Index", v) for v in (begin, end, strides)]
+    return [d.array(d.dtype(), shape), *places, d.array(d.dtype(), part)], {}, _program(d)
+
+
 def _table(recipe: Recipe, *ops: str) -> dict[str, Recipe]:
     return dict.fromkeys(" ".join(ops).split(), recipe)
 
@@ -215,6 +225,7 @@ RECIPES: dict[str, Recipe] = {
     **_table(apply, *[f"{kind}SparseApply{name}" for kind in ("", "Resource") for name in SPARSE]),
     **_table(apply, "ResourceApplyAdamWithAmsgrad ResourceApplyKerasMomentum ResourceSparseApplyKerasMomentum"),
     **_table(assign, "Assign AssignAdd AssignSub AssignVariableOp AssignAddVariableOp AssignSubVariableOp"),
+    **_table(assign_part, "StridedSliceAssign ResourceStridedSliceAssign"),
     "ReadVariableOp": read,
     **_table(known, "VarIsInitializedOp VariableShape IsVariableInitialized"),
     **_table(count, "CountUpTo ResourceCountUpTo"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,21 @@ def test_volume_patches_stand_in_the_middle() -> None:
     sizes = {"ksizes": [1, 2, 1, 1, 1], "strides": [1, 3, 3, 3, 1], "padding": "SAME"}
     volume = np.arange(18, dtype=np.float32).reshape(1, 3, 3, 2, 1)
     assert evaluate(x.graph, g.ExtractVolumePatches(x, **sizes), {x: volume}).ravel().tolist() == [2, 8]
+
+
+def test_a_part_of_a_variable_is_assigned() -> None:
+    g = Graph().build
+    handle = g.VarHandleOp(dtype=dtypes.float32, shape=(2, 3))
+    places = [g.constant(v, dtypes.int32) for v in ([0, 1], [2, 3], [1, 1])]
+    new = g.constant([[7.0, 8.0], [9.0, 10.0]], dtypes.float32)
+    with g.control_dependencies([g.op("ResourceStridedSliceAssign", handle, *places, new)]):
+        after = g.ReadVariableOp(handle, dtype=dtypes.float32)
+    found = evaluate(handle.graph, after, variables={"VarHandleOp": np.zeros((2, 3), np.float32)})
+    assert found.tolist() == [[0, 7, 8], [0, 9, 10]]
+
+
+def test_compressed_bytes() -> None:
+    g = Graph().build
+    packed = g.Placeholder(dtype=dtypes.string, shape=None)
+    opened = g.DecodeCompressed(packed, compression_type="ZLIB")
+    assert evaluate(packed.graph, opened, {packed: np.array([zlib.compress(b"abc")], object)}).tolist() == [b"abc"]
