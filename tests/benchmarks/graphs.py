@@ -66,6 +66,30 @@ class Layers:
         losses, _ = self.g.SparseSoftmaxCrossEntropyWithLogits(logits, labels)
         return self.g.Mean(losses, [0], name="loss")
 
+    def normed_conv(self, x: Tensor, channels: int, size: int, stride: int, xs: list[Tensor]) -> Tensor:
+        """A convolution and the normalisation of its batch; the filters join `xs`."""
+        xs.append(self.weights("filters", size, size, x.shape[-1], channels))  # type: ignore[index,arg-type]
+        return self._over_batch(self.g.Conv2D(x, xs[-1], strides=(1, stride, stride, 1), padding="SAME"))
+
+    def normed_depthwise(self, x: Tensor, stride: int, xs: list[Tensor]) -> Tensor:
+        """A 3x3 convolution channel by channel and the normalisation of its batch."""
+        xs.append(self.constant(self.array(3, 3, x.shape[-1], 1, scale=1 / 3), "filters"))  # type: ignore[index,arg-type]
+        strides = (1, stride, stride, 1)
+        return self._over_batch(self.g.DepthwiseConv2dNative(x, xs[-1], strides=strides, padding="SAME"))
+
+    def _over_batch(self, x: Tensor) -> Tensor:
+        ones = np.ones(x.shape[-1], np.float32)  # type: ignore[index,arg-type]
+        parts = [self.constant(array, "norm") for array in (ones, 0 * ones, ones[:0], ones[:0])]
+        return self.g.FusedBatchNormV3(x, *parts, is_training=True, epsilon=1e-3)[0]
+
+    def classifier(self, x: Tensor, labels: Tensor, h: Tensor, xs: list[Tensor]) -> Model:
+        """The loss of a network of images over 1,000 classes."""
+        xs += [self.weights("W", h.shape[-1], 1000), self.constant(np.zeros(1000, np.float32), "b")]  # type: ignore[index,arg-type]
+        loss = self.cross_entropy(self.dense(self.g.Mean(h, [1, 2]), *xs[-2:]), labels)
+        batch = x.shape[0]  # type: ignore[index]
+        numbers = self.random.integers(0, 1000, batch).astype(np.int32)
+        return Model(loss, xs, {"x": self.array(*x.shape), "labels": numbers})  # type: ignore[misc]
+
     def norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """Layer normalisation over the last axis of a matrix, from its parts."""
         g = self.g
@@ -141,6 +165,39 @@ def cnn(b: Layers, size: int) -> Model:
     logits = b.dense(g.Reshape(h, [batch, 8 * 8 * 64]), *xs[-2:])
     feeds = {"x": b.array(batch, 32, 32, 3), "labels": b.random.integers(0, 10, batch).astype(np.int32)}
     return Model(b.cross_entropy(logits, labels), xs, feeds)
+
+
+def resnet(b: Layers, size: int) -> Model:
+    """ResNet-50 on `size` images of 224x224, normalised over the batch, with a loss over 1,000 classes."""
+    g, xs = b.g, []
+    x, labels = b.placeholder("x", size, 224, 224, 3), b.placeholder("labels", size, dtype=INT)
+    h = g.Relu(b.normed_conv(x, 64, 7, 2, xs))
+    h = g.MaxPool(h, ksize=(1, 3, 3, 1), strides=(1, 2, 2, 1), padding="SAME")
+    for width, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for block in range(blocks):
+            step = stride if block == 0 else 1
+            inner = g.Relu(b.normed_conv(h, width, 1, 1, xs))
+            inner = g.Relu(b.normed_conv(inner, width, 3, step, xs))
+            inner = b.normed_conv(inner, 4 * width, 1, 1, xs)
+            h = g.Relu(g.AddV2(inner, b.normed_conv(h, 4 * width, 1, step, xs) if block == 0 else h))
+    return b.classifier(x, labels, h, xs)
+
+
+def mobilenet(b: Layers, size: int) -> Model:
+    """MobileNetV2 on `size` images of 224x224, normalised over the batch, with a loss over 1,000 classes."""
+    g, xs = b.g, []
+    x, labels = b.placeholder("x", size, 224, 224, 3), b.placeholder("labels", size, dtype=INT)
+    h = g.Relu6(b.normed_conv(x, 32, 3, 2, xs))
+    table = (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)
+    for expansion, channels, blocks, stride in table:
+        for block in range(blocks):
+            inner, before = h, h.shape[-1]
+            if expansion > 1:
+                inner = g.Relu6(b.normed_conv(inner, expansion * before, 1, 1, xs))
+            inner = g.Relu6(b.normed_depthwise(inner, stride if block == 0 else 1, xs))
+            inner = b.normed_conv(inner, channels, 1, 1, xs)
+            h = g.AddV2(h, inner) if block else inner
+    return b.classifier(x, labels, g.Relu6(b.normed_conv(h, 1280, 1, 1, xs)), xs)
 
 
 def scalar_chain(b: Layers, size: int) -> Model:
@@ -237,6 +294,8 @@ MODELS: dict[str, Callable[[Layers, int], Model]] = {
     "large-mlp": large_mlp,
     "transformer": transformer,
     "cnn": cnn,
+    "resnet-50": resnet,
+    "mobilenet-v2": mobilenet,
     "scalar-chain": scalar_chain,
     "word2vec": word2vec,
     "lstm-v1": lstm_v1,

@@ -142,13 +142,14 @@ def flatness(name: str, size: int) -> Measured:
     return measure
 
 
-def step(name: str, size: int = 0) -> Measured:
+def step(name: str, size: int = 0, by_hand: bool = True) -> Measured:
     """One evaluation of the loss and all gradients, each side in its process; their numbers are compared before."""
+    sides = (TENSORFLOW, NUMPY, OWN) if by_hand else (TENSORFLOW, OWN)
 
     def measure(shop: Workshop, runs: int) -> list[Round]:
         folder = shop.model(name, size, with_gradients=True)
-        with workers("step", {side: (side, folder) for side in (TENSORFLOW, NUMPY, OWN)}) as started:
-            for side in (OWN, NUMPY):
+        with workers("step", {side: (side, folder) for side in sides}) as started:
+            for side in sides[1:]:
                 difference = started[side].ask(f"compare {folder / TENSORFLOW}.npz")["difference"]
                 if difference:
                     raise BenchmarkError(f"{side} and TensorFlow compute different numbers: {difference}")
@@ -218,4 +219,8 @@ def benchmarks(large: bool, quick: bool) -> list[Benchmark]:
     for name, what, goal in STEPS:
         size = 10_000 if name == "scalar-chain" else 0
         found.append(Benchmark(f"step-{name}", f"one step: {what}", step(name, size), [goal, slower(1, NUMPY)]))
+    for name in ("resnet-50", "mobilenet-v2"):
+        for batch in (1,) if quick else (1, 8):
+            what = f"one step: {name}, batch {batch}, 224x224"
+            found.append(Benchmark(f"step-{name}-{batch}", what, step(name, batch, by_hand=False), [slower(1.5)], 3))
     return found
