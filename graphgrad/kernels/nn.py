@@ -22,8 +22,8 @@ def relu(x, *, out=None):
     return np.maximum(x, x.dtype.type(0), out=out)
 
 
-def relu6(x):
-    return np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6))
+def relu6(x, *, out=None):
+    return np.minimum(np.maximum(x, x.dtype.type(0), out), x.dtype.type(6), out)
 
 
 @kernel("LeakyRelu", elementwise=True)
@@ -63,8 +63,8 @@ def relu_grad(dy, x, *, out=None):
 
 
 @same_shapes
-def relu6_grad(dy, x):
-    return dy * ((x > 0) & (x < 6)).astype(dy.dtype)
+def relu6_grad(dy, x, *, out=None):
+    return np.multiply(dy, ((x > 0) & (x < 6)).astype(dy.dtype), out)
 
 
 @kernel("LeakyReluGrad", elementwise=True)

@@ -6,17 +6,21 @@ input's dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from math import gcd
+from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels import _threads
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels.windows import Windows, channels_back, channels_last, fold, spread, windows
 from graphgrad.registry import kernel
 
 BLOCK_ELEMENTS = 1 << 15
 RUN_ROWS = 16
+MANY = 8  # blocks that are worth waking another thread
 
 
 class _Rows:
@@ -42,10 +46,24 @@ class _Rows:
 
     def sums(self, of_block: Callable[[slice], np.ndarray]) -> np.ndarray:
         """Per channel the sum of what is computed of every block, which has a value per column."""
-        total = np.zeros(self.run * self.channels, self.matrix.dtype)
-        for block in self.blocks():
-            total += of_block(block)
-        return total.reshape(self.run, self.channels).sum(0)
+        blocks = list(self.blocks())
+        parts = np.empty((len(blocks), self.run * self.channels), self.matrix.dtype)
+
+        def add_up(at: int) -> None:
+            parts[at] = of_block(blocks[at])
+
+        _spread(add_up, range(len(blocks)))
+        return parts.sum(0).reshape(self.run, self.channels).sum(0)
+
+
+def _spread(work: Callable[[Any], None], blocks: Iterable[Any]) -> None:
+    """Works on every block, on several threads where they are many."""
+    calls = [partial(work, block) for block in blocks]
+    if len(calls) >= MANY:
+        _threads.spread(calls)
+    else:
+        for call in calls:
+            call()
 
 
 def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -63,10 +81,13 @@ def _normalized(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.n
     rows = _Rows(x)
     mean, scale, offset = (rows.along(np.broadcast_to(v, rows.channels)) for v in (mean, scale, offset))
     y = np.empty_like(rows.matrix)
-    for block in rows.blocks():
+
+    def normalize(block: slice) -> None:
         part = np.subtract(rows.matrix[block], mean, out=y[block])
         part *= scale
         part += offset
+
+    _spread(normalize, rows.blocks())
     return y.reshape(x.shape).astype(x.dtype, copy=False)
 
 
@@ -142,12 +163,16 @@ def fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is
         slope = rows.along(along_x / count * inverse * inverse)
         dy_mean, factor = rows.along(doffset / count), rows.along(scale * inverse)
         dx = np.empty_like(rows.matrix)
-        for block in rows.blocks():  # dx = (dy - mean(dy) - (x - mean) * slope) * factor
+
+        def hand_back(block: slice) -> None:
+            """dx = (dy - mean(dy) - (x - mean) * slope) * factor"""
             part = np.subtract(rows.matrix[block], along, out=dx[block])
             part *= slope
             np.subtract(dy_rows[block], part, out=part)
             part -= dy_mean
             part *= factor
+
+        _spread(hand_back, rows.blocks())
         dx = dx.reshape(x.shape).astype(x.dtype, copy=False)
     return channels_back(dx, data_format), along_x * inverse, doffset, none, none
 
