@@ -18,15 +18,57 @@ Shape = tuple[int, ...] | None  # -1 where a dimension is not known, None where 
 
 
 class TensorList:
-    """The first `length` elements of `storage`; None stands for one that was never written."""
+    """The first `length` elements of `storage`; None stands for one that was never written.
 
-    __slots__ = ("dtype", "element_shape", "length", "most", "storage")
+    The list made last of another takes its storage over, so that a loop that writes n elements takes n steps; the other
+    remembers what it had at the place that was changed, and takes the storage back should it be read again.
+    """
+
+    __slots__ = ("_changed", "_had", "_storage", "_successor", "dtype", "element_shape", "length", "most")
 
     def __init__(
         self, dtype: np.dtype[Any], element_shape: Shape, storage: list[Any], length: int | None = None, most: int = -1
     ):
-        self.dtype, self.element_shape, self.storage, self.most = dtype, element_shape, storage, most
+        self.dtype, self.element_shape, self.most = dtype, element_shape, most
         self.length = len(storage) if length is None else length
+        self._storage: list[Any] | None = storage
+        self._successor: TensorList | None = None  # that took the storage over
+        self._changed, self._had = -1, None  # the place where the successor differs, and what stands there here
+
+    @property
+    def storage(self) -> list[Any]:
+        """The elements and perhaps more."""
+        if self._storage is None:
+            path = [self]
+            while (successor := path[-1]._successor) is not None:
+                path.append(successor)
+            holder = path.pop()
+            for version in reversed(path):
+                holder._give_back(version)
+                holder = version
+        assert self._storage is not None
+        return self._storage
+
+    def _give_back(self, before: TensorList) -> None:
+        storage, place = self.storage, before._changed
+        self._changed, self._had = place, storage[place] if place >= 0 else None
+        if place >= 0:
+            storage[place] = before._had
+        self._storage, self._successor = None, before
+        before._storage, before._successor = storage, None
+
+    def _followed(self, length: int, place: int = -1, element: Any = None) -> TensorList:
+        """The list of that length with an element at a place, which may be the first behind all."""
+        storage = self.storage
+        successor = TensorList(self.dtype, self.element_shape, storage, length, self.most)
+        self._changed = -1
+        if place == len(storage):
+            storage.append(element)
+        elif place >= 0:
+            self._changed, self._had = place, storage[place]
+            storage[place] = element
+        self._storage, self._successor = None, successor
+        return successor
 
     def elements(self) -> list[Any]:
         """The elements, in a list of the caller's own."""
@@ -41,16 +83,18 @@ class TensorList:
         if 0 <= self.most <= self.length:
             raise ValueError(f"the list is full: it holds its {self.most} elements")
         self.accept(element)
-        storage = self.storage if self.length == len(self.storage) > 0 else self.elements()
-        storage.append(element)
-        return TensorList(self.dtype, self.element_shape, storage, self.length + 1, self.most)
+        return self._followed(self.length + 1, self.length, element)
 
     def popped(self) -> tuple[TensorList, Any]:
         """One shorter, and what was its last element."""
         if not self.length:
             raise ValueError("the list is empty")
-        shorter = TensorList(self.dtype, self.element_shape, self.storage, self.length - 1, self.most)
-        return shorter, self.storage[self.length - 1]
+        element = self.storage[self.length - 1]
+        return self._followed(self.length - 1), element
+
+    def with_element(self, place: int, element: Any) -> TensorList:
+        """A list that differs in one element."""
+        return self._followed(self.length, place, element)
 
     def accept(self, element: Array) -> None:
         """Raises ValueError or TypeError for an element that does not belong here."""
@@ -209,13 +253,12 @@ def _read(element: Any, owner: TensorList, shape: Shape) -> Array:
 def tensor_list_set_item(input_handle, index, item, *, resize_if_index_out_of_bounds):
     changed = list_of(input_handle)
     changed.accept(item)
-    elements, place = changed.elements(), int(index)
-    if resize_if_index_out_of_bounds and place >= len(elements):
-        elements += [None] * (place + 1 - len(elements))
-    if not 0 <= place < len(elements):
-        raise ValueError(f"index {place} lies outside a list of {len(elements)} elements")
-    elements[place] = item
-    return boxed(changed.with_elements(elements))
+    place = int(index)
+    if resize_if_index_out_of_bounds and place >= changed.length:
+        changed = changed.with_elements(changed.elements() + [None] * (place + 1 - changed.length))
+    if not 0 <= place < changed.length:
+        raise ValueError(f"index {place} lies outside a list of {changed.length} elements")
+    return boxed(changed.with_element(place, item))
 
 
 @kernel("TensorListResize")
