@@ -5,6 +5,7 @@ Splits ascend from 0 to the number of what they cut; anything else is an error.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -170,19 +171,13 @@ def from_variant(encoded, *, input_ragged_rank, output_ragged_rank, Tvalues, Tsp
 
 @kernel("RaggedTensorToVariantGradient")
 def to_variant_gradient(encoded, row_splits, dense_values_shape, *, Tvalues):
-    """The values of the variants one after the other, of the shape asked for."""
+    """The values of the variants one after the other, of the shape asked for. A variant that got no gradient holds none:
+    the rows it stands for are zeros, as many as the splits say."""
     given = encoded if isinstance(encoded, np.ndarray) else boxed(encoded)
     shape = tuple(int(n) for n in dense_values_shape)
-    parts = [unboxed(part, RaggedRows).values for part in given.reshape(-1)]
-    if row_splits.ndim and len(row_splits) > 1:
-        lengths = np.diff(row_splits)
-        parts = (
-            [
-                np.zeros((int(n), *shape[1:]), Tvalues) if part.size == 0 and n and part.ndim <= 1 else part
-                for part, n in zip(parts, lengths, strict=False)
-            ]
-            if len(parts) == len(lengths) and len(shape)
-            else parts
-        )
-    flat = [np.asarray(part, Tvalues).reshape(-1) for part in parts]
-    return (np.concatenate(flat) if flat else np.zeros(0, Tvalues)).reshape(shape)
+    parts = [np.asarray(unboxed(part, RaggedRows).values, Tvalues).reshape(-1) for part in given.reshape(-1)]
+    lengths = np.diff(row_splits) if row_splits.ndim else ()
+    if sum(part.size for part in parts) != math.prod(shape) and len(parts) == len(lengths):
+        row = math.prod(shape[1:])
+        parts = [part if part.size else np.zeros(int(n) * row, Tvalues) for part, n in zip(parts, lengths, strict=True)]
+    return np.concatenate([np.zeros(0, Tvalues), *parts]).reshape(shape)

@@ -6,14 +6,13 @@ from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
-from graphgrad.shapes.common import merge_all, same_as_first
+from graphgrad.shapes.common import same_as_first
 
 shapes(
     same_as_first,
     *["CrossReplicaSum", "CollectivePermute", "Relayout", "RelayoutLike", "CopyToMesh", "CopyToMeshGrad"],
-    *["NcclAllReduce", "NcclBroadcast", "XlaSharding", "XlaClusterOutput", "XlaSpmdFullToShardShape"],
+    *["NcclAllReduce", "NcclBroadcast", "NcclReduce", "XlaSharding", "XlaClusterOutput", "XlaSpmdFullToShardShape"],
 )
-shapes(merge_all, "NcclReduce")
 
 
 @shape("AllToAll")

@@ -134,21 +134,49 @@ def can_differ(row: Case) -> bool:
 
 @pytest.mark.parametrize(("family", "row"), rows(can_differ))
 def test_finite_differences(family: str, row: Case) -> None:
-    """In float64, along one direction per x: (f(x + hv) - f(x - hv)) / 2h = <df/dx, v>, f weighted by the seeds."""
+    built = in_double_precision(row)
+    g = built.graph.build
+    seeds = [g.Placeholder(dtype=y.dtype, shape=y.shape, name=f"dy{i}") for i, y in enumerate(built.ys)]
+    found = gradients(built.ys, built.xs, grad_ys=seeds)
+    check_slopes(row, built, built.ys, seeds, found)
+
+
+@pytest.mark.parametrize(("family", "row"), rows(lambda row: can_differ(row) and row.order > 1))
+def test_finite_differences_of_gradients(family: str, row: Case) -> None:
+    """The gradients of the gradients, where the op has them."""
+    built = in_double_precision(row)
+    g = built.graph.build
+    given = [g.Placeholder(dtype=y.dtype, shape=y.shape, name=f"dy{i}") for i, y in enumerate(built.ys)]
+    ys = evaluate(built.graph, built.ys, built.feeds)
+    built.feeds.update({dy.name: seed_value(i, y) for i, (dy, y) in enumerate(zip(given, ys, strict=True))})
+    try:
+        first = [dense(d) for d in gradients(built.ys, built.xs, grad_ys=given) if d is not None]
+        seeds = [g.Placeholder(dtype=d.dtype, shape=d.shape, name=f"ddx{i}") for i, d in enumerate(first)]
+        second = gradients(first, built.xs, grad_ys=seeds) if first else []
+    except GraphGradError as error:
+        if recorded(family, row)["raises"]:
+            pytest.skip(f"TensorFlow has no second order either: {error}")
+        raise
+    check_slopes(row, built, first, seeds, second)
+
+
+def in_double_precision(row: Case) -> Built:
+    """The row's graph in float64; the test is skipped where there is none or nothing to differentiate."""
     try:
         built = row.build("static", dtype="float64")
     except GraphGradError as error:
         pytest.skip(f"the op does not take float64: {error}")
     if not built.xs or not built.ys:
         pytest.skip("nothing to differentiate")
-    g = built.graph.build
-    seeds = [g.Placeholder(dtype=y.dtype, shape=y.shape, name=f"dy{i}") for i, y in enumerate(built.ys)]
-    found = [dense(d) for d in gradients(built.ys, built.xs, grad_ys=seeds)]
-    outputs = evaluate(built.graph, built.ys, built.feeds)
-    weights = [seed_value(i, y) for i, y in enumerate(outputs)]
+    return built
+
+
+def check_slopes(row: Case, built: Built, ys: list[Tensor], seeds: list[Tensor], found: list[Any]) -> None:
+    """Along one direction per x: (f(x + hv) - f(x - hv)) / 2h = <df/dx, v>, f being ys weighted by the seeds."""
+    weights = [seed_value(i, y) for i, y in enumerate(evaluate(built.graph, ys, built.feeds))]
     seeded = {s.name: w for s, w in zip(seeds, weights, strict=True)}
-    forward = compile_graph(built.graph, built.ys, list(built.feeds))
-    for x, gradient in zip(built.xs, found, strict=True):
+    forward = compile_graph(built.graph, ys, list(built.feeds))
+    for x, gradient in zip(built.xs, found, strict=False):
         if gradient is None:
             continue
         value = built.feeds[x.name]
@@ -156,5 +184,5 @@ def test_finite_differences(family: str, row: Case) -> None:
         step = 1e-5
         sides = [forward.run({**built.feeds, x.name: value + s * step * direction}) for s in (1, -1)]
         change = sum(np.vdot(w, up - down).real for w, up, down in zip(weights, *sides, strict=True)) / (2 * step)
-        slope = np.vdot(direction, evaluate(built.graph, gradient, {**built.feeds, **seeded}))
+        slope = np.vdot(direction, evaluate(built.graph, dense(gradient), {**built.feeds, **seeded}))
         assert slope == pytest.approx(change, rel=2e-4, abs=2e-5 * row.tolerance), f"{row.id}: d/d{x.name}"

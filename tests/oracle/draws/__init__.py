@@ -51,7 +51,7 @@ def sketches() -> dict[str, Sketch]:
 
 def draw(op_type: str, number: int, seed: int = 0) -> Drawer:
     """Draw `number` of an op type."""
-    drawer = Drawer(zlib.crc32(f"{seed}/{op_type}/{number}".encode()))
+    drawer = Drawer(op_type, zlib.crc32(f"{seed}/{op_type}/{number}".encode()))
     outputs = sketches()[op_type](drawer, op_type)
     drawer.outputs = list(outputs)
     return drawer
@@ -60,7 +60,8 @@ def draw(op_type: str, number: int, seed: int = 0) -> Drawer:
 class Drawer:
     """Draws one case: `graph` with `feeds`; the gradients may be asked of `xs` and of the trainable `outputs`."""
 
-    def __init__(self, seed: int):
+    def __init__(self, op_type: str, seed: int):
+        self.op_type = op_type
         self.rng = np.random.default_rng(seed)
         self.graph = Graph()
         self.graph.message.versions.producer = 2300

@@ -29,6 +29,8 @@ METHODS = {
 
 # Ops of which TensorFlow's static shapes are not what its kernels give.
 WRONG_SHAPES = {"FractionalMaxPool", "FractionalAvgPool"}
+# Draws in which TensorFlow runs constant parts of the graph to see the shapes behind them.
+RUN_FOR_SHAPES = {"RaggedTensorToTensor"}
 
 
 @dataclasses.dataclass
@@ -99,7 +101,7 @@ def check(op_type: str, number: int, seed: int = 0) -> Verdict:
     except Exception as error:
         verdict.notes.append(f"TensorFlow does not import it: {_first_line(error)}")
         return verdict
-    verdict.problem = _shapes_differ(drawer.graph, graph, 0)
+    verdict.problem = _shapes_differ(drawer, graph, 0)
     calls: list[Call] = []
     fetches: dict[str, tuple[str, Tensor]] = {
         t.name: (t.name, t)
@@ -154,7 +156,7 @@ def _differentiate(
         verdict.problem = verdict.problem or _nodes_differ(drawer, graph, before, call, order)
         verdict.problem = verdict.problem or _gradients_differ(ours, theirs, order)
         if not drawer.vague_seeds:  # a seed learns its y's shape late, and TensorFlow infers what follows before that
-            verdict.problem = verdict.problem or _shapes_differ(drawer.graph, graph, before[0])
+            verdict.problem = verdict.problem or _shapes_differ(drawer, graph, before[0])
         verdict.orders = order
         if verdict.problem:
             return
@@ -228,9 +230,9 @@ def _names(gradient: Any, slices: type) -> list[str | None]:
     return [gradient.name]
 
 
-def _shapes_differ(ours: Graph, theirs: tf.Graph, start: int) -> str:
-    for op in ours.operations[start:]:
-        if op.type in WRONG_SHAPES:
+def _shapes_differ(drawer: Drawer, theirs: tf.Graph, start: int) -> str:
+    for op in drawer.graph.operations[start:]:
+        if op.type in WRONG_SHAPES or (start and drawer.op_type in RUN_FOR_SHAPES):
             continue
         for tensor in op.outputs:
             shape = theirs.get_tensor_by_name(tensor.name).shape
