@@ -1,7 +1,4 @@
-"""Inverses, determinants, systems of equations and decompositions of matrices that are far from singular.
-
-What is known but for signs is drawn with Abs behind it. Without float16: TensorFlow's CPU kernels mostly lack it.
-"""
+"""Decompositions and solves, diagonals of matrices, Fourier transforms, recurrent cells and CTC."""
 
 from __future__ import annotations
 
@@ -9,127 +6,201 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad import dtypes
 from graphgrad.graph import Tensor
-from tests.oracle.draws import COMPLEX, FLOATS, Drawer, sketch
-
-Batch = tuple[int, ...]
+from tests.oracle.draws import COMPLEX, FLOATS, Drawer, dtype_of, sketch
 
 
-def wide(d: Drawer, op: str) -> str:
-    return d.dtype(op, among=FLOATS + COMPLEX)
+def batch(d: Drawer) -> tuple[int, ...]:
+    return tuple(d.integer(1, 2) for _ in range(d.integer(0, 2)))
 
 
-def precise(d: Drawer, op: str) -> str:
-    """In single precision third derivatives of eigenvalues are noise."""
-    return d.dtype(op, among=("float64", "complex128"))
+def well_conditioned(d: Drawer, dtype: str, rows: int, columns: int, symmetric: bool = False) -> Tensor:
+    """Matrices whose singular values lie apart and away from zero."""
+    shape = (*batch(d), rows, columns)
+    values = d.values(shape, dtype, -1, 1)
+    if symmetric:
+        values = values @ np.conj(np.swapaxes(values, -1, -2)) + 0.5 * np.eye(rows)
+    elif rows == columns:
+        values = values + np.diag(np.arange(1, rows + 1) * 1.5)
+    return d.tensor(shape, dtype, value=values)
 
 
-def batch_of(d: Drawer) -> Batch:
-    return d.pick((), (), (2,), (2, 1), (1, 3))  # type: ignore[no-any-return]
-
-
-def other_batch(d: Drawer, batch: Batch) -> Batch:
-    """One that broadcasts against `batch`, often the same."""
-    return batch if d.chance(0.6) else d.narrowed(batch) if d.chance(0.5) else (2, *(1 for _ in batch))
-
-
-def regular(d: Drawer, shape: tuple[int, ...], dtype: str) -> Tensor:
-    """Matrices whose main diagonal is made larger."""
-    value = d.values(shape, dtype, -1.0, 1.0) + 3 * np.eye(*shape[-2:])
-    return d.tensor(shape, dtype, value=value)
-
-
-def with_large(d: Drawer, shape: tuple[int, ...], dtype: str, row: int) -> Tensor:
-    """Diagonals as rows, of which one is made larger."""
-    value = d.values(shape, dtype, -1.0, 1.0)
-    value[..., row, :] += 3
-    return d.tensor(shape, dtype, value=value)
-
-
-def absolute(d: Drawer, x: Tensor) -> Tensor:
-    assert x.dtype is not None
-    return d.g.ComplexAbs(x, Tout=x.dtype.real_dtype) if x.dtype.is_complex else d.g.Abs(x)
+@sketch("Cholesky")
+def cholesky(d: Drawer, op: str) -> Any:
+    n = d.integer(1, 4)
+    return d.op(op, well_conditioned(d, d.pick(*FLOATS), n, n, symmetric=True))
 
 
 @sketch("MatrixInverse", "MatrixDeterminant", "LogMatrixDeterminant", "MatrixSquareRoot")
-def of_one_matrix(d: Drawer, op: str) -> Any:
-    size = d.integer(1, 4)
-    attrs = {"adjoint": d.chance(0.5)} if op == "MatrixInverse" else {}
-    return d.op(op, regular(d, (*batch_of(d), size, size), wide(d, op)), **attrs)
+def square(d: Drawer, op: str) -> Any:
+    n, complex_too = d.integer(1, 3), () if op == "LogMatrixDeterminant" else ("complex128",)
+    dtype = d.pick("float32", "float64", *complex_too) if op != "MatrixSquareRoot" else d.pick(*COMPLEX)
+    x = well_conditioned(d, dtype, n, n)
+    return d.op(op, x, **({"adjoint": d.chance(0.5)} if op == "MatrixInverse" else {}))
 
 
-@sketch("MatrixSolve", "MatrixTriangularSolve")
+@sketch("MatrixSolve", "MatrixTriangularSolve", "BandedTriangularSolve")
 def solve(d: Drawer, op: str) -> Any:
-    batch, size, dtype = batch_of(d), d.integer(1, 4), wide(d, op)
-    attrs, rhs_batch = {"adjoint": d.chance(0.5)}, batch
-    if op == "MatrixTriangularSolve":
-        attrs["lower"], rhs_batch = d.chance(0.5), other_batch(d, batch)
-    matrix = regular(d, (*batch, size, size), dtype)
-    return d.op(op, matrix, d.tensor((*rhs_batch, size, d.integer(1, 3)), dtype), **attrs)
-
-
-@sketch("BandedTriangularSolve")
-def banded(d: Drawer, op: str) -> Any:
-    batch, size, dtype, lower = batch_of(d), d.integer(1, 5), wide(d, op), d.chance(0.5)
-    bands = with_large(d, (*batch, d.integer(1, min(size, 3)), size), dtype, 0 if lower else -1)
-    rhs = d.tensor((*other_batch(d, batch), size, d.integer(1, 3)), dtype)
-    return d.op(op, bands, rhs, lower=lower, adjoint=d.chance(0.5))
+    n, columns, dtype = d.integer(1, 3), d.integer(1, 3), d.pick("float32", "float64", "complex128")
+    attrs = {"adjoint": d.chance(0.4)}
+    if op != "MatrixSolve":
+        attrs["lower"] = d.chance(0.5)
+    if op == "BandedTriangularSolve":
+        bands = d.integer(1, n)
+        values = d.values((bands, n), dtype, -0.5, 0.5)
+        values[0 if attrs["lower"] else -1] += 2
+        matrix = d.tensor((bands, n), dtype, value=values)
+        return d.op(op, matrix, d.tensor((n, columns), dtype), **attrs)
+    matrix = well_conditioned(d, dtype, n, n)
+    outer = d.feeds[matrix.name].shape[:-2]
+    if op == "MatrixTriangularSolve" and d.chance(0.3):
+        outer = d.narrowed(outer)
+    return d.op(op, matrix, d.tensor((*outer, n, columns), dtype), **attrs)
 
 
 @sketch("MatrixSolveLs")
-def least_squares(d: Drawer, op: str) -> Any:
-    batch, rows, dtype = batch_of(d), d.integer(1, 4), wide(d, op)
-    matrix = regular(d, (*batch, rows, d.integer(1, 4)), dtype)
-    regularizer = d.const(d.pick(0.0, 0.5), "float64")
-    return d.op(op, matrix, d.tensor((*batch, rows, d.integer(1, 3)), dtype), regularizer, fast=d.chance(0.9))
+def solve_ls(d: Drawer, op: str) -> Any:
+    rows, columns, dtype = d.integer(1, 4), d.integer(1, 3), d.pick(*FLOATS)
+    matrix = well_conditioned(d, dtype, rows, columns)
+    rhs = d.tensor((*d.feeds[matrix.name].shape[:-1], d.integer(1, 2)), dtype)
+    return d.op(op, matrix, rhs, d.const(d.pick(0.0, 0.5), "float64"), fast=d.chance(0.8))
 
 
-@sketch("TridiagonalSolve")
-def tridiagonal_solve(d: Drawer, op: str) -> Any:
-    batch, size, dtype = batch_of(d), d.integer(1, 5), wide(d, op)
-    diagonals = with_large(d, (*batch, 3, size), dtype, 1)
-    return d.op(op, diagonals, d.tensor((*batch, size, d.integer(1, 3)), dtype), partial_pivoting=d.chance(0.5))
-
-
-@sketch("TridiagonalMatMul")
-def tridiagonal_product(d: Drawer, op: str) -> Any:
-    batch, size, dtype = batch_of(d), d.integer(1, 5), wide(d, op)
-    diagonals = [d.tensor((*batch, 1, size), dtype) for _ in range(3)]
-    return d.op(op, *diagonals, d.tensor((*batch, size, d.integer(1, 3)), dtype))
-
-
-# ------------------------------------------------------------------ decompositions
-@sketch("Cholesky")
-def cholesky(d: Drawer, op: str) -> Any:
-    size = d.integer(1, 4)
-    a = regular(d, (*batch_of(d), size, size), wide(d, op))
-    return d.op(op, d.g.matmul(a, a, adjoint_b=True))
-
-
-@sketch("SelfAdjointEigV2", "Eig")
-def eigenvalues(d: Drawer, op: str) -> Any:
-    size, with_vectors = d.integer(1, 4), d.chance(0.6)
-    attrs: dict[str, Any] = {"compute_v": with_vectors}
+@sketch("Qr", "Svd", "SelfAdjointEigV2", "Eig")
+def decomposition(d: Drawer, op: str) -> Any:
+    """Signs and phases of vectors are free: numbers are compared of the values alone."""
+    n, dtype = d.integer(1, 3), d.pick("float32", "float64")
+    d.numbers = False
     if op == "Eig":
-        attrs["Tout"] = dtypes.complex128
-    values, vectors = d.op(op, regular(d, (*batch_of(d), size, size), precise(d, op)), **attrs)
-    return [values, absolute(d, vectors)] if with_vectors else [values]
+        tout = dtype_of("complex64" if dtype == "float32" else "complex128")
+        return d.op(op, well_conditioned(d, dtype, n, n), compute_v=d.chance(0.7), Tout=tout)
+    if op == "SelfAdjointEigV2":
+        return d.op(op, well_conditioned(d, dtype, n, n, symmetric=True), compute_v=d.chance(0.7))
+    rows, columns = d.pick((n, n), (n + d.integer(0, 2), n), (n, n + d.integer(0, 2)))
+    x = well_conditioned(d, dtype, rows, columns)
+    if op == "Qr":
+        return d.op(op, x, full_matrices=d.chance(0.3))
+    return d.op(op, x, compute_uv=d.chance(0.7), full_matrices=d.chance(0.3))
 
 
-@sketch("Svd")
-def singular_values(d: Drawer, op: str) -> Any:
-    shape = (*batch_of(d), d.integer(1, 4), d.integer(1, 4))
-    with_vectors, full = d.chance(0.7), d.chance(0.3)
-    s, u, v = d.op(op, regular(d, shape, precise(d, op)), compute_uv=with_vectors, full_matrices=full)
-    if full and abs(shape[-1] - shape[-2]) > 1:
-        d.numbers = False  # columns that nothing determines
-    return [s, absolute(d, u), absolute(d, v)] if with_vectors else [s]
+@sketch("TridiagonalMatMul", "TridiagonalSolve")
+def tridiagonal(d: Drawer, op: str) -> Any:
+    n, columns, dtype, outer = d.integer(1, 4), d.integer(1, 2), d.pick("float32", "float64", "complex128"), batch(d)
+    if op == "TridiagonalMatMul":
+        parts = [d.tensor((*outer, 1, n), dtype) for _ in range(3)]
+        return d.op(op, *parts, d.tensor((*outer, n, columns), dtype))
+    values = d.values((*outer, 3, n), dtype, -0.5, 0.5)
+    values[..., 1, :] += 2
+    diagonals = d.tensor(values.shape, dtype, value=values)
+    rhs = d.tensor((*outer, n, columns), dtype)
+    return d.op(op, diagonals, rhs, partial_pivoting=d.chance(0.6))
 
 
-@sketch("Qr")
-def orthogonal(d: Drawer, op: str) -> Any:
-    shape, full = (*batch_of(d), d.integer(1, 4), d.integer(1, 4)), d.chance(0.3)
-    if full and shape[-2] > shape[-1] + 1:
-        d.numbers = False  # columns that nothing determines
-    return [absolute(d, x) for x in d.op(op, regular(d, shape, precise(d, op)), full_matrices=full)]
+# ---------------------------------------------------------------------- diagonals
+ALIGNMENTS = ("LEFT_RIGHT", "RIGHT_LEFT", "LEFT_LEFT", "RIGHT_RIGHT")
+
+
+def band(d: Drawer, rows: int, columns: int) -> tuple[Any, int, int]:
+    """Some diagonals of a matrix: how they are asked for, the lowest and the highest."""
+    low = d.integer(-(rows - 1), columns - 1)
+    if d.chance(0.5):
+        return low, low, low
+    high = d.integer(low, columns - 1)
+    return [low, high], low, high
+
+
+def packed(outer: tuple[int, ...], rows: int, columns: int, low: int, high: int, as_list: bool) -> tuple[int, ...]:
+    """The shape of diagonals packed side by side."""
+    longest = max(min(rows + min(k, 0), columns - max(k, 0)) for k in range(low, high + 1))
+    return (*outer, *((high - low + 1,) if as_list and high > low else ()), longest)
+
+
+def version(op: str) -> int:
+    return int(op[-1]) if op[-2] == "V" else 1
+
+
+@sketch("MatrixDiag", "MatrixDiagV2", "MatrixDiagV3")
+def matrix_diag(d: Drawer, op: str) -> Any:
+    dtype, outer = d.pick("float32", "float64", "complex64"), batch(d)
+    if op == "MatrixDiag":
+        return d.op(op, d.tensor((*outer, d.integer(1, 4)), dtype))
+    rows, columns = d.integer(1, 4), d.integer(1, 4)
+    k, low, high = band(d, rows, columns)
+    if d.level != "nothing":
+        d.level = "static"  # of diagonals whose length is unknown TensorFlow makes matrices without columns
+    x = d.tensor(packed(outer, rows, columns, low, high, True), dtype)
+    attrs = {"align": d.pick(*ALIGNMENTS)} if version(op) == 3 else {}
+    sizes = [d.index(n, "int32") for n in (rows, columns)]
+    return d.op(op, x, d.index(k, "int32"), *sizes, d.const(d.pick(0.0, 0.5), dtype), **attrs)
+
+
+@sketch("MatrixDiagPart", "MatrixDiagPartV2", "MatrixDiagPartV3")
+def matrix_diag_part(d: Drawer, op: str) -> Any:
+    dtype, rows, columns = d.pick("float32", "float64", "complex64"), d.integer(1, 4), d.integer(1, 4)
+    x = d.tensor((*batch(d), rows, columns), dtype)
+    if op == "MatrixDiagPart":
+        return d.op(op, x)
+    k, _, _ = band(d, rows, columns)
+    attrs = {"align": d.pick(*ALIGNMENTS)} if version(op) == 3 else {}
+    return d.op(op, x, d.index(k, "int32"), d.const(d.pick(0.0, 0.5), dtype), **attrs)
+
+
+@sketch("MatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3")
+def matrix_set_diag(d: Drawer, op: str) -> Any:
+    dtype, rows, columns, outer = d.pick("float32", "float64", "complex64"), d.integer(1, 4), d.integer(1, 4), batch(d)
+    x = d.tensor((*outer, rows, columns), dtype)
+    if op == "MatrixSetDiag":
+        return d.op(op, x, d.operand((*outer, min(rows, columns)), dtype))
+    k, low, high = band(d, rows, columns)
+    attrs = {"align": d.pick(*ALIGNMENTS)} if version(op) == 3 else {}
+    return d.op(op, x, d.operand(packed(outer, rows, columns, low, high, True), dtype), d.index(k, "int32"), **attrs)
+
+
+# ---------------------------------------------------------------------- Fourier transforms
+@sketch("FFT", "FFT2D", "FFT3D", "IFFT", "IFFT2D", "IFFT3D")
+def fft(d: Drawer, op: str) -> Any:
+    rank = int(op[-2]) if op.endswith("D") else 1
+    shape = (*batch(d), *(d.integer(1, 4) for _ in range(rank)))
+    return d.op(op, d.tensor(shape, d.pick(*COMPLEX)))
+
+
+@sketch("RFFT", "RFFT2D", "IRFFT", "IRFFT2D")
+def rfft(d: Drawer, op: str) -> Any:
+    rank = 2 if op.endswith("2D") else 1
+    inner = [d.integer(1, 5) for _ in range(rank)]
+    real = d.pick(*FLOATS)
+    other = "complex64" if real == "float32" else "complex128"
+    if op.startswith("R"):
+        x = d.tensor((*batch(d), *inner), real)
+        return d.op(op, x, d.index(inner, "int32"), Tcomplex=dtype_of(other))
+    length = [*inner[:-1], max(1, 2 * (inner[-1] - 1) + d.integer(0, 1))]
+    x = d.tensor((*batch(d), *inner), other)
+    return d.op(op, x, d.index(length, "int32"), Treal=dtype_of(real))
+
+
+# ---------------------------------------------------------------------- recurrent
+@sketch("BlockLSTM", "BlockLSTMV2")
+def lstm(d: Drawer, op: str) -> Any:
+    time, rows, width, cells = d.integer(1, 3), d.integer(1, 2), d.integer(1, 3), d.integer(1, 3)
+    attrs: dict[str, Any] = {"use_peephole": d.chance(0.4), "cell_clip": d.pick(-1.0, 0.3, 3.0)}
+    if op == "BlockLSTM":
+        attrs["forget_bias"] = d.pick(0.0, 1.0)
+    x = d.tensor((time, rows, width))
+    state = [d.tensor((rows, cells)) for _ in range(2)]
+    w = d.tensor((width + cells, 4 * cells))
+    peepholes = [d.tensor((cells,)) for _ in range(3)]
+    steps = time if d.chance(0.7) else d.integer(1, time)
+    d.numbers = steps == time  # what stands behind the last step is left to chance
+    longest = d.index(steps, "int64")
+    return d.op(op, longest, x, *state, w, *peepholes, d.tensor((4 * cells,)), **attrs)
+
+
+@sketch("CTCLoss", "CTCLossV2")
+def ctc(d: Drawer, op: str) -> Any:
+    time, rows, classes = d.integer(3, 5), d.integer(1, 2), 4
+    x = d.tensor((time, rows, classes))
+    places = [[r, i] for r in range(rows) for i in range(d.integer(1, 2))]
+    labels = d.tensor((len(places),), "int32", 0, 2, rank_known=True)
+    lengths = d.tensor((rows,), "int32", value=[d.integer(time - 1, time) for _ in range(rows)])
+    attrs = {"ignore_longer_outputs_than_inputs": True}
+    return d.op(op, x, d.const(places, "int64"), labels, lengths, **attrs)
