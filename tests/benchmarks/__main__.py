@@ -27,10 +27,9 @@ BUSY = 0.5  # load average above which numbers mean little
 def main() -> int:
     arguments = _arguments()
     if arguments.load:
-        document = json.loads(arguments.load.read_text())
+        document = _joined([json.loads(file.read_text()) for file in arguments.load])
     else:
-        partial = bool(arguments.only or arguments.quick)
-        document = {"schema": 1, "partial": partial, "machine": _machine(), "results": _run(arguments)}
+        document = {"schema": 1, "quick": arguments.quick, "machine": _machine(), "results": _run(arguments)}
     if arguments.json:
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.write_docs:
@@ -43,7 +42,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="REGEX", default="", help="run the benchmarks whose name matches")
     parser.add_argument("--runs", metavar="N", type=int, default=5, help="rounds of each, at most (default 5)")
     parser.add_argument("--json", metavar="OUT", type=Path, help="write all measurements to a file")
-    parser.add_argument("--load", metavar="JSON", type=Path, help="measure nothing, take what --json wrote before")
+    parser.add_argument(
+        "--load",
+        metavar="JSON",
+        type=Path,
+        nargs="+",
+        help="measure nothing, take what --json wrote before, in one run or several",
+    )
     parser.add_argument("--write-docs", action="store_true", help="write the table into docs/performance.md")
     parser.add_argument(
         "--large", action="store_true", help="up to a million nodes where the time a node is to be flat"
@@ -51,13 +56,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small graphs, to see that everything runs")
     parser.add_argument("--list", action="store_true", help="list the benchmarks and run none")
     arguments = parser.parse_args()
-    if arguments.write_docs and (arguments.only or arguments.quick):
-        parser.error("--write-docs wants all benchmarks at full size: leave out --only and --quick")
+    if arguments.write_docs and arguments.quick:
+        parser.error("--write-docs wants full size: leave out --quick")
     if arguments.list:
         for benchmark in table.benchmarks(arguments.large, arguments.quick):
             print(f"{benchmark.name:24} {benchmark.what}")
         sys.exit(0)
     return arguments
+
+
+def _joined(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several runs as one; of a benchmark in more than one of them the last counts."""
+    results = {result["name"]: result for document in documents for result in document["results"]}
+    quick = any(document.get("quick") for document in documents)
+    return {**documents[-1], "quick": quick, "results": list(results.values())}
 
 
 def _run(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -142,8 +154,8 @@ def _processor() -> str:
 
 def _write_page(document: dict[str, Any]) -> None:
     """Puts the table between the two markers of docs/performance.md."""
-    if document["partial"]:
-        raise SystemExit("these are not all benchmarks at full size: the page wants a run without --only and --quick")
+    if document["quick"]:
+        raise SystemExit("these are small graphs: the page wants a run without --quick")
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
@@ -152,10 +164,15 @@ def _write_page(document: dict[str, Any]) -> None:
 
 
 def _page(document: dict[str, Any]) -> list[str]:
-    m = document["machine"]
+    m, loads = document["machine"], [result["load"] for result in document["results"]]
+    measured = {result["name"] for result in document["results"]}
+    left = [f"`{b.name}`" for b in table.benchmarks(large=True, quick=False) if b.name not in measured]
     lines = [
         f"{m['processor']}, {m['cores']} cores; Python {m['python']}, NumPy {m['numpy']}, protobuf {m['protobuf']}, "
-        f"TensorFlow {m['tensorflow']}. Medians of the rounds, smallest and largest in brackets.",
+        f"TensorFlow {m['tensorflow']}. Medians of the rounds, smallest and largest in brackets. "
+        f"Load average of the machine before each benchmark: {min(loads):.1f} to {max(loads):.1f}"
+        f"{', so other work took part of the time' if max(loads) > m['cores'] else ''}.",
+        *(["", f"Not measured this time: {', '.join(left)}."] if left else []),
         "",
         "| benchmark | to reach | measured | | each side |",
         "| --- | --- | --- | --- | --- |",

@@ -116,6 +116,20 @@ def test_feeds_of_other_shapes() -> None:
             np.testing.assert_allclose(total, np.exp(values).sum(), rtol=1e-5)
 
 
+def test_feeds_are_looked_at_in_every_run() -> None:
+    graph = Graph()
+    x = placeholder(graph, "x", None, 2)
+    plan = compile_graph(graph, [graph.build.Neg(x)], ["x"])
+    for _ in range(3):
+        for value in (numbers(3, 2), numbers(4, 2), np.float64(numbers(4, 2)), [[1, 2]]):
+            (found,) = plan.run({"x": value})
+            assert found.dtype == np.float32
+            np.testing.assert_array_equal(found, -np.float32(value))
+        for wrong in (numbers(3, 3), np.ones((4, 2), bool), numbers(2)):
+            with pytest.raises(ValueError, match="feed 'x:0'"):
+                plan.run({"x": wrong})
+
+
 def test_values_that_decide_shapes_are_looked_at_in_every_run() -> None:
     graph = Graph()
     g = graph.build
