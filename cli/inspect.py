@@ -90,6 +90,12 @@ def _print(found: Inspection) -> None:
         f"{found.parameters:,} parameters; {found.constants} constants of {output.size(found.constant_bytes)}, "
         f"{len(found.variables)} variables of {output.size(sum(v.bytes or 0 for v in found.variables))}"
     )
+    for name, sides in found.signatures.items():
+        shown = [
+            ", ".join(f"{key} ({tensor})" for key, tensor in sides[side].items()) for side in ("inputs", "outputs")
+        ]
+        click.echo()
+        output.say(f"signature {name}: {shown[0] or 'nothing'} -> {shown[1]}")
     for title, items in (
         ("inputs", found.inputs),
         ("outputs", found.outputs),

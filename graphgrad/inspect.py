@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from typing import Any
 
+from graphgrad import signatures
 from graphgrad.attributes import Shape, decode_shape
 from graphgrad.dtypes import DType
 from graphgrad.frontier import Frontier
@@ -59,6 +60,7 @@ class Inspection:
     devices: dict[str, int]
     functions: list[dict[str, Any]]
     control_flow: dict[str, int]
+    signatures: dict[str, dict[str, dict[str, str]]]  # by name: 'inputs' and 'outputs', tensors by their names there
 
     def as_json(self) -> dict[str, Any]:
         return {"schema": 1, **dataclasses.asdict(self)}
@@ -93,12 +95,24 @@ def inspect(graph: Graph) -> Inspection:
         devices=_counted(op.device for op in graph if op.device),
         functions=[_function(f) for f in graph.functions.values()],
         control_flow={what: n for what, types in CONTROL_FLOW.items() if (n := sum(op.type in types for op in graph))},
+        signatures={name: _signature(found) for name, found in signatures.signatures(graph).items()},
     )
+
+
+def _signature(found: signatures.Signature) -> dict[str, dict[str, str]]:
+    sides = {"inputs": found.inputs, "outputs": found.outputs}
+    return {
+        side: {key: ", ".join(signatures.tensors_of(infos[key])) for key in sorted(infos)}
+        for side, infos in sides.items()
+    }
 
 
 def suggest(graph: Graph) -> Suggestion:
     """What somebody who wants gradients of this graph is likely to want: a loss, and the weights and inputs it follows from."""
-    candidates = [t for t in outputs(graph) if t.dtype is not None and (t.dtype.is_floating or t.dtype.is_complex)]
+    named = [t for t in _named_outputs(graph) if t.dtype is not None and (t.dtype.is_floating or t.dtype.is_complex)]
+    candidates = named or [
+        t for t in outputs(graph) if t.dtype is not None and (t.dtype.is_floating or t.dtype.is_complex)
+    ]
     ranked = sorted(candidates, key=lambda t: (not _sounds_like_a_loss(t), t.shape != ()))
     ys = [t for t in ranked if (_sounds_like_a_loss(t), t.shape == ()) == _first_rank(ranked)]
     if not ys:
@@ -108,6 +122,13 @@ def suggest(graph: Graph) -> Suggestion:
     sources = variables + _parameters(graph) + inputs
     between = Frontier(ys, sources).between
     return Suggestion([t.input_name for t in ys], [x.input_name for x in sources if x.op in between])
+
+
+def _named_outputs(graph: Graph) -> list[Tensor]:
+    """What the signature gives that the model would be called by."""
+    found = signatures.chosen(graph)
+    infos = [] if found is None else [found.outputs[key] for key in sorted(found.outputs)]
+    return [graph.tensor(name) for info in infos for name in signatures.tensors_of(info)]
 
 
 def outputs(graph: Graph) -> list[Tensor]:

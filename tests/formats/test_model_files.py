@@ -202,3 +202,12 @@ def test_folders_that_are_no_models(tmp_path: Path) -> None:
     (model.path / "saved_model.pb").write_bytes(data[: len(data) // 2])
     result = run("show", model.path)
     assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
+
+
+def test_signatures_are_shown_and_suggested(tmp_path: Path) -> None:
+    model = file_store.unpacked("nested_calls", tmp_path)
+    document = json.loads(run("inspect", model.path, "--suggest", "--json").stdout)
+    sides = {"inputs": {"x": "serving_default_x:0"}, "outputs": {"y": "StatefulPartitionedCall:0"}}
+    assert document["signatures"] == {"serving_default": sides}
+    assert document["suggested"]["ys"] == ["StatefulPartitionedCall"]
+    assert set(document["suggested"]["xs"]) == {"Variable", "Variable_1", "serving_default_x"}

@@ -97,7 +97,7 @@ ARROWS = {
     },
     "widen": {"dtypes", "formats", "graph", "schema"},
     "check": {"differentiate", "dtypes", "errors", "formats", "graph", "kernels", "runtime", "shapes", "widen"},
-    "inspect": {"attributes", "dtypes", "frontier", "graph"},
+    "inspect": {"signatures", "attributes", "dtypes", "frontier", "graph"},
     "paths": {"graph", "registry"},
     "picture": {"diff", "errors", "graph", "listing", "picture"},
     "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "shapes"},
