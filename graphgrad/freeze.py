@@ -62,7 +62,7 @@ class _Freezing:
     def frozen(self, wanted: list[str] | None) -> Graph:
         operations = list(self.graph)
         if wanted is not None:
-            needed = _ancestors(self.graph, wanted)
+            needed = _ancestors(self.graph, [*wanted, *self._fills_tables()])
             operations = [op for op in operations if op in needed]
         level = Level([op.node_def() for op in operations], self.graph.functions)
         own = {op: self._value(op) for op in operations if op.type in restored.VARIABLES}
@@ -79,6 +79,11 @@ class _Freezing:
         constants = self._constants([op for op in own if op.name in used], own)
         nodes = [constants.get(node.name, node) for node in nodes if node.name not in left]
         return self._result(nodes)
+
+    def _fills_tables(self) -> list[str]:
+        """What the model runs when it is loaded, if that does anything."""
+        name = signatures.initialiser(self.graph)
+        return [name] if name is not None and self.graph.operation(name).control_inputs else []
 
     def _value(self, op: Operation) -> Value:
         shape = graph_pb2.TensorShapeProto()
@@ -193,7 +198,7 @@ def _around(graph: Graph, names: set[str]) -> saved_model_pb2.MetaGraphDef:
     meta.meta_info_def.CopyFrom(graph.meta.meta_info_def)
     meta.meta_info_def.ClearField("stripped_op_list")
     meta.meta_info_def.ClearField("function_aliases")
-    for name, signature in signatures.signatures(graph).items():
+    for name, signature in {**graph.meta.signature_def, **graph.new_signatures}.items():
         infos = [*signature.inputs.values(), *signature.outputs.values()]
         if all(tensor.partition(":")[0] in names for info in infos for tensor in signatures.tensors_of(info)):
             meta.signature_def[name].CopyFrom(signature)

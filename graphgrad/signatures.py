@@ -14,6 +14,7 @@ from graphgrad.schema import saved_model_pb2
 
 INPUTS, OUTPUTS = "inputs", "outputs"
 _DEFAULT = "serving_default"
+_INITIALISES = "__saved_model_init_op"
 _METHOD = "tensorflow/serving/predict"
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 
@@ -77,6 +78,19 @@ def tensors_of(info: saved_model_pb2.TensorInfo) -> list[str]:
     if kind == "composite_tensor":
         return [name for part in info.composite_tensor.components for name in tensors_of(part)]
     return [info.name] if info.name else []
+
+
+def initialiser(graph: Graph) -> str | None:
+    """The operation that fills the tables of a model when it is loaded, where it has one."""
+    if graph.meta is None:
+        return None
+    known = graph.meta.signature_def
+    named = [info.name for info in known[_INITIALISES].outputs.values()] if _INITIALISES in known else []
+    for collection in ("saved_model_main_op", "legacy_init_op"):
+        if collection in graph.meta.collection_def:
+            named += graph.meta.collection_def[collection].node_list.value
+    found = [name.partition(":")[0] for name in named]
+    return next((name for name in found if name in graph), None)
 
 
 def export(graph: Graph, name: str, xs: Sequence[Tensor], gradients: Sequence[Tensor | IndexedSlices | None]) -> None:

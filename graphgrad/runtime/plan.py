@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad import registry
+from graphgrad import registry, signatures
 from graphgrad.depth import with_room
 from graphgrad.dtypes import variant
 from graphgrad.errors import ArgumentError, EvaluationError
@@ -99,12 +99,12 @@ def evaluate(
     """Computes fetches once: an array for one fetch, a list for a list; an IndexedSlices fetch gives an IndexedSlices of arrays.
 
     `run_first` names operations (initialisers, assignments) that run before, one after the other, with the same
-    feeds. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do, and
+    feeds; by default what fills the tables of a SavedModel, where a table is needed. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do, and
     RuntimeError before anything is computed where the arrays would take more than `memory_limit` bytes.
     """
     given = {k if isinstance(k, IndexedSlices) else _tensor(graph, k): value for k, value in (feeds or {}).items()}
     state = _state(graph, variables, max_iterations)
-    for operation in run_first:
+    for operation in run_first or _fills_tables(graph, fetches):
         op = graph.operation(operation) if isinstance(operation, str) else operation
         first = compile(graph, [op], given, state=state)
         if memory_limit is not None:
@@ -119,6 +119,25 @@ def evaluate(
         )  # what a first run does once, libraries that are loaded and memory that is asked for, is not shown
     results = plan.run(given, profile)
     return results if isinstance(fetches, (list, tuple)) else results[0]
+
+
+def _fills_tables(graph: Graph, fetches: Fetch | Sequence[Fetch]) -> list[str]:
+    name = signatures.initialiser(graph)
+    if name is None:
+        return []
+    listed: Any = fetches if isinstance(fetches, (list, tuple)) else [fetches]
+    found = [_fetch(graph, fetch) for fetch in listed]
+    queue = [f if isinstance(f, Operation) else f.op for f in found]
+    seen = set(queue)
+    while queue:
+        op = queue.pop()
+        if "HashTable" in op.type:
+            return [name]
+        for producer in [t.op for t in op.inputs] + op.control_inputs:
+            if producer not in seen:
+                seen.add(producer)
+                queue.append(producer)
+    return []
 
 
 def _refuse_larger(plan: Plan, feeds: Mapping[Any, Any], limit: int) -> None:

@@ -33,7 +33,7 @@ def options(model: Model, folder: Path) -> list[object]:
 
 def differentiated(model: Model, out: Path, *more: object) -> dict[str, str]:
     """Adds the gradients; the tensor of each x's."""
-    arguments = ["--ys", ",".join(model.ys), "--xs", ",".join(model.xs), "-o", out, "--json", *more]
+    arguments = ["--ys", ",".join(model.ys), "--xs", ",".join(model.xs), "-o", out, "--densify", "--json", *more]
     result = run("add-gradients", model.path, *arguments)
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)["gradients"]

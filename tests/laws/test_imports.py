@@ -94,6 +94,7 @@ ARROWS = {
         "runtime",
         "schema",
         "shapes",
+        "signatures",
     },
     "widen": {"dtypes", "formats", "graph", "schema"},
     "check": {"differentiate", "dtypes", "errors", "formats", "graph", "kernels", "runtime", "shapes", "widen"},

@@ -88,6 +88,32 @@ class NestedCalls(tf.Module):
         return {"y": tf.reduce_sum(self.middle(x) ** 2)}
 
 
+class Words(tf.Module):
+    """Weights looked up by words, in a table that is filled when the model is loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = tf.Variable([1.0, 2.0, 3.0])
+        keys = tf.lookup.KeyValueTensorInitializer(["a", "b"], tf.constant([1, 2], tf.int64))
+        self.table = tf.lookup.StaticHashTable(keys, 0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def score(self, words: Any) -> dict[str, Any]:
+        return {"y": tf.reduce_sum(tf.gather(self.weights, self.table.lookup(words)) ** 2)}
+
+
+def looked_up(folder: Path) -> Case:
+    model = Words()
+    tf.saved_model.save(model, str(folder / "model"), signatures=model.score)
+    words = np.array([b"a", b"b", b"no"], object)
+    x = tf.constant(words)
+    with tf.GradientTape() as tape:
+        y = model.score(x)["y"]
+    dense = tf.convert_to_tensor(tape.gradient(y, model.weights))
+    values = {"y": y.numpy(), "dVariable": dense.numpy()}
+    return Case("model", ["y"], ["Variable"], {"words": words}, values)
+
+
 def nested_calls(folder: Path) -> Case:
     model = NestedCalls()
     tf.saved_model.save(model, str(folder / "model"), signatures=model.outer)
@@ -301,6 +327,7 @@ def _random(*shape: int) -> np.ndarray:
 
 
 SMALL = [
+    looked_up,
     nested_calls,
     object_checkpoint,
     keras_dense,

@@ -37,7 +37,7 @@ def named(model: Model) -> tuple[Any, dict[str, str], dict[str, np.ndarray]]:
         [signatures.tensor_name(graph, name, side) for name in names]
         for side, names in ((signatures.OUTPUTS, model.ys), (signatures.INPUTS, model.xs))
     )
-    found = graphgrad.gradients(ys, xs, graph=graph)
+    found = [graph.build.dense(dx) for dx in graphgrad.gradients(ys, xs, graph=graph)]
     tensors = dict(zip([*model.ys, *(f"d{x}" for x in model.xs)], [*ys, *(dx.name for dx in found)], strict=True))
     feeds = {signatures.tensor_name(graph, key, signatures.INPUTS): value for key, value in model.feeds.items()}
     full = {(name if ":" in name else f"{name}:0"): value for name, value in feeds.items()}
