@@ -29,8 +29,8 @@ METHODS = {
 
 # Ops of which TensorFlow's static shapes are not what its kernels give.
 WRONG_SHAPES = {"FractionalMaxPool", "FractionalAvgPool"}
-# Draws in which TensorFlow runs constant parts of the graph to see the shapes behind them.
-RUN_FOR_SHAPES = {"RaggedTensorToTensor"}
+# Draws of whose gradients TensorFlow learns more shapes: it runs constant parts of the graph, or sees through variants.
+MORE_SHAPES = {"RaggedTensorToTensor", "CompositeTensorVariantFromComponents", "CompositeTensorVariantToComponents"}
 
 
 @dataclasses.dataclass
@@ -232,7 +232,7 @@ def _names(gradient: Any, slices: type) -> list[str | None]:
 
 def _shapes_differ(drawer: Drawer, theirs: tf.Graph, start: int) -> str:
     for op in drawer.graph.operations[start:]:
-        if op.type in WRONG_SHAPES or (start and drawer.op_type in RUN_FOR_SHAPES):
+        if op.type in WRONG_SHAPES or (start and drawer.op_type in MORE_SHAPES):
             continue
         for tensor in op.outputs:
             shape = theirs.get_tensor_by_name(tensor.name).shape

@@ -45,8 +45,9 @@ def solve(d: Drawer, op: str) -> Any:
     attrs = {"adjoint": d.chance(0.4)}
     if op != "MatrixSolve":
         attrs["lower"] = d.chance(0.5)
-    if op == "BandedTriangularSolve":
-        bands = d.integer(1, n)
+    if op == "BandedTriangularSolve":  # TensorFlow's gradient of a lone band has another shape than the band
+        n = d.integer(2, 4)
+        bands = d.integer(2, n)
         values = d.values((bands, n), dtype, -0.5, 0.5)
         values[0 if attrs["lower"] else -1] += 2
         matrix = d.tensor((bands, n), dtype, value=values)
