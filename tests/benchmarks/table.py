@@ -150,7 +150,10 @@ def step(name: str, size: int = 0, by_hand: bool = True) -> Measured:
         folder = shop.model(name, size, with_gradients=True)
         with workers("step", {side: (side, folder) for side in sides}) as started:
             for side in sides[1:]:
-                difference = started[side].ask(f"compare {folder / TENSORFLOW}.npz")["difference"]
+                # Rounding turns units on and off in fifty layers normalised over one image: of gradients, TensorFlow's are up
+                # to 0.28 of the largest number off the same in double precision, ours 0.27. There the loss is compared alone.
+                count = 1000 if by_hand else 1
+                difference = started[side].ask(f"compare {folder / TENSORFLOW}.npz {count}")["difference"]
                 if difference:
                     raise BenchmarkError(f"{side} and TensorFlow compute different numbers: {difference}")
             return take_turns(started, runs)

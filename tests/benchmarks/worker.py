@@ -1,7 +1,7 @@
 """One side of a comparison in a process of its own, which measures whenever it is told to.
 
-It prints `ready`, then answers each line of standard input with one line of JSON: `measure`, or `compare PATH` for
-the numbers it computes against those of another side. Between two lines it sleeps, so sides never run at once.
+It prints `ready`, then answers each line of standard input with one line of JSON: `measure`, or `compare PATH
+COUNT` for the first numbers it computes against those of another side. Between two lines it sleeps, so sides never run at once.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main(side: str, action: str, folder: Path) -> None:
     for line in sys.stdin:
         words = line.split()
         if words[0] == "compare":
-            answer: dict[str, Any] = {"difference": _difference(step(), words[1])}
+            answer: dict[str, Any] = {"difference": _difference(step()[: int(words[2])], words[1])}
         elif action == "build":
             seconds, nodes = build()
             answer = {"seconds": seconds, "nodes": nodes}
