@@ -28,6 +28,8 @@ def _resize(x: np.ndarray, size: np.ndarray, taps_of: Callable[[int, int], Taps]
 
 def _resize_grad(dy: np.ndarray, x: np.ndarray, taps_of: Callable[[int, int], Taps]) -> np.ndarray:
     """What `_resize` hands back to x, in x's dtype."""
+    if dy.ndim != 4 or x.ndim != 4:
+        raise ValueError(f"images {list(x.shape)} and their gradient {list(dy.shape)} must have rank 4")
     _, height, width, _ = x.shape
     wide_type = F if x.dtype.itemsize < 8 else x.dtype
     rows = scatter(dy.astype(wide_type, copy=False), 1, taps_of(height, dy.shape[1]), height)

@@ -19,11 +19,12 @@ ROUNDING = {"HALF_TO_EVEN": np.rint, "HALF_UP": lambda x: np.floor(x + x.dtype.t
 
 
 class _Grid(NamedTuple):
-    """The ends of a range moved so that zero is one of its steps, and the step."""
+    """The ends of a range moved so that zero is one of its steps, the step, and how many steps make one."""
 
     low: np.ndarray
     high: np.ndarray
     step: np.ndarray
+    inverse: np.ndarray
 
 
 def _grid(low: np.ndarray, high: np.ndarray, num_bits: int, narrow_range: bool) -> _Grid:
@@ -33,14 +34,17 @@ def _grid(low: np.ndarray, high: np.ndarray, num_bits: int, narrow_range: bool) 
     step = (high - low) / (last - first)
     zero = first - low / step
     nudged = np.where(zero < first, first, np.where(zero > last, last, np.trunc(zero + F(0.5))))
-    return _Grid((first - nudged) * step, (last - nudged) * step, step)
+    return _Grid((first - nudged) * step, (last - nudged) * step, step, (last - first) / (high - low))
 
 
-def _fake_quant(x: np.ndarray, grid: _Grid) -> np.ndarray:
-    inverse = F(1) / grid.step
-    zero = np.floor(-grid.low * inverse + F(0.5))
-    inside = np.maximum(np.minimum(x, grid.high), grid.low)
-    return np.floor((inside - grid.low) * inverse - zero + F(0.5)) * grid.step
+def _fake_quant(x: np.ndarray, grid: _Grid, divides: bool = False) -> np.ndarray:
+    """Halves between two steps fall as TensorFlow rounds: it divides by the step of a range that is one tensor's, and
+    multiplies by the inverse elsewhere."""
+    inside = np.maximum(np.minimum(x, grid.high), grid.low) - grid.low
+    steps, zero = (
+        (inside / grid.step, -grid.low / grid.step) if divides else (inside * grid.inverse, -grid.low * grid.inverse)
+    )
+    return np.floor(steps - np.floor(zero + F(0.5)) + F(0.5)) * grid.step
 
 
 def _nothing(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -93,11 +97,13 @@ def fake_quant_channels(x, low, high, *, num_bits, narrow_range):
 
 def _fake_quant_between(x, low, high, num_bits, narrow_range):
     _check_bits(num_bits)
-    return np.where(_nothing(low, high), F(0), _fake_quant(x, _grid(low, high, num_bits, narrow_range)))
+    return np.where(_nothing(low, high), F(0), _fake_quant(x, _grid(low, high, num_bits, narrow_range), low.ndim == 0))
 
 
 @kernel("FakeQuantWithMinMaxVarsGradient")
 def fake_quant_vars_gradient(dy, x, low, high, *, num_bits, narrow_range):
+    if dy.shape != x.shape:
+        raise ValueError(f"gradients have shape {list(dy.shape)}, the input has {list(x.shape)}")
     _check_ends(low, high, ())
     return _shared(dy, x, low, high, num_bits, narrow_range, tuple(range(x.ndim)))
 

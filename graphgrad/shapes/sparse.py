@@ -65,7 +65,7 @@ def concat(op: Operation) -> list[Shape]:
         count = dims.total(count, dims.merge_dim(dim_of(indices, 0), dim_of(values_, 0)))
         rank = dims.merge_dim(rank, dim_of(shape_, 0))
         columns = dims.merge_dim(columns, dim_of(indices, 1))
-    return [(count, dims.merge_dim(rank, columns)), (count,), (rank,)]
+    return [(count, columns), (count,), (rank,)]
 
 
 @shape("SparseSplit")
@@ -78,7 +78,8 @@ def split(op: Operation) -> list[Shape]:
 def fill_empty_rows(op: Operation) -> list[Shape]:
     indices, dense_shape = op.inputs[0], values.as_shape(op.inputs[2])
     rows = dense_shape[0] if dense_shape else None
-    return [(None, dim_of(op.inputs[2], 0)), (None,), (rows,), (dim_of(indices, 0),)]
+    count = dims.merge_dim(dim_of(indices, 0), dim_of(op.inputs[1], 0))
+    return [(None, dim_of(op.inputs[2], 0)), (None,), (rows,), (count,)]
 
 
 @shape("SparseFillEmptyRowsGrad")

@@ -51,6 +51,14 @@ ACCEPTED = [
     (case("Range", const(0), const(3), given([1], "int32")), [0, 1, 2]),
     (case("TanhGrad", f64(1, 2, value=[[0.0, 0.5]]), f64(2, value=[2.0, 4.0])), [[2.0, 3.0]]),
     (case("SqrtGrad", f32(2, value=[0, 0]), f32(2, value=[0, 1])), [0, np.inf]),
+    (
+        case("FakeQuantWithMinMaxArgs", f32(2, value=[0.75, 0.5]), min=0.0, max=1.0, num_bits=4, narrow_range=True),
+        np.float32([11, 7]) * (np.float32(1) / np.float32(14)),
+    ),
+    (
+        case("FakeQuantWithMinMaxVars", f32(1, value=[2.0]), const(-6.0, "float32"), const(6.0, "float32"), num_bits=4),
+        [np.float32(1.6)],
+    ),
     (case("RsqrtGrad", f32(2, value=[np.inf, 1]), f32(2, value=[0, 2])), [0, -1]),
     (case("ReciprocalGrad", f32(2, value=[np.inf, 1]), f32(2, value=[0, 2])), [0, -2]),
 ]

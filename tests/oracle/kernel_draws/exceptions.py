@@ -20,8 +20,17 @@ SPARED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(["AvgPoolGrad", "AvgPool3DGrad"], ("bad", "a gradient of another shape is read as far as needed")),
     "SplitV": ("shape", "TensorFlow takes an unknown axis for the last: docs/fidelity.md"),
     **dict.fromkeys(
-        ["LSTMBlockCellGrad", "BlockLSTMGrad", "BlockLSTMGradV2"], ("bad", "biases are read by nothing but a check")
+        ["GRUBlockCellGrad", "LSTMBlockCellGrad", "BlockLSTMGrad", "BlockLSTMGradV2"],
+        ("bad", "biases are read by nothing but a check"),
     ),
+    **dict.fromkeys(
+        ["CropAndResize", "CropAndResizeGradImage", "CropAndResizeGradBoxes"], ("bad", "images of a wrong rank")
+    ),
+    **dict.fromkeys(
+        ["QuantizeAndDequantizeV2", "QuantizeAndDequantizeV4"],
+        ("lenient", "one range for each slice is refused in some places and taken in others"),
+    ),
+    "InTopKV2": ("bad", "k in a vector"),
     "Reverse": ("lenient", "TensorFlow reverses nothing whose first axis is empty"),
     **dict.fromkeys(
         ["FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3"],
@@ -59,6 +68,7 @@ LOOSENED: dict[str, float] = {
     # whose weights TensorFlow works out in float32, gradients of float64 too
     "ResizeBicubicGrad": 1000,
     "ResizeBilinearGrad": 1000,
+    "CropAndResizeGradImage": 1000,  # as above
     "CTCLoss": 1000,  # computed in float32 whatever it is given
 }
 
@@ -106,6 +116,7 @@ NOT_DRAWN: dict[str, str] = {
         ["LookupTableExport", "LookupTableExportV2", "LookupTableImport", "LookupTableImportV2"],
         "TensorFlow gives the entries in the order of its hashes",
     ),
+    "TopK": "TensorFlow's kernel asks for an attribute that the op does not have",
     "MutableDenseHashTable": "TensorFlow's own kernel asks for an input that the op does not have",
     **dict.fromkeys(
         [

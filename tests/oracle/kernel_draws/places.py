@@ -56,7 +56,7 @@ def scatter_nd(d: Drawer) -> Parts:
     shape = tuple(d.integer(1, 4) for _ in range(d.integer(1, 3)))
     settles = "Update" in d.op_type  # the last of several writes to one place wins, and which is last is left to chance
     indices = _places(d, shape, "Tindices", unique=settles)
-    while indices.ndim == 1 or (settles and indices.shape[-1] == 0):  # both of which TensorFlow refuses
+    while indices.ndim == 1 or indices.shape[-1] == 0:  # both of which TensorFlow refuses
         indices = _places(d, shape, "Tindices", unique=settles)
     updates = d.array(d.dtype(), (*indices.shape[:-1], *shape[indices.shape[-1] :]), corners=False)
     if d.op_type == "ScatterNd":

@@ -36,7 +36,7 @@ def scan(d: Drawer) -> Parts:
 def top_k(d: Drawer) -> Parts:
     shape = (*d.shape(0, 3), d.integer(1, 8))
     x, k = d.array(d.dtype(), shape, corners=False), d.integer(0, shape[-1])
-    return ([x], {"k": k}) if d.op_type == "TopK" else ([x, d.given("Tk", k)], {})
+    return [x, d.given("Tk", k)], {}
 
 
 def approx_top_k(d: Drawer) -> Parts:
@@ -111,7 +111,7 @@ RECIPES: dict[str, Recipe] = {
     **_table(reduction, "All Any EuclideanNorm Max Mean Min Prod Sum"),
     **_table(argument, "ArgMax ArgMin"),
     **_table(scan, "Cumprod Cumsum CumulativeLogsumexp"),
-    **_table(top_k, "TopK TopKV2"),
+    "TopKV2": top_k,
     "ApproxTopK": approx_top_k,
     "NthElement": nth,
     "Bincount": bincount,
