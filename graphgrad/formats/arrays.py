@@ -118,6 +118,8 @@ def _given(proto: graph_pb2.TensorProto, dtype: DType, target: np.dtype[Any]) ->
         return np.array(values, target.type(0).real.dtype).view(target)
     if target.kind == "O":
         raise ModelError(f"constants of dtype {dtype} hold handles, not numbers, and cannot be read")
+    if target.kind == "u" and target.itemsize == 8:
+        return np.array(values, target)  # numpy takes a list of small and large ones for floats, unless it is told
     return np.array(values).astype(target)
 
 
