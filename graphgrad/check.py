@@ -16,7 +16,7 @@ from graphgrad import dtypes
 from graphgrad.differentiate import differentiate
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Tensor, needed_by
 from graphgrad.kernels._state import State
 from graphgrad.runtime.finite import NotFinite
 from graphgrad.runtime.plan import Plan, compile
@@ -231,7 +231,7 @@ class _Point:
         return plan.run(feeds)
 
     def _draw_missing(self, run_first: Sequence[str]) -> None:
-        for op in _needed([y.op for y in self.ys] + [self.graph.operation(n.removeprefix("^")) for n in run_first]):
+        for op in needed_by([y.op for y in self.ys] + [self.graph.operation(n.removeprefix("^")) for n in run_first]):
             tensor = op.outputs[0] if op.type in ("Placeholder", "PlaceholderV2") else None
             if tensor is not None and tensor not in self.feeds:
                 self.feeds[tensor] = drawn = self._draw(tensor)
@@ -258,19 +258,6 @@ class _Point:
             compile(self.graph, [self.graph.operation(name.removeprefix("^"))], self.feeds, state=state).run(self.feeds)
         known = {name: v.value for name, v in state.variables.items() if isinstance(v.value, np.ndarray)}
         return {**variables, **known}
-
-
-def _needed(roots: Sequence[Operation]) -> list[Operation]:
-    """These operations and all that they depend on."""
-    seen = dict.fromkeys(roots)
-    queue = list(seen)
-    while queue:
-        op = queue.pop()
-        for producer in [t.op for t in op.inputs] + op.control_inputs:
-            if producer not in seen:
-                seen[producer] = None
-                queue.append(producer)
-    return list(seen)
 
 
 class _Probing:

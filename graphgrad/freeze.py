@@ -11,7 +11,7 @@ from typing import Any
 from graphgrad import dtypes, signatures
 from graphgrad.errors import ArgumentError, ModelError
 from graphgrad.formats import arrays, payloads, restored
-from graphgrad.graph import Graph, Operation
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.library import Library
 from graphgrad.schema import graph_pb2, saved_model_pb2
 from graphgrad.unvaried import Level, Unvaried, Value
@@ -62,7 +62,7 @@ class _Freezing:
     def frozen(self, wanted: list[str] | None) -> Graph:
         operations = list(self.graph)
         if wanted is not None:
-            needed = _ancestors(self.graph, [*wanted, *self._fills_tables()])
+            needed = set(needed_by(map(self.graph.operation, [*wanted, *self._fills_tables()])))
             operations = [op for op in operations if op in needed]
         level = Level([op.node_def() for op in operations], self.graph.functions)
         own = {op: self._value(op) for op in operations if op.type in restored.VARIABLES}
@@ -156,18 +156,6 @@ class _Freezing:
         if self.graph.meta is not None:
             frozen.meta = _around(self.graph, names)
         return frozen
-
-
-def _ancestors(graph: Graph, names: list[str]) -> set[Operation]:
-    found = {graph.operation(name) for name in names}
-    queue = list(found)
-    while queue:
-        op = queue.pop()
-        for producer in [t.op for t in op.inputs] + op.control_inputs:
-            if producer not in found:
-                found.add(producer)
-                queue.append(producer)
-    return found
 
 
 def _called(nodes: Sequence[graph_pb2.NodeDef], functions: Mapping[str, graph_pb2.FunctionDef]) -> list[str]:

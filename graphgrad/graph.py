@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphgrad import attributes, constants, dtypes, names, opdefs
@@ -582,3 +582,16 @@ class Graph:
         from graphgrad.validation import validate
 
         validate(self)
+
+
+def needed_by(roots: Iterable[Operation]) -> list[Operation]:
+    """These operations and all that they depend on, by data or control; a walk with a stack of its own."""
+    found = dict.fromkeys(roots)
+    stack = list(found)
+    while stack:
+        op = stack.pop()
+        for producer in [t.op for t in op.inputs] + op.control_inputs:
+            if producer not in found:
+                found[producer] = None
+                stack.append(producer)
+    return list(found)

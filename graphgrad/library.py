@@ -14,7 +14,7 @@ from graphgrad import attributes, opdefs, registry
 from graphgrad.depth import USUAL
 from graphgrad.dtypes import DType, by_enum
 from graphgrad.errors import ModelError
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation, Tensor, needed_by
 from graphgrad.schema import graph_pb2
 
 # Annotations of functions that were made here: of arguments and nodes that a function cannot call as its graph did.
@@ -409,14 +409,7 @@ class _Writer:
         _rename_classes(node, self.by_name)
 
     def _needed(self) -> set[Operation]:
-        needed: set[Operation] = set()
-        queue = [t.op for t in self.results] + list(self.targets) + self.keep
-        while queue:
-            op = queue.pop()
-            if op not in needed:
-                needed.add(op)
-                queue += [t.op for t in op.inputs] + op.control_inputs
-        return needed
+        return set(needed_by([*(t.op for t in self.results), *self.targets, *self.keep]))
 
     def _reference(self, tensor: Tensor) -> str:
         if tensor in self.arguments:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from graphgrad import attributes
 from graphgrad.errors import ArgumentError, did_you_mean
-from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.graph import Graph, IndexedSlices, Tensor, needed_by
 from graphgrad.schema import saved_model_pb2
 
 INPUTS, OUTPUTS = "inputs", "outputs"
@@ -140,12 +140,5 @@ def _describe(tensor: Tensor, info: saved_model_pb2.TensorInfo) -> None:
 
 def _placeholders(tensors: Sequence[Tensor]) -> list[Tensor]:
     """What must be fed to compute tensors, in the order of the graph."""
-    found = {t.op for t in tensors}
-    queue = list(found)
-    while queue:
-        op = queue.pop()
-        for producer in [t.op for t in op.inputs] + op.control_inputs:
-            if producer not in found:
-                found.add(producer)
-                queue.append(producer)
+    found = set(needed_by(t.op for t in tensors))
     return [op.outputs[0] for op in tensors[0].graph if op in found and op.type in _PLACEHOLDERS]

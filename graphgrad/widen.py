@@ -11,7 +11,7 @@ import numpy as np
 
 from graphgrad import dtypes
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation, Tensor, needed_by
 from graphgrad.schema import graph_pb2
 
 _WIDE = {
@@ -49,10 +49,7 @@ def _message(graph: Graph) -> graph_pb2.GraphDef:
 
 def stays_narrow(tensors: Iterable[Tensor]) -> Operation | None:
     """The first operation these tensors depend on whose signature fixes a narrow type, so that no wide one can pass."""
-    queue = [t.op for t in tensors]
-    seen = set(queue)
-    while queue:
-        op = queue.pop()
+    for op in needed_by(t.op for t in tensors):
         if op.signature is None and op.type not in op.graph.functions:
             return op
         signature = op.signature
@@ -61,10 +58,6 @@ def stays_narrow(tensors: Iterable[Tensor]) -> Operation | None:
             for arg in (*signature.inputs, *signature.outputs)
         ):
             return op
-        for producer in [t.op for t in op.inputs] + op.control_inputs:
-            if producer not in seen:
-                seen.add(producer)
-                queue.append(producer)
     return None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from graphgrad.errors import ArgumentError
 from graphgrad.formats import arrays, checkpoints, savedmodel
 from graphgrad.formats.checkpoints import FULL, Checkpoint, Slice
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation, Tensor, needed_by
 from graphgrad.schema import saved_model_pb2
 
 Array = np.ndarray[Any, Any]
@@ -131,7 +131,7 @@ def _restoring(graph: Graph) -> Iterator[tuple[Operation, Key]]:
     saver = graph.meta.saver_def.restore_op_name if graph.meta is not None else ""
     start: Sequence[Operation] = list(graph)
     if saver.partition(":")[0] in graph:
-        start = _ancestors(graph.operation(saver.partition(":")[0]))
+        start = needed_by([graph.operation(saver.partition(":")[0])])
     levels: list[tuple[Sequence[Operation], dict[Tensor, Tensor]]] = [(start, {})]
     while levels:
         operations, outside = levels.pop()
@@ -144,17 +144,6 @@ def _restoring(graph: Graph) -> Iterator[tuple[Operation, Key]]:
                 body = graph.functions.body(op["f"].name, op)
                 given = [_origin(t, outside) for t in op.inputs]
                 levels.append((list(body.graph), dict(zip(body.arguments, given, strict=True))))
-
-
-def _ancestors(op: Operation) -> list[Operation]:
-    found, queue = {op: None}, [op]
-    while queue:
-        op = queue.pop()
-        for producer in [t.op for t in op.inputs] + op.control_inputs:
-            if producer not in found:
-                found[producer] = None
-                queue.append(producer)
-    return list(found)
 
 
 def _may_restore(op: Operation) -> bool:
