@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from graphgrad_cli.main import cli
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -59,7 +60,12 @@ def page(browser: Any, tmp_path: Path) -> Any:
 
 
 def wait(browser: Any, until: Any) -> Any:
-    return WebDriverWait(browser, 20).until(lambda _: until())
+    """Waits until nothing is being drawn any more and what is asked for holds; a box found before a drawing is not one after it."""
+
+    def holds(_: Any) -> Any:
+        return browser.find_element(By.ID, "busy").get_attribute("hidden") and until()
+
+    return WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException]).until(holds)
 
 
 def mlp_with_gradients() -> Any:
