@@ -71,6 +71,19 @@ def spread(calls: Iterable[Call]) -> None:
             future.result()
 
 
+def aside(call: Call) -> Call:
+    """Makes a call on another thread where there is one; returns what waits for it, and raises what it raised."""
+    if threads() < 2:
+        call()
+        return _nothing
+    future = _pool().submit(_make, iter([call]))
+    return lambda: call() if future.cancel() else future.result()
+
+
+def _nothing() -> None:
+    pass
+
+
 def _make(waiting: Iterator[Call]) -> None:
     with np.errstate(all="ignore"):  # which a thread does not inherit
         for call in waiting:

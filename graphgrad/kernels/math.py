@@ -95,6 +95,22 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+@planned("Sigmoid")
+def plan_sigmoid(x):
+    """The same in one array."""
+    if x.dtype.char not in "fd" or not x.shape:
+        return None
+    one = np.ones((), x.dtype)
+
+    def call(x, out=None):
+        y = np.negative(x, out)
+        np.exp(y, y)
+        np.add(one, y, y)
+        return np.divide(one, y, y)
+
+    return call
+
+
 @kernel("PopulationCount", elementwise=True)
 def population_count(x):
     return np.bitwise_count(x.view(f"u{x.dtype.itemsize}"))
@@ -128,6 +144,19 @@ def plan_tanh_grad(y, dy):
 @halves_in_float32
 def sigmoid_grad(y, dy, *, out=None):
     return np.multiply(dy * y, 1 - y, out)
+
+
+@planned("SigmoidGrad")
+def plan_sigmoid_grad(y, dy):
+    if y.dtype.char not in "fd" or not y.shape:
+        return None
+    one = np.ones((), y.dtype)
+
+    def call(y, dy, out=None):
+        slope = np.subtract(one, y)
+        return np.multiply(np.multiply(dy, y, out), slope, slope if out is None else out)
+
+    return call
 
 
 def _unless_zero(dy, gradient):

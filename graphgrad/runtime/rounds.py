@@ -19,6 +19,7 @@ from graphgrad.errors import EvaluationError, GraphGradError
 from graphgrad.kernels._liveness import DEAD
 from graphgrad.kernels._state import State
 from graphgrad.runtime import binding
+from graphgrad.runtime.products import LongProduct, Turned, accumulated, turned
 from graphgrad.runtime.record import Form
 from graphgrad.runtime.steps import Step, failure, store
 
@@ -48,11 +49,17 @@ class Rounds:
     ):
         self.what, self.state, self.slots = what, state, slots
         changing = [(a, b) for a, b in zip(slots.now, slots.following, strict=True) if a != b]
+        used = [slots.condition, *(i for i in slots.exits if i not in slots.now)]
+        self._sums = accumulated(body, [*head, *tail], changing, used)
+        summed = {variable.total for variable in self._sums}
+        changing = [(now, following) for now, following in changing if now not in summed]
+        body = [step for step in body if not any(step in (v.product, v.sum) for v in self._sums)]
         invariant = set(slots.entered) - {now for now, _ in changing}
         self.head, self.tail = _calls(head), _calls(tail)
         self.before, self.body = _hoisted(body, invariant, slots.initial)
         self._changing = [now for now, _ in changing], [following for _, following in changing]
-        self._is_running = threading.Lock()  # what calls keep serves one run at a time
+        self._is_running = threading.Lock()  # what calls and long products keep serves one run at a time
+        self._kept = self._long_products()
 
     def __call__(self, *entering: Any) -> list[Any]:
         for value in entering:
@@ -60,12 +67,21 @@ class Rounds:
                 return [DEAD] * len(self.slots.exits)
         is_first = self._is_running.acquire(blocking=False)
         try:
-            return self._run(entering, _take if is_first else _take_plainly)
+            if not is_first:
+                return self._run(entering, _take_plainly, self._long_products())
+            for call in self.body:
+                call.forget()
+            return self._run(entering, _take, self._kept)
         finally:
             if is_first:
                 self._is_running.release()
 
-    def _run(self, entering: Sequence[Any], take: Callable[[list[_Call], list[Any]], None]) -> list[Any]:
+    def _long_products(self) -> list[LongProduct]:
+        return [LongProduct(variable) for variable in self._sums]
+
+    def _run(
+        self, entering: Sequence[Any], take: Callable[[list[_Call], list[Any]], None], sums: list[LongProduct]
+    ) -> list[Any]:
         places = self.slots
         slots = places.initial.copy()
         for slot, value in zip(places.entered, entering, strict=True):
@@ -81,11 +97,15 @@ class Rounds:
             if iterations == most:
                 raise EvaluationError(f"{self.what} was stopped after {most} iterations (--max-iterations)")
             take(self.body, slots)
+            for variable in sums:
+                variable.take(slots)
             _move(slots, following, now)
             if not iterations:
                 self._tell(slots, 1)
             take(self.head, slots)
             iterations += 1
+        for variable in sums:
+            variable.finish(slots)
         take(self.tail, slots)
         return [slots[slot] for slot in places.exits]
 
@@ -123,6 +143,11 @@ class _Call:
     def inputs(self, slots: list[Any]) -> Any:
         return (slots[self.lone],) if self.lone >= 0 else self.read(slots)
 
+    def forget(self) -> None:
+        """Lets go of what was kept of the operands of an earlier run of the loop."""
+        if self.fast is not None:
+            self.fast.forget()
+
     def settle(self, inputs: Sequence[Any], result: Any) -> None:
         """Looks for something faster, once it is known what the step is given and gives."""
         self.is_settled = True
@@ -139,6 +164,10 @@ class _Fast:
         self._run, self._forms = run, [(x.shape, x.strides) for x in inputs]
         self._like = result  # what a place of its own is made like; None where results are not kept
         self._places: list[Array] = []
+
+    def forget(self) -> None:
+        if isinstance(self._run, Turned):
+            self._run.forget()
 
     def __call__(self, *inputs: Array) -> Any:
         for x, form in zip(inputs, self._forms, strict=True):
@@ -168,6 +197,9 @@ _ALONE = _references([np.empty(0)])  # nothing but the list it waits in knows it
 
 
 def _fast(step: Step, inputs: Sequence[Array], result: Array) -> _Fast | None:
+    product = turned(step, inputs)
+    if product is not None:
+        return _Fast(product, inputs, _place(inputs, result))
     planner = registry.planner_of(step.op.type)
     if planner is not None:
         forms = [Form(x.shape, x.dtype, x.flags.c_contiguous) for x in inputs]
