@@ -12,7 +12,7 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.dtypes import resource
-from graphgrad.errors import MissingGradientError
+from graphgrad.errors import MissingGradientError, note
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import IndexedSlices, Operation, Tensor
@@ -144,7 +144,7 @@ class ReversePass:
         except Exception as error:
             if self.missing:  # what it was called with only stands for gradients
                 return self._marks(op)
-            error.add_note(f"in the gradient of {op.type} node {op.name!r}")
+            note(error, f"in the gradient of {op.type} node {op.name!r}")
             raise
         return [_MISSING if dx is not None else None for dx in gradients] if is_lost else gradients
 

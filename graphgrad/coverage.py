@@ -167,6 +167,6 @@ def _where(rule: Any, op_type: str, room: str) -> str | None:
 
 def _table_line(op_type: str, room: str) -> str:
     family = FAMILY_OF[op_type]
-    lines = importlib.resources.files("graphgrad").joinpath(room, f"{family}.py").read_text().splitlines()
+    lines = (importlib.resources.files("graphgrad") / room / f"{family}.py").read_text(encoding="utf-8").splitlines()
     found = [number for number, line in enumerate(lines, 1) if f'"{op_type}"' in line]
     return f"{room}/{family}.py:{found[0] if found else 1}"

@@ -81,6 +81,11 @@ class EvaluationError(GraphGradError, RuntimeError):
     exit_code = ExitCode.EVALUATION
 
 
+def note(error: BaseException, text: str) -> None:
+    """What `error.add_note` does, which Python 3.10 does not have."""
+    error.__dict__.setdefault("__notes__", []).append(text)
+
+
 def did_you_mean(name: str, known: Iterable[str], limit: int = 3) -> str:
     """' (did you mean ...?)' with the closest of the known names, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.5)

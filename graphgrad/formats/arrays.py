@@ -217,9 +217,13 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray[Any,
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for key, array in arrays.items():
+            stored = _to_storage(np.asarray(array))
             entry = zipfile.ZipInfo(f"{key}.npy")  # a fixed date: the same arrays give the same bytes
-            with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, _to_storage(np.asarray(array)), allow_pickle=False)
+            entry.create_system = 3
+            # Pythons before and after 3.11.4 write the headers of large files in two ways: small ones shall have none.
+            entry.file_size = stored.nbytes + 1024
+            with archive.open(entry, "w") as file:
+                np.lib.format.write_array(file, stored, allow_pickle=False)
     files.write(os.fspath(path), [buffer.getvalue()])
 
 

@@ -15,7 +15,7 @@ _CHANGES = ("added", "removed", "changed")
 
 def asset(name: str) -> str:
     """The text of a file that pictures are made with."""
-    return importlib.resources.files("graphgrad.picture").joinpath("assets", name).read_text(encoding="utf-8")
+    return (importlib.resources.files("graphgrad.picture") / "assets" / name).read_text(encoding="utf-8")
 
 
 def page(document: dict[str, Any], title: str) -> str:

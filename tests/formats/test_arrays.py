@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -140,3 +141,9 @@ def test_archives_are_deterministic(tmp_path: Path) -> None:
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     found = arrays.read_npz(str(tmp_path / "one.npz"), "--feeds")
     assert found["s"].tolist() == [b"x", b"yz"]
+
+
+def test_the_bytes_of_an_archive_are_the_same_with_every_python_and_numpy(tmp_path: Path) -> None:
+    arrays.write_npz(tmp_path / "a.npz", {"x": np.arange(3, dtype=np.float32), "b": np.array([b"ab"], object)})
+    written = hashlib.sha256((tmp_path / "a.npz").read_bytes()).hexdigest()
+    assert written == "aa58e43054cd2b415615f42cc2179abc832ab8ab3c2ceda036bb9f0e024e45f9"
