@@ -62,6 +62,10 @@ _FAMILIES = {
         Case If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile
         SymbolicGradient While
     """,
+    "fused": """
+        FusedPadConv2D FusedResizeAndPadConv2D _FusedConv2D _FusedConv3D _FusedDepthwiseConv2dNative
+        _FusedMatMul _UnaryOpsComposition
+    """,
     "image": """
         AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
         CropAndResizeGradImage ExtractGlimpse ExtractImagePatches ExtractVolumePatches

@@ -12,7 +12,7 @@ from graphgrad.shapes.common import same_as_first
 
 @shape("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 def convolution(op: Operation) -> Shape:
-    rank = 5 if op.type == "Conv3D" else 4
+    rank = 5 if "Conv3D" in op.type else 4
     x, w = op.inputs[0].shape or (None,) * rank, op.inputs[1].shape or (None,) * rank
     axes = spatial_axes(op, rank)
     channel = 1 if axes[0] == 2 else rank - 1
@@ -22,7 +22,7 @@ def convolution(op: Operation) -> Shape:
             x[axis], w[i], op["strides"][axis], op["padding"], paddings(op, axis), op["dilations"][axis]
         )
     out[channel] = w[-1]
-    if op.type == "DepthwiseConv2dNative":
+    if "DepthwiseConv2dNative" in op.type:
         out[channel] = dims.product(dims.merge_dim(x[channel], w[2]), w[3])
     return tuple(out)
 

@@ -11,7 +11,7 @@ from graphgrad.shapes.common import merge_all
 
 @shape("MatMul", "SparseMatMul")
 def matmul(op: Operation) -> Shape:
-    a, b = (t.shape or (None, None) for t in op.inputs)
+    a, b = (t.shape or (None, None) for t in op.inputs[:2])
     return (a[1] if op["transpose_a"] else a[0], b[0] if op["transpose_b"] else b[1])
 
 

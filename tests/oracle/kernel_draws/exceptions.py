@@ -51,6 +51,10 @@ SPARED: dict[str, tuple[str, str]] = {
         ["LRN", "LRNGrad", "DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropFilter"],
         ("bad", "images of a wrong rank end the process of TensorFlow"),
     ),
+    **dict.fromkeys(
+        ["_FusedConv2D", "_FusedConv3D", "_FusedDepthwiseConv2dNative"],
+        ("bad", "a bias of shape [1, n] is taken for a vector"),
+    ),
     **dict.fromkeys(["Conv2D", "Conv3D"], ("bad", "images of a wrong rank end the process of TensorFlow")),
     **dict.fromkeys(
         ["MatrixSolveLs", "BatchMatrixSolveLs"], ("bad", "matrices with equal columns are close to singular")
