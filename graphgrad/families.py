@@ -58,6 +58,10 @@ _FAMILIES = {
         DecodeCSV DecodeCompressed DecodePaddedRaw DecodeRaw UnicodeDecode UnicodeDecodeWithOffsets
         UnicodeEncode UnicodeTranscode
     """,
+    "examples": """
+        DecodeJSONExample ParseExample ParseExampleV2 ParseSequenceExample ParseSequenceExampleV2
+        ParseSingleExample ParseSingleSequenceExample ParseTensor SerializeTensor
+    """,
     "functional": """
         Case If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile
         SymbolicGradient While
@@ -122,12 +126,12 @@ _FAMILIES = {
     "outside": """
         AudioSummary AudioSummaryV2 DecodeProtoV2 DeleteSessionTensor EncodeProto FixedLengthRecordReader
         GenerateVocabRemapping GetSessionHandle GetSessionHandleV2 GetSessionTensor HistogramSummary
-        IdentityReader ImageSummary LMDBReader LoadAndRemapMatrix MergeSummary ParseTensor PyFunc
-        PyFuncStateless QueueClose QueueDequeue QueueDequeueMany QueueDequeueUpTo QueueEnqueue
-        QueueEnqueueMany QueueSize ReaderNumRecordsProduced ReaderNumWorkUnitsCompleted ReaderRead
-        ReaderReadUpTo ReaderReset ReaderRestoreState ReaderSerializeState ReduceDataset ScalarSummary
-        SdcaFprint SdcaOptimizer SdcaOptimizerV2 SdcaShrinkL1 SerializeTensor TFRecordReader TensorSummary
-        TensorSummaryV2 TextLineReader Timestamp WholeFileReader
+        IdentityReader ImageSummary LMDBReader LoadAndRemapMatrix MergeSummary PyFunc PyFuncStateless
+        QueueClose QueueDequeue QueueDequeueMany QueueDequeueUpTo QueueEnqueue QueueEnqueueMany QueueSize
+        ReaderNumRecordsProduced ReaderNumWorkUnitsCompleted ReaderRead ReaderReadUpTo ReaderReset
+        ReaderRestoreState ReaderSerializeState ReduceDataset ScalarSummary SdcaFprint SdcaOptimizer
+        SdcaOptimizerV2 SdcaShrinkL1 TFRecordReader TensorSummary TensorSummaryV2 TextLineReader Timestamp
+        WholeFileReader
     """,
     "pooling": """
         AvgPool AvgPool3D AvgPool3DGrad AvgPoolGrad FractionalAvgPool FractionalAvgPoolGrad FractionalMaxPool

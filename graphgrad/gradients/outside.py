@@ -7,7 +7,7 @@ from graphgrad.registry import no_gradient
 no_gradient("PyFunc", "PyFuncStateless", "Timestamp")
 no_gradient("ReduceDataset", "GetSessionHandle", "GetSessionHandleV2", "GetSessionTensor", "DeleteSessionTensor")
 no_gradient("SdcaFprint", "SdcaOptimizer", "SdcaOptimizerV2", "SdcaShrinkL1")
-no_gradient("DecodeProtoV2", "EncodeProto", "ParseTensor", "SerializeTensor")
+no_gradient("DecodeProtoV2", "EncodeProto")
 no_gradient("GenerateVocabRemapping", "LoadAndRemapMatrix")
 no_gradient(
     *["AudioSummary", "AudioSummaryV2", "HistogramSummary", "ImageSummary", "MergeSummary", "ScalarSummary"],

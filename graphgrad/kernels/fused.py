@@ -127,9 +127,7 @@ def fused_conv2d(
 
 
 @kernel("_FusedDepthwiseConv2dNative")
-def fused_depthwise(
-    x, filters, args, *, strides, padding, data_format, dilations, fused_ops, epsilon, leakyrelu_alpha
-):
+def fused_depthwise(x, filters, args, *, strides, padding, data_format, dilations, fused_ops, epsilon, leakyrelu_alpha):
     how = {"strides": strides, "padding": padding, "data_format": data_format, "dilations": dilations}
     y = apply("DepthwiseConv2dNative", x, filters, explicit_paddings=(), **how)
     options = {"data_format": data_format, "epsilon": epsilon, "leakyrelu_alpha": leakyrelu_alpha}
@@ -196,8 +194,40 @@ def stretched(x: Array, axis: int, count: int, align_corners: bool) -> Array:
 
 # --------------------------------------------------------------------------------------------- element by element
 
-UNARY = """Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Elu Exp Expm1 Floor Inv Log Log1p Neg Reciprocal Relu
-Relu6 Rint Round Rsqrt Selu Sigmoid Sin Sinh Sqrt Square Tan Tanh""".split()
+UNARY = [
+    "Abs",
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "Ceil",
+    "Cos",
+    "Cosh",
+    "Elu",
+    "Exp",
+    "Expm1",
+    "Floor",
+    "Inv",
+    "Log",
+    "Log1p",
+    "Neg",
+    "Reciprocal",
+    "Relu",
+    "Relu6",
+    "Rint",
+    "Round",
+    "Rsqrt",
+    "Selu",
+    "Sigmoid",
+    "Sin",
+    "Sinh",
+    "Sqrt",
+    "Square",
+    "Tan",
+    "Tanh",
+]
 
 
 @kernel("_UnaryOpsComposition", elementwise=True)

@@ -80,7 +80,7 @@ ARROWS = {
     "unvaried": {"attributes", "dtypes", "graph", "library", "opdefs", "schema"},
     "signatures": {"attributes", "errors", "graph", "schema"},
     "formats": {"attributes", "collector", "dtypes", "errors", "formats", "graph", "schema", "signatures"},
-    "kernels": {"kernels", "registry"},
+    "kernels": {"kernels", "registry", "schema"},
     "runtime": {
         "controlflow",
         "depth",
@@ -111,6 +111,7 @@ LATE = {
     ("graph", "library"),
     ("graph", "shapes"),
     ("graph", "validation"),
+    ("kernels", "formats"),
     ("diff", "formats"),
     ("coverage", "differentiate"),
     ("coverage", "runtime"),

@@ -11,6 +11,8 @@ import sys
 import pytest
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, json_format, text_format
+from tensorflow.core.example import example_pb2 as tf_example_pb2
+from tensorflow.core.example import feature_pb2
 from tensorflow.core.framework import (
     attr_value_pb2,
     full_type_pb2,
@@ -39,13 +41,15 @@ from tensorflow.core.protobuf import (
 from tensorflow.core.protobuf import saved_model_pb2 as tf_saved_model_pb2
 from tensorflow.core.util import saved_tensor_slice_pb2
 
-from graphgrad.schema import checkpoint_pb2, graph_pb2, saved_model_pb2
+from graphgrad.schema import checkpoint_pb2, example_pb2, graph_pb2, saved_model_pb2
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-OURS = [graph_pb2, saved_model_pb2, checkpoint_pb2]
+OURS = [graph_pb2, saved_model_pb2, checkpoint_pb2, example_pb2]
 THEIRS = [
     attr_value_pb2,
     control_flow_pb2,
+    tf_example_pb2,
+    feature_pb2,
     full_type_pb2,
     function_pb2,
     graph_debug_info_pb2,

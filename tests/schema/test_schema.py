@@ -16,13 +16,14 @@ import pytest
 from google.protobuf import descriptor_pb2, json_format, text_format
 from google.protobuf.message import Message
 
-from graphgrad.schema import checkpoint_pb2, graph_pb2, saved_model_pb2
+from graphgrad.schema import checkpoint_pb2, example_pb2, graph_pb2, saved_model_pb2
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULES = {
     "graphgrad/schema/graph.proto": graph_pb2,
     "graphgrad/schema/saved_model.proto": saved_model_pb2,
     "graphgrad/schema/checkpoint.proto": checkpoint_pb2,
+    "graphgrad/schema/example.proto": example_pb2,
 }
 
 # How each element type is written: the field that holds values, what stands in it for two elements, and the
