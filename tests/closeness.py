@@ -16,6 +16,17 @@ TOLERANCE = {
     "bfloat16": (3e-2, 1e-2),
 }
 
+# dtype -> as what numpy's files hold it
+WIDENED = {
+    **dict.fromkeys(("bfloat16", "float8_e5m2", "float8_e4m3fn"), np.dtype("float32")),
+    **dict.fromkeys(("int4", "uint4", "int2", "uint2"), np.dtype("int8")),
+}
+
+
+def widened(array: Any) -> Any:
+    """The array, or its values in a dtype that numpy itself has."""
+    return array.astype(WIDENED[array.dtype.name]) if array.dtype.name in WIDENED else array
+
 
 def why_not_close(expected: Any, found: Any, factor: float = 1.0) -> str:
     """Why two arrays differ, or nothing where they agree."""
@@ -25,10 +36,15 @@ def why_not_close(expected: Any, found: Any, factor: float = 1.0) -> str:
     if expected.dtype.kind in "SO" or found.dtype.kind in "SO":
         return "" if expected.astype("S").tolist() == found.astype("S").tolist() else "strings differ"
     name = found.dtype.name
-    if name != expected.dtype.name and not (name == "bfloat16" and expected.dtype == np.float32):
+    if expected.dtype not in (found.dtype, WIDENED.get(name, found.dtype)):
         return f"dtype {name}, expected {expected.dtype.name}"
     if name not in TOLERANCE:
-        return "" if np.array_equal(expected, found) else f"{found.tolist()}, expected {expected.tolist()}"
+        expected, found = widened(expected), widened(found)
+        return (
+            ""
+            if np.array_equal(expected, found, equal_nan=expected.dtype.kind == "f")
+            else f"{found.tolist()}, expected {expected.tolist()}"
+        )
     relative, absolute = (factor * t for t in TOLERANCE[name])
     wide = np.complex128 if expected.dtype.kind == "c" else np.float64
     a, b = expected.astype(wide), found.astype(wide)

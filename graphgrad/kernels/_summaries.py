@@ -41,6 +41,8 @@ def laid_out(tensor: Array, summarize: int) -> str:
     """Nested brackets, a line for each row of the innermost axis, `summarize` entries at either end of each axis."""
     if not tensor.ndim:
         return element_text(tensor[()], tensor.dtype, True)
+    if tensor.dtype == np.bool_ and not tensor.size:  # of which TensorFlow says nothing
+        return ""
     return _axis(tensor, 0, tensor.size if summarize < 0 else min(summarize, tensor.size))
 
 

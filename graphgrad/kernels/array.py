@@ -393,6 +393,8 @@ def lin_space(start: Array, stop: Array, num: Array) -> Array:
 @kernel("OneHot")
 def one_hot(indices: Array, depth: Array, on_value: Array, off_value: Array, *, axis: int) -> Array:
     length = lone(depth, "depth")
+    for value, name in ((on_value, "on_value"), (off_value, "off_value")):
+        lone(value, name)
     if length < 0:
         raise ValueError(f"depth must not be negative, got {length}")
     place = _axis_below(axis, indices.ndim + 1)

@@ -80,11 +80,10 @@ def transcode(input, *, input_encoding, output_encoding, errors, replacement_cha
 # ----------------------------------------------------------------------------------------------- binary
 
 
-def _raw(values: list[bytes], shape: tuple[int, ...], out_type: Any, little_endian: bool) -> Array:
+def _raw(values: list[bytes], length: int, shape: tuple[int, ...], out_type: Any, little_endian: bool) -> Array:
     dtype = np.dtype(out_type)
     flat = np.frombuffer(b"".join(values), dtype if little_endian or dtype.itemsize == 1 else dtype.newbyteorder(">"))
-    width = len(values[0]) // dtype.itemsize if values else 0
-    return flat.astype(dtype).reshape(*shape, width)
+    return flat.astype(dtype).reshape(*shape, length // dtype.itemsize)
 
 
 @kernel("DecodeRaw")
@@ -94,7 +93,7 @@ def decode_raw(bytes, *, out_type, little_endian):
         raise ValueError("input strings must all be of one size")
     if values and len(values[0]) % np.dtype(out_type).itemsize:
         raise ValueError(f"the input has length {len(values[0])}, which is no multiple of the size of {out_type}")
-    return _raw(values, bytes.shape, out_type, little_endian)
+    return _raw(values, len(values[0]) if values else 0, bytes.shape, out_type, little_endian)
 
 
 @kernel("DecodePaddedRaw")
@@ -104,7 +103,7 @@ def decode_padded_raw(input_bytes, fixed_length, *, out_type, little_endian):
     if length <= 0 or length % np.dtype(out_type).itemsize:
         raise ValueError(f"fixed_length = {length} must be a positive multiple of the size of {out_type}")
     values = [value[:length].ljust(length, b"\0") for value in input_bytes.reshape(-1).tolist()]
-    return _raw(values, input_bytes.shape, out_type, little_endian)
+    return _raw(values, length, input_bytes.shape, out_type, little_endian)
 
 
 # ----------------------------------------------------------------------------------------------- records

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphgrad.kernels._checks import same_sizes
 from graphgrad.kernels._erf import erf, erfc
-from graphgrad.kernels._precision import BFLOAT16, FLOAT16, halves_in_float32
+from graphgrad.kernels._precision import BFLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2, FLOAT16, FOUR_BITS, halves_in_float32
 from graphgrad.kernels._variants import sum_of
 from graphgrad.registry import kernel, kernels, planned
 
@@ -329,7 +329,7 @@ def approximate_equal(x, y, *, tolerance):
         raise ValueError(f"x and y must be of the same shape: {list(x.shape)} and {list(y.shape)}")
     tolerance = tolerance if x.dtype.kind == "c" else x.dtype.type(tolerance)
     distance = np.where(x > y, x - y, y - x) if x.dtype.kind == "u" else np.absolute(x - y)
-    return distance < tolerance
+    return distance <= tolerance
 
 
 # ----------------------------------------------------------------------------------- more than two arguments
@@ -402,34 +402,49 @@ def _total(first, *others, out=None):
 
 # ----------------------------------------------------------------------------------------------------- casts
 
-# (from, to) -> the integers over which its bits lie, and how many low bits of the significand go;
-# TensorFlow knows truncation for no other pair.
-_TRUNCATIONS = {
-    (np.dtype(np.float64), np.dtype(np.float32)): (np.uint64, 29),
-    (np.dtype(np.float64), FLOAT16): (np.uint64, 42),
-    (np.dtype(np.float32), FLOAT16): (np.uint32, 13),
-    (np.dtype(np.float32), BFLOAT16): (np.uint32, 16),
-    (np.dtype(np.complex64), FLOAT16): (np.uint32, 13),
-    (np.dtype(np.complex128), FLOAT16): (np.uint64, 42),
-    (np.dtype(np.complex128), np.dtype(np.float32)): (np.uint64, 29),
-    (np.dtype(np.complex128), np.dtype(np.complex64)): (np.uint64, 29),
+# dtype -> the integers over which its bits, or those of its parts, lie, and how many bits its significand stores.
+_SIGNIFICANDS: dict[np.dtype, tuple[type, int]] = {
+    np.dtype(np.float64): (np.uint64, 52),
+    np.dtype(np.complex128): (np.uint64, 52),
+    np.dtype(np.float32): (np.uint32, 23),
+    np.dtype(np.complex64): (np.uint32, 23),
+    FLOAT16: (np.uint16, 10),
+    BFLOAT16: (np.uint16, 7),
+    FLOAT8_E4M3FN: (np.uint8, 3),
+    FLOAT8_E5M2: (np.uint8, 2),
+}
+# What a cast with truncation truncates from each; TensorFlow knows it for no other pair.
+_TRUNCATED_TO = {
+    np.dtype(np.float64): (np.dtype(np.float32), FLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2),
+    np.dtype(np.float32): (FLOAT16, BFLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2),
+    np.dtype(np.complex64): (FLOAT16,),
+    np.dtype(np.complex128): (np.dtype(np.float32), np.dtype(np.complex64), FLOAT16),
+    **dict.fromkeys((FLOAT16, BFLOAT16), (FLOAT8_E4M3FN, FLOAT8_E5M2)),
+    FLOAT8_E4M3FN: (FLOAT8_E5M2,),
 }
 
 
-def _truncated(x, bits, low_bits):
-    """The floats, or parts of complex numbers, with the low bits of their significands cleared."""
-    mask = bits(np.iinfo(bits).max >> low_bits << low_bits)
-    return (np.array(x, ndmin=1, order="C").view(bits) & mask).view(x.dtype).reshape(x.shape)
+def _truncated(x, target):
+    """The floats, or parts of complex numbers, with the bits of their significands cleared that the target has no room for."""
+    bits, stored = _SIGNIFICANDS[x.dtype]
+    spare = stored - _SIGNIFICANDS[target][1]
+    mask = bits(np.iinfo(bits).max >> spare << spare)
+    cut = (np.array(x, ndmin=1, order="C").view(bits) & mask).view(x.dtype).reshape(x.shape)
+    return np.where(np.isnan(x), x, cut)
 
 
 @kernel("Cast", elementwise=True)
 def cast(x, *, DstT, Truncate):
+    if x.dtype == DstT:
+        return x
     if object in (x.dtype, DstT) or DstT.kind in "SU":
         raise TypeError("a cast from or to strings is not supported")
-    if Truncate and (x.dtype, DstT) in _TRUNCATIONS:
-        x = _truncated(x, *_TRUNCATIONS[x.dtype, DstT])
+    if Truncate and DstT in _TRUNCATED_TO.get(x.dtype, ()):
+        x = _truncated(x, DstT)
     if x.dtype.kind == "c" and DstT.kind != "c":
         x = x.real
+    if x.dtype in FOUR_BITS and DstT in FOUR_BITS:  # which numpy casts to wider integers only
+        x = x.astype(np.int8)
     return x.astype(DstT, copy=False)
 
 

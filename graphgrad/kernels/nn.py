@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from graphgrad.kernels._accumulate import wide
-from graphgrad.kernels._checks import same_shapes
+from graphgrad.kernels._checks import lone, same_shapes
 from graphgrad.kernels._precision import halves_in_float32
 from graphgrad.registry import kernel, kernels, planned
 
@@ -218,7 +218,7 @@ def bias_add_grad(dy, *, data_format):
     if data_format == "NCHW":
         total = dy.sum((0, *range(2, dy.ndim)), dtype=dy.dtype)
     else:
-        rows = dy.reshape(-1, dy.shape[-1])
+        rows = dy.reshape(math.prod(dy.shape[:-1]), dy.shape[-1])
         total = np.ones(len(rows), dy.dtype) @ rows
     return total.astype(dtype, copy=False)
 
@@ -228,9 +228,9 @@ def plan_bias_add_grad(dy, *, data_format):
     """The sum over rows, as a product with ones."""
     if data_format == "NCHW" or dy.dtype.char not in "fd" or not dy.is_contiguous:
         return None
-    channels = dy.shape[-1]
-    ones = np.ones(math.prod(dy.shape[:-1]), dy.dtype)
-    return lambda dy, out=None: np.matmul(ones, dy.reshape(-1, channels), out)
+    rows = math.prod(dy.shape[:-1]), dy.shape[-1]
+    ones = np.ones(rows[0], dy.dtype)
+    return lambda dy, out=None: np.matmul(ones, dy.reshape(rows), out)
 
 
 @kernel("L2Loss")
@@ -262,6 +262,7 @@ def isotonic_regression(x, *, output_dtype):
 def in_top_k_v2(predictions, targets, k):
     if predictions.ndim != 2 or targets.shape != predictions.shape[:1]:
         raise ValueError(f"predictions {predictions.shape} do not go with targets {targets.shape}")
+    lone(k, "k")
     classes = predictions.shape[1]
     inside = (targets >= 0) & (targets < classes)
     if not classes:
@@ -273,4 +274,4 @@ def in_top_k_v2(predictions, targets, k):
 
 @kernel("InTopK")
 def in_top_k(predictions, targets, *, k):
-    return in_top_k_v2(predictions, targets, k)
+    return in_top_k_v2(predictions, targets, np.asarray(k))

@@ -445,6 +445,9 @@ OPTIMIZERS = {
     "RMSProp": rms_prop,
 }
 ONLY_RESOURCE = {"AdamWithAmsgrad", "KerasMomentum"}
+# Those of chosen rows whose gradient must have the rank of the variable, and those that refuse rows of nothing.
+AS_DEEP = {"Adagrad", "AdagradV2"}
+NOT_EMPTY = {"Adagrad", "AdagradDA", "AdagradV2", "Ftrl", "FtrlV2", "ProximalAdagrad", "ProximalGradientDescent"}
 ONLY_DENSE = {"AdaMax", "Adam", "AdamWithAmsgrad", "AddSign", "GradientDescent", "PowerSign"}
 
 
@@ -484,7 +487,7 @@ def dense_step(formula):
     return step
 
 
-def sparse_step(formula):
+def sparse_step(name, formula):
     """The kernel that does so with the rows which the input behind `grad` names, one after the other."""
     behind_grad = list(inspect.signature(formula).parameters).index("grad") + 1
     numbers = [(name, place + (place >= behind_grad)) for name, place in numbers_of(formula)]
@@ -498,14 +501,20 @@ def sparse_step(formula):
         arrays = [v.writable() for v in variables]
         if any(a.shape != arrays[0].shape for a in arrays):
             raise ValueError(f"the variable and its slots differ in shape: {[list(a.shape) for a in arrays]}")
-        if grad.shape != (*indices.shape, *arrays[0].shape[1:]):
-            raise ValueError(f"grad of shape {list(grad.shape)} does not fit {list(indices.shape)} indices")
+        rows = (len(indices), *arrays[0].shape[1:]) if indices.ndim == 1 else None
+        if grad.shape != rows:
+            spare = () if name in AS_DEEP else grad.shape[arrays[0].ndim :]  # axes of 1 behind those of the variable
+            if rows is None or grad.shape != (*rows, *spare) or set(spare) > {1}:
+                raise ValueError(f"grad of shape {list(grad.shape)} does not fit {list(indices.shape)} indices")
+            grad = grad.reshape(rows)
         refuse_outside(indices, len(arrays[0]))
+        if name in NOT_EMPTY and not math.prod(rows[1:]):
+            raise ValueError(f"rows of shape {list(rows[1:])} have no elements")
         for places in without_repeats(indices):
-            rows = indices[places]
-            new = formula(*(a[rows] for a in arrays), *before, grad[places], *after, **attributes)
+            chosen = indices[places]
+            new = formula(*(a[chosen] for a in arrays), *before, grad[places], *after, **attributes)
             for array, values in zip(arrays, new, strict=True):
-                array[rows] = values
+                array[chosen] = values
         return variables[0]
 
     return step
@@ -520,7 +529,7 @@ def without_repeats(indices):
 
 
 for _name, _formula in OPTIMIZERS.items():
-    _dense, _sparse = dense_step(_formula), sparse_step(_formula) if _name not in ONLY_DENSE else None
+    _dense, _sparse = dense_step(_formula), sparse_step(_name, _formula) if _name not in ONLY_DENSE else None
     kernels({f"ResourceApply{_name}": without_output(_dense)})
     if _sparse:
         kernels({f"ResourceSparseApply{_name}": without_output(_sparse)})

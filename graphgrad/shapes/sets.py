@@ -22,7 +22,7 @@ def dense_sets(op: Operation) -> list[Shape]:
 
 @shape("DenseToSparseSetOperation")
 def dense_and_sparse_sets(op: Operation) -> list[Shape]:
-    return coordinates(None, dims.merge_dim(dims.rank_of(op.inputs[0].shape), dim_of(op.inputs[1], 1)))
+    return coordinates(None, dims.merge_dim(dims.rank_of(op.inputs[0].shape), dim_of(op.inputs[3], 0)))
 
 
 @shape("SparseToSparseSetOperation")

@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from graphgrad import dtypes
@@ -46,9 +45,9 @@ class Input:
 
     def array(self, seed: int) -> np.ndarray[Any, Any]:
         """Its value, drawn from the case's seed where the row does not give it."""
-        target = np.dtype(getattr(ml_dtypes, self.dtype) if self.dtype == "bfloat16" else self.dtype)
+        target = np.dtype(object) if self.dtype == "object" else arrays.numpy_dtype(dtypes.by_name(self.dtype))
         if self.value is not None:
-            return np.array(self.value, object if self.dtype == "object" else target).reshape(self.shape)
+            return np.array(self.value, target).reshape(self.shape)
         random = np.random.default_rng(seed)
         drawn = random.uniform(self.low, self.high, self.shape)
         if target.kind == "c":

@@ -41,6 +41,14 @@ _BINARY = [
     "MulNoNan",
 ]
 _LOGARITHMIC = ["Pow", "Xlogy", "Xlog1py", "Xdivy"]
+_ROUNDED = [3.4864666, -14.767, 0.3, 2.3e-3, 1e-4, 465, 1e-6, 0.00195, -65.56]
+_CASTS = [
+    ("float32", "float8_e5m2"),
+    ("float64", "float8_e4m3fn"),
+    ("float16", "float8_e5m2"),
+    ("bfloat16", "float8_e4m3fn"),
+]
+_CASTS += [("float8_e4m3fn", "float8_e5m2"), ("float8_e5m2", "float32")]
 _GRADS = ["TanhGrad", "SigmoidGrad", "SqrtGrad", "RsqrtGrad", "ReciprocalGrad", "InvGrad"]
 
 CASES = [
@@ -72,6 +80,21 @@ CASES = [
     case("ClipByValue", f32(2, 3), given(-0.5), given(0.5), smooth=False),
     case("Cast", f32(2, 3), DstT=dtypes.float64, label="to-double"),
     case("Cast", f32(2, 3), DstT=dtypes.int32, label="to-int", smooth=False),
+    *[
+        case(
+            "Cast",
+            given(_ROUNDED, old),
+            DstT=dtypes.by_name(new),
+            Truncate=truncates,
+            label=f"{old}-{new}-{truncates}",
+            smooth=False,
+        )
+        for truncates in (False, True)
+        for old, new in _CASTS
+    ],
+    case("Cast", given(["a", "bc"], "object"), DstT=dtypes.string, label="string", smooth=False),
+    case("Cast", given([7, -8, -1], "int4"), DstT=dtypes.by_name("uint4"), label="int4", smooth=False),
+    case("Cast", given([15, 8, 1], "uint4"), DstT=dtypes.by_name("int4"), label="uint4", smooth=False),
     case("Complex", f32(2, 3), f32(3), smooth=False),
     case("Real", c64(2, 3)),
     case("Imag", c64(2, 3)),

@@ -16,7 +16,7 @@ from graphgrad.graph import IndexedSlices, Tensor
 from graphgrad.runtime.plan import evaluate
 from tests import cases, golden_store
 from tests.cases import Built, Case
-from tests.closeness import why_not_close
+from tests.closeness import why_not_close, widened
 from tests.seeds import seed_value
 from tests.structure import difference, normal_form
 
@@ -114,11 +114,12 @@ def test_values_are_tensorflows(family: str, row: Case) -> None:
     if not any(step.op.signature.is_stateful for step in plan.steps):
         for run in range(2, 5):  # the second is watched, from the third on a program made for these shapes runs
             for key, first, later in zip(wanted, results, plan.run(feeds), strict=True):
-                np.testing.assert_array_equal(later, first, err_msg=f"{row.id} {key}, run {run}")
+                np.testing.assert_array_equal(widened(later), widened(first), err_msg=f"{row.id} {key}, run {run}")
 
 
 def has_gradient(row: Case) -> bool:
-    if not row.build().ys:
+    built = row.build()
+    if not built.ys or not built.xs:
         return False
     return registry.gradient_rule(row.op) not in (None, registry.UNKNOWN)
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 from graphgrad.schema import graph_pb2
 from tests import cases, golden_store
 from tests.cases import Built, Case
+from tests.closeness import widened
 from tests.seeds import seed_value
 from tests.structure import normal_form
 
@@ -94,7 +95,7 @@ def stored(value: Any) -> np.ndarray[Any, Any]:
     array = np.asarray(value)
     if array.dtype == object:
         return np.array(array.tolist(), "S")
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+    return widened(array)
 
 
 def _nodes(graph: tf.Graph) -> Any:

@@ -9,8 +9,11 @@ import time
 
 from hypothesis import Phase
 
+from tests import call_store
 from tests.oracle.kernel_draws import recipes
-from tests.oracle.kernel_draws.comparing import compare
+from tests.oracle.kernel_draws.comparing import Different, compare
+from tests.oracle.kernel_draws.drawing import Draw
+from tests.oracle.write_calls import call_of
 
 
 def main() -> int:
@@ -19,6 +22,9 @@ def main() -> int:
     parser.add_argument("regex", help="of op types, matched as a whole; or a module's name after '@'")
     parser.add_argument("-n", "--draws", type=int, default=100, help="draws for each op")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--keep", action="store_true", help="store what differs in tests/golden, as a test of the suite"
+    )
     parser.add_argument("--shrink", action="store_true", help="look for simpler draws that differ")
     arguments = parser.parse_args()
     phases = (Phase.generate, Phase.shrink) if arguments.shrink else (Phase.generate,)
@@ -33,8 +39,17 @@ def main() -> int:
         except Exception as error:
             failed += 1
             error = next(iter(getattr(error, "exceptions", [error])))
+            if arguments.keep and isinstance(error, Different):
+                keep(error.found)
             print(f"{op_type}: {type(error).__name__} {error}"[:1500], flush=True)
     return 1 if failed else 0
+
+
+def keep(found: Draw) -> None:
+    """Stores a draw with what TensorFlow gives."""
+    call = call_of(found)
+    assert call is not None
+    call_store.write([*call_store.read(), call._replace(kept=True)])
 
 
 if __name__ == "__main__":

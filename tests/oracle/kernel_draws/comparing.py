@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,27 @@ from tests.oracle.kernel_draws.drawing import Array, Draw, draw_of
 
 # How TensorFlow says that it cannot run what it accepts: this says nothing of the operation.
 LACKING = re.compile(
-    r"not in NodeDef|No OpKernel was registered|[Nn]ot (yet )?implemented|currently only supports?|not (yet )?support|[Oo]nly supports?"
+    r"not in NodeDef|No OpKernel was registered|[Nn]ot (yet )?implemented|currently only supports?|not (yet )?support|[Oo]nly supports?|Unsupported data type"
 )
 
 
+class Different(AssertionError):
+    """A draw over which graphgrad and TensorFlow differ."""
+
+    def __init__(self, found: Draw, problem: str):
+        super().__init__(f"{found}\n{problem}")
+        self.found = found
+
+
 def compare(
-    op_type: str, count: int, first_seed: int, phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink)
+    op_type: str,
+    count: int,
+    first_seed: int,
+    phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+    fixed: Mapping[str, str] | None = None,
 ) -> int:
-    """Draws so often, and gives how many draws TensorFlow ran. Raises AssertionError with the simplest draw that differs."""
+    """Draws so often, with the dtypes in `fixed`, and gives how many draws TensorFlow ran. Raises AssertionError with the simplest
+    draw that differs."""
     recipe, kernels = recipe_of(op_type), tensorflow().kernels().get(op_type, [])
     ran = 0
 
@@ -38,7 +52,9 @@ def compare(
     @given(st.data())
     def search(data: Any) -> None:
         nonlocal ran
-        found = draw_of(lambda s: data.draw(s), op_type, recipe, kernels, spoil="bad" not in spares(op_type))
+        found = draw_of(
+            lambda s: data.draw(s), op_type, recipe, kernels, spoil="bad" not in spares(op_type), fixed=fixed
+        )
         try:
             problem = difference(found)
         except Exception as error:
@@ -47,7 +63,8 @@ def compare(
         if problem is None:
             reject()
         ran += 1
-        assert not problem, f"{found}\n{problem}"
+        if problem:
+            raise Different(found, problem)
 
     search()
     return ran
@@ -55,17 +72,12 @@ def compare(
 
 def difference(found: Draw) -> str | None:
     """How graphgrad and TensorFlow differ over a draw; nothing where they agree, None where TensorFlow has no answer."""
-    graph, feeds, outputs = found.build()
-    reply = ask(graph, feeds, outputs)
-    ours = run(graph, feeds, outputs)
-    for known in ([a.shape for a in found.flat()], [None] * len(found.known)):
-        if reply[0] == "refused" and reply[1] == "graph" and not isinstance(ours, str):
-            graph, feeds, outputs = found.build(known)  # TensorFlow's shape rule refuses: would its kernel?
-            reply = ask(graph, feeds, outputs)
+    graph, feeds, outputs, reply = answered(found)
     if reply[0] == "died":
         print(f"TensorFlow dies of {found}", file=sys.stderr)
-    if reply[0] == "died" or (reply[0] == "refused" and (reply[1] == "UnimplementedError" or LACKING.search(reply[2]))):
+    if is_lacking(reply):
         return None
+    ours = run(graph, feeds, outputs)
     if reply[0] == "refused":
         if not isinstance(ours, str) and "lenient" not in spares(found.op_type):
             return f"TensorFlow refuses ({reply[1]}: {reply[2][:300]}), graphgrad gives {[a.tolist() for a in ours]}"
@@ -75,6 +87,25 @@ def difference(found: Draw) -> str | None:
     return different_values(found, reply[1], ours) or different_shapes(found.op_type, reply[2], outputs)
 
 
+def answered(found: Draw) -> tuple[Graph, dict[str, Array], list[Tensor], Any]:
+    """The graph of a draw, its feeds and outputs, and what TensorFlow says to it. Where its shape rule refuses what graphgrad
+    takes, the graph says less of its inputs: would TensorFlow's kernel refuse?"""
+    graph, feeds, outputs = found.build()
+    reply = ask(graph, feeds, outputs)
+    for known in ([a.shape for a in found.flat()], [None] * len(found.known)):
+        if reply[0] == "refused" and reply[1] == "graph" and not isinstance(run(graph, feeds, outputs), str):
+            graph, feeds, outputs = found.build(known)
+            reply = ask(graph, feeds, outputs)
+    return graph, feeds, outputs, reply
+
+
+def is_lacking(reply: Any) -> bool:
+    """Whether TensorFlow has no answer: it died, or has no kernel."""
+    return reply[0] == "died" or (
+        reply[0] == "refused" and (reply[1] == "UnimplementedError" or bool(LACKING.search(reply[2])))
+    )
+
+
 def why_unclear(ours: Any) -> str:
     """A refusal is one line."""
     return f"the message has several lines: {ours!r}" if isinstance(ours, str) and "\n" in ours else ""
@@ -82,9 +113,14 @@ def why_unclear(ours: Any) -> str:
 
 def ask(graph: Graph, feeds: dict[str, Array], outputs: list[Tensor], first: tuple[str, ...] = ()) -> Any:
     """TensorFlow's answer."""
+    return tensorflow().ask(serialized(graph), feeds, [t.name for t in outputs], list(first))
+
+
+def serialized(graph: Graph) -> bytes:
+    """The graph's bytes."""
     definition = graph_pb2.GraphDef(node=[op.node_def() for op in graph])
     definition.versions.producer = graph.message.versions.producer
-    return tensorflow().ask(definition.SerializeToString(), feeds, [t.name for t in outputs], list(first))
+    return definition.SerializeToString(deterministic=True)
 
 
 def run(graph: Graph, feeds: dict[str, Array], outputs: list[Tensor]) -> list[Any] | str:
@@ -105,8 +141,8 @@ def run(graph: Graph, feeds: dict[str, Array], outputs: list[Tensor]) -> list[An
 def _are_same(a: Any, b: Any) -> bool:
     if not isinstance(a, np.ndarray):
         return True
-    if a.dtype.name == "bfloat16":
-        a, b = a.astype(np.float32), b.astype(np.float32)
+    if a.dtype.kind in "fV":
+        a, b = a.astype(np.float64), b.astype(np.float64)
     return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
 
 
@@ -131,7 +167,7 @@ def different_values(found: Draw, expected: list[Any], ours: list[Any]) -> str:
 def _first(theirs: Array, mine: Array, inputs: list[Array]) -> str:
     """The first element that is not the same, and what it was made of where inputs have the same shape."""
     for at in np.ndindex(theirs.shape if theirs.shape == mine.shape else (0,)):
-        if theirs.dtype == object:
+        if {theirs.dtype.kind, mine.dtype.kind} & set("OSU"):
             same = theirs[at] == mine[at]
         else:
             same = np.allclose(theirs[at], mine[at], 1e-5, 0, equal_nan=True)

@@ -8,7 +8,7 @@ arrays come from a seed that hypothesis draws.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -26,31 +26,52 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 COMPLEX = ("complex64", "complex128")
 INTS = ("int32", "int64", "int8", "int16", "uint8", "uint16", "uint32", "uint64")
 NUMBERS = (*FLOATS, *COMPLEX, *INTS)
-DTYPES = (*NUMBERS, "bool", "string")  # those that graphgrad promises
+NARROW = ("float8_e5m2", "float8_e4m3fn", "int4", "uint4", "int2", "uint2")
+DTYPES = (*NUMBERS, "bool", "string", *NARROW)  # those that graphgrad promises
 STRINGS = [b"", b"a", b"bc", b" a b ", b"12", b"-0.5", "\u00e9\u4e2d".encode(), b"A,b;C", b"\xff\x00"]
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The numpy dtype of a dtype's name."""
-    return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else object if name == "string" else name)
+    return arrays.numpy_dtype(dtypes.by_name(name))
+
+
+def is_whole(dtype: np.dtype[Any]) -> bool:
+    """Whether it is one of the integers, those of a few bits too."""
+    return dtype.kind in "iu" or dtype.name in ("int4", "uint4", "int2", "uint2")
+
+
+def dtypes_of_kernel(
+    signature: opdefs.Signature, kernel: Mapping[str, list[str]], fixed: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """For each type attribute of an op the dtypes that it may have in one of TensorFlow's kernels, those in `fixed` alone."""
+    found = {}
+    for name, attr in signature.attrs.items():
+        if attr.type == "type":
+            allowed = [str(d) for d in attr.allowed] if attr.allowed else DTYPES
+            wanted = (fixed[name],) if name in fixed else DTYPES
+            found[name] = [d for d in wanted if d in allowed and d in kernel.get(name, allowed)]
+    return found
 
 
 class Drawer:
     """Draws for one op. `types` holds a dtype for each type attribute, such that TensorFlow has a kernel for them all."""
 
-    def __init__(self, draw: Callable[[Any], Any], op_type: str, kernels: Sequence[dict[str, list[str]]]):
+    def __init__(
+        self,
+        draw: Callable[[Any], Any],
+        op_type: str,
+        kernels: Sequence[dict[str, list[str]]],
+        fixed: Mapping[str, str] | None = None,
+    ):
         self.draw, self.op_type = draw, op_type
         signature = opdefs.signature(op_type)
         assert signature is not None, op_type
         self.signature = signature
-        wanted = {name: attr for name, attr in signature.attrs.items() if attr.type == "type"}
-        usable = [k for k in kernels if all(set(v) & set(DTYPES) for name, v in k.items() if name in wanted)]
-        registered = self.pick(usable) if usable else {}
-        self.types: dict[str, str] = {}
-        for name, attr in wanted.items():
-            allowed = [str(d) for d in attr.allowed] if attr.allowed else list(DTYPES)
-            allowed = [d for d in DTYPES if d in allowed and d in registered.get(name, allowed)]
-            self.types[name] = self.pick(allowed) if allowed else "float32"
+        choices = [dtypes_of_kernel(signature, k, fixed or {}) for k in kernels or [{}]]
+        usable = [c for c in choices if all(c.values())]
+        registered = self.pick(usable) if usable else {name: ["float32"] for name in choices[0]}
+        self.types = {name: self.pick(allowed) for name, allowed in registered.items()}
 
     # ---------------------------------------------------------------- scalars
     def integer(self, low: int, high: int) -> int:
@@ -128,9 +149,10 @@ class Drawer:
             found = np.empty(shape, target)
             found[...] = table[random.integers(0, len(table), shape)]
             return found
-        if target.kind in "iu":
-            low = max(low, 0) if target.kind == "u" else low
-            drawn = random.integers(int(np.ceil(low)), int(np.floor(high)) + 1, shape).astype(target)
+        if is_whole(target):
+            info = ml_dtypes.iinfo(target)  # type: ignore[no-untyped-call]
+            low, high = max(low, info.min), min(high, info.max)
+            drawn = np.asarray(random.integers(int(np.ceil(low)), int(np.floor(high)) + 1, shape)).astype(target)
             return self._with_corners(drawn, random) if kind == 3 else drawn
         drawn = random.uniform(low, high, shape)
         if target.kind == "c":
@@ -158,8 +180,8 @@ class Drawer:
 
 def corners_of(dtype: np.dtype[Any]) -> Array:
     """The numbers of a dtype at which functions break."""
-    if dtype.kind in "iu":
-        info = np.iinfo(dtype)
+    if is_whole(dtype):
+        info = ml_dtypes.iinfo(dtype)  # type: ignore[no-untyped-call]
         return np.array([0, 1, info.max, info.min, info.max - 1], dtype)
     if dtype.kind == "c":
         return np.array([0, 1, -1, 1j, -1j, 1 + 1j], dtype)
@@ -248,9 +270,17 @@ def _show(array: Array) -> str:
     return f"{name}{list(array.shape)}={values[:24]}{'...' if array.size > 24 else ''}"
 
 
-def draw_of(draw: Callable[[Any], Any], op_type: str, recipe: Recipe, kernels: Any, spoil: bool) -> Draw:
-    """One draw of an op. With `spoil` one in ten has an input whose shape is changed, so that both must refuse or agree."""
-    d = Drawer(draw, op_type, kernels)
+def draw_of(
+    draw: Callable[[Any], Any],
+    op_type: str,
+    recipe: Recipe,
+    kernels: Any,
+    spoil: bool,
+    fixed: Mapping[str, str] | None = None,
+) -> Draw:
+    """One draw of an op, of the dtypes in `fixed`. With `spoil` one in ten has an input whose shape is changed, so that both must
+    refuse or agree."""
+    d = Drawer(draw, op_type, kernels, fixed)
     inputs, attrs, *program = recipe(d)
     types = {name: dtypes.by_name(dtype) for name, dtype in d.types.items()}
     found = Draw(op_type, inputs, {**types, **attrs}, [], *program)

@@ -39,7 +39,8 @@ def floats(d: Drawer) -> Parts:
 def quotient(d: Drawer) -> Parts:
     """Complex numbers by anything but 0: what that gives depends on where in an array it stands."""
     a, b = d.broadcasting()
-    return [d.array(d.dtype(), a), d.array(d.dtype(), b, corners=not d.dtype().startswith("complex"))], {}
+    x, y = d.array(d.dtype(), a), d.array(d.dtype(), b)
+    return [x, np.where(y == 0, y + 1, y) if d.dtype().startswith("complex") else y], {}
 
 
 def fixed(dtype: str) -> Recipe:
@@ -126,11 +127,13 @@ def accumulate(d: Drawer) -> Parts:
 
 
 def cast(d: Drawer) -> Parts:
-    """Numbers outside what the result can hold are undefined."""
+    """Numbers outside what the result can hold are undefined, and of a double that becomes a single complex number TensorFlow
+    truncates the exponent too."""
     source, target = d.dtype("SrcT"), d.dtype("DstT")
+    truncates = d.flag() and (source, target) != ("float64", "complex64")
     low = 0 if target.startswith("uint") else -100
     return [d.array(source, d.shape(), low, 100, corners=not target.startswith(("int", "uint")))], {
-        "Truncate": d.flag()
+        "Truncate": truncates
     }
 
 

@@ -30,7 +30,6 @@ SPARED: dict[str, tuple[str, str]] = {
         ["QuantizeAndDequantizeV2", "QuantizeAndDequantizeV4"],
         ("lenient", "one range for each slice is refused in some places and taken in others"),
     ),
-    "InTopKV2": ("bad", "k in a vector"),
     "Reverse": ("lenient", "TensorFlow reverses nothing whose first axis is empty"),
     **dict.fromkeys(
         ["FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3"],

@@ -73,7 +73,7 @@ def _program(d: Drawer) -> Program:
 def apply(d: Drawer) -> Parts:
     """An optimizer's step; over chosen rows where it takes indices."""
     sparse = any(arg.name == "indices" for arg in d.signature.inputs)
-    inner = tuple(d.integer(1, 3) for _ in range(d.integer(0, 2)))  # TensorFlow refuses rows of nothing
+    inner = d.shape(0, 2, 3)
     shape = (d.integer(1, 5), *inner) if sparse else d.shape()
     rows = d.random().permutation(shape[0])[: d.integer(1, shape[0])] if sparse else None
     grad = (len(rows), *shape[1:]) if rows is not None else shape
