@@ -16,7 +16,7 @@ from graphgrad.depth import with_room
 from graphgrad.dtypes import variant
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays, restored
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
 from graphgrad.kernels._state import State
 from graphgrad.library import Body
 from graphgrad.runtime import binding, frames, functions
@@ -99,8 +99,9 @@ def evaluate(
     """Computes fetches once: an array for one fetch, a list for a list; an IndexedSlices fetch gives an IndexedSlices of arrays.
 
     `run_first` names operations (initialisers, assignments) that run before, one after the other, with the same
-    feeds; by default what fills the tables of a SavedModel, where a table is needed. `threads` and `max_iterations` are as in `compile`, `profile` as in `Plan.run`. Raises as these do, and
-    RuntimeError before anything is computed where the arrays would take more than `memory_limit` bytes.
+    feeds; by default what fills the tables of a SavedModel, where a table is needed. `threads` and `max_iterations` are
+    as in `compile`, `profile` as in `Plan.run`. Raises as these do, and RuntimeError before anything is computed where
+    the arrays would take more than `memory_limit` bytes.
     """
     given = {k if isinstance(k, IndexedSlices) else _tensor(graph, k): value for k, value in (feeds or {}).items()}
     state = _state(graph, variables, max_iterations)
@@ -114,30 +115,20 @@ def evaluate(
     if memory_limit is not None:
         _refuse_larger(plan, given, memory_limit)
     if profile is not None and plan.is_stateless:
-        plan.run(
-            given
-        )  # what a first run does once, libraries that are loaded and memory that is asked for, is not shown
+        plan.run(given)  # what a first run does once, loading libraries and asking for memory, is not shown
     results = plan.run(given, profile)
     return results if isinstance(fetches, (list, tuple)) else results[0]
 
 
 def _fills_tables(graph: Graph, fetches: Fetch | Sequence[Fetch]) -> list[str]:
+    """The operation that fills a SavedModel's tables, where fetches look something up in one."""
     name = signatures.initialiser(graph)
     if name is None:
         return []
     listed: Any = fetches if isinstance(fetches, (list, tuple)) else [fetches]
     found = [_fetch(graph, fetch) for fetch in listed]
-    queue = [f if isinstance(f, Operation) else f.op for f in found]
-    seen = set(queue)
-    while queue:
-        op = queue.pop()
-        if "HashTable" in op.type:
-            return [name]
-        for producer in [t.op for t in op.inputs] + op.control_inputs:
-            if producer not in seen:
-                seen.add(producer)
-                queue.append(producer)
-    return []
+    needed = needed_by(f if isinstance(f, Operation) else f.op for f in found)
+    return [name] if any("HashTable" in op.type for op in needed) else []
 
 
 def _refuse_larger(plan: Plan, feeds: Mapping[Any, Any], limit: int) -> None:
