@@ -36,8 +36,21 @@ def unboxed(tensor: Any, kind: type[T]) -> T:
 
 
 def zeros_of(x: Array) -> Array:
-    """Zeros like an array, or like what a variant holds."""
-    return boxed(x[()].zeros_like()) if x.dtype.kind == "O" else np.zeros_like(x)
+    """Zeros like numbers, empty strings like strings, and like variants what they know to be their zero."""
+    if x.dtype.kind != "O":
+        return np.zeros(x.shape, x.dtype)
+    zeros = np.empty(x.shape, object)
+    for place, element in np.ndenumerate(x):
+        zeros[place] = _zero_of(element)
+    return zeros
+
+
+def _zero_of(element: Any) -> Any:
+    if isinstance(element, (bytes, str)):
+        return b""
+    if not hasattr(element, "zeros_like"):
+        raise TypeError(f"no zeros for a tensor that holds {type(element).__name__}")
+    return element.zeros_like()
 
 
 def sum_of(a: Array, b: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from graphgrad.kernels._checks import lone, one
 from graphgrad.kernels._rows import refuse_outside
+from graphgrad.kernels._variants import zeros_of
 from graphgrad.registry import kernel, kernels, planned
 
 Array = np.ndarray[Any, Any]
@@ -330,23 +331,7 @@ def fill(dims: Array, value: Array) -> Array:
     return _filled(_dims(dims, "dims"), value.reshape(()), value.dtype)
 
 
-def _zero_of(element: Any) -> Any:
-    if isinstance(element, (bytes, str)):
-        return b""
-    if not hasattr(element, "zeros_like"):
-        raise TypeError(f"no zeros for a tensor that holds {type(element).__name__}")
-    return element.zeros_like()
-
-
-@kernel("ZerosLike")
-def zeros_like(x: Array) -> Array:
-    if x.dtype.kind != "O":
-        return np.zeros(x.shape, x.dtype)
-    # Strings become empty; a variant (a tensor list) knows its own zero.
-    zeros = np.empty(x.shape, object)
-    for place, element in np.ndenumerate(x):
-        zeros[place] = _zero_of(element)
-    return zeros
+kernels({"ZerosLike": zeros_of})
 
 
 @kernel("OnesLike")
