@@ -97,7 +97,7 @@ def _find_values(wanted: Operation) -> list[Value | None] | None:
         facts = op.facts or _infer(op)
         if op not in entered and facts.values is _UNASKED:
             facts.values = None  # what a cycle that comes back here finds
-            if values.has_rule(op):
+            if values.may_be_known(op):
                 entered.add(op)
                 stack += [t.op for t in op.inputs if t.op.facts is None or t.op.facts.values is _UNASKED]
                 continue

@@ -8,12 +8,13 @@ through a few ops (neither mark).
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from graphgrad import dtypes
+from graphgrad import dtypes, registry
 from graphgrad.graph import Operation, Tensor
 from graphgrad.shapes.common import small_constant, variable_shape
 
@@ -54,14 +55,29 @@ def _value(*op_types: str) -> Callable[[Callable[[Operation], Found]], Callable[
     return register
 
 
-def has_rule(op: Operation) -> bool:
+def may_be_known(op: Operation) -> bool:
     """Whether anything may be known of the operation's values."""
-    return op.type in _RULES and bool(op.outputs) and op.outputs[0].dtype in _KINDS
+    if not op.outputs or op.outputs[0].dtype not in _KINDS:
+        return False
+    return op.type in _RULES or _may_be_run(op)
+
+
+def _may_be_run(op: Operation) -> bool:
+    """Whether the op could be run on constants for what shapes are made of, whole numbers and truths."""
+    dtype = op.outputs[0].dtype
+    if not op.inputs or dtype is None or dtype.is_floating or registry.is_control_flow(op.type):
+        return False
+    return op.signature is not None and not op.signature.is_stateful
 
 
 def of(op: Operation) -> list[Value | None] | None:
-    """The values of the outputs of an op that has a rule, or None where nothing is known of any."""
-    found = _RULES[op.type](op)
+    """The values of the outputs of an op by its rule, else by its kernel on constants; None where none is known."""
+    rule = _RULES.get(op.type)
+    found = None if rule is None else rule(op)
+    if found is None and _may_be_run(op) and all((v := t.value) is not None and v.is_constant for t in op.inputs):
+        from graphgrad.runtime import folding  # brings numpy, which few graphs need before they are run
+
+        found = folding.fold(op)
     if found is None:
         return None
     found = found if isinstance(found, list) else [found]
@@ -302,12 +318,16 @@ def _split(op: Operation) -> Found:
 
 @_value("Slice")
 def _slice(op: Operation) -> Found:
-    value, begin, length = op.inputs[0].value, scalar(op.inputs[1]), scalar(op.inputs[2])
-    if value is None or len(value.shape) != 1 or begin is None or length is None:
+    value, begin, sizes = op.inputs[0].value, complete(op.inputs[1]), complete(op.inputs[2])
+    if value is None or begin is None or sizes is None or len(begin) != len(value.shape):
         return None
-    end = len(value.flat) if length == -1 else begin + length
-    flat = value.flat[begin:end]
-    return Value((len(flat),), flat)
+    ranges = [
+        range(start, dim if size == -1 else start + size)
+        for start, size, dim in zip(begin, sizes, value.shape, strict=True)
+    ]
+    strides = [math.prod(value.shape[i + 1 :]) for i in range(len(ranges))]
+    flat = tuple(value.flat[sum(map(operator.mul, place, strides))] for place in itertools.product(*ranges))
+    return Value(tuple(map(len, ranges)), flat)
 
 
 @_value("StridedSlice")

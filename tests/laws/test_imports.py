@@ -112,6 +112,7 @@ LATE = {
     ("graph", "shapes"),
     ("graph", "validation"),
     ("kernels", "formats"),
+    ("shapes", "runtime"),
     ("diff", "formats"),
     ("coverage", "differentiate"),
     ("coverage", "runtime"),

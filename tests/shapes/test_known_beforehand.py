@@ -53,6 +53,37 @@ KNOWN: dict[str, tuple[Build, Any]] = {
         )[0],
         (None, 3),
     ),
+    "a shape turned round": (
+        lambda g: g.Reshape(x(g, (6,)), g.ReverseV2(g.constant([3, 2], dtypes.int32), g.constant([0], dtypes.int32))),
+        (2, 3),
+    ),
+    "rows of a sparse constant": (
+        lambda g: g.SparseFillEmptyRows(
+            g.Where(g.NotEqual(g.constant([[1, 0], [0, 3]], dtypes.int64), g.constant(0, dtypes.int64))),
+            x(g, (2,)),
+            g.SparseReshape(
+                g.Where(g.constant([[True, False]], dtypes.bool_)),
+                g.constant([1, 2], dtypes.int64),
+                g.constant([-1, 1], dtypes.int64),
+            )[1],
+            x(g, ()),
+        )[2],
+        (2,),
+    ),
+    "padding of some axes": (
+        lambda g: g.Fill(
+            g.Reshape(
+                g.Slice(
+                    g.constant([[1, 2], [3, 4], [5, 6]], dtypes.int32),
+                    g.constant([1, 0], dtypes.int32),
+                    g.constant([-1, 1], dtypes.int32),
+                ),
+                g.constant([-1], dtypes.int32),
+            ),
+            x(g, ()),
+        ),
+        (3, 5),
+    ),
     "sets of sparse tensors": (
         lambda g: g.SparseToSparseSetOperation(
             *[x(g, shape, dtypes.int64) for shape in ((None, 2), (None,), None) * 2], set_operation="union"
