@@ -82,8 +82,8 @@ def kernel(*op_types: str, elementwise: bool = False) -> Callable[[F], F]:
     its inputs and may return one of them or a view; whether it does depends on shapes, dtypes and attributes alone. It
     returns one array (tuple of arrays for several outputs, a list for a list output).
 
-    A kernel that names a keyword `out=None` writes its one result there if it is given an array of the right shape and
-    dtype, which may not overlap an input. `elementwise` says that every element of the result follows from the same
+    A kernel that names a keyword `out=None` writes its one result, or the first of several, there if it is given an array
+    of the right shape and dtype, which may not overlap an input. `elementwise` says that every element of the result follows from the same
     element of each broadcast input, so that the kernel may be called on parts, and on flat ones.
     """
 

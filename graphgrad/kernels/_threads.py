@@ -9,18 +9,25 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import math
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 Call = Callable[[], Any]
-BLOCK = 1 << 21  # multiplications that are worth a block of their own
+BLOCK = 1 << 23  # multiplications that are worth a block of their own
+LONG = 1 << 26  # ... of several: BLAS packs the operand they share once more for each
 NARROW = 64  # rows or columns of a block, at least
 MOST_BLOCKS = 16
+MOST_SCRATCH = 1 << 23  # bytes; more is not kept
+
+# Elements of an array that one call of numpy should handle where others run beside it: handing the interpreter's lock from
+# one thread to the other takes as long as numpy needs for some ten thousand.
+WIDE = 1 << 17
 
 _local = threading.local()
 
@@ -51,24 +58,22 @@ def spread(calls: Iterable[Call]) -> None:
     """Makes calls that do not depend on each other, each by whichever thread is free."""
     listed = list(calls)
     count = threads()
-    helpers = min(count, len(listed)) - 1
-    if helpers < 1:
+    most = min(count, len(listed)) - 1
+    if most < 1:
         for call in listed:
             call()
         return
     waiting = iter(listed)  # hands each call to one thread
-    started = [_pool().submit(_make, waiting) for _ in range(helpers)]
+    helpers = [_Helper.of(waiting) for _ in range(most)]
     _local.count = 1  # nothing is cut up further meanwhile
     try:
         for call in waiting:
             call()
     finally:
         _local.count = count
-        for future in started:
-            future.cancel()
-    for future in started:
-        if not future.cancelled():
-            future.result()
+        errors = [error for helper in helpers if (error := helper.finish())]
+    for error in errors:
+        raise error
 
 
 def aside(call: Call) -> Call:
@@ -76,23 +81,83 @@ def aside(call: Call) -> Call:
     if threads() < 2:
         call()
         return _nothing
-    future = _pool().submit(_make, iter([call]))
-    return lambda: call() if future.cancel() else future.result()
+    waiting = iter([call])
+    helper = _Helper.of(waiting)
+
+    def wait() -> None:
+        error = helper.finish()
+        if error is not None:
+            raise error
+        for missed in waiting:  # the helper had not begun
+            missed()
+
+    return wait
 
 
 def _nothing() -> None:
     pass
 
 
-def _make(waiting: Iterator[Call]) -> None:
-    with np.errstate(all="ignore"):  # which a thread does not inherit
-        for call in waiting:
-            call()
+class _Helper(threading.Thread):
+    """A thread that makes calls it is handed, again and again. Two locks hand them over, which is the least that it can cost."""
+
+    _free: ClassVar[list[_Helper]] = []
+
+    def __init__(self) -> None:
+        super().__init__(name="graphgrad", daemon=True)
+        self._waiting: Iterator[Call] = iter(())
+        self._error: BaseException | None = None
+        self._begin, self._done = threading.Lock(), threading.Lock()
+        self._begin.acquire()
+        self._done.acquire()
+        self.start()
+
+    @classmethod
+    def of(cls, waiting: Iterator[Call]) -> _Helper:
+        """A helper at work on these calls, until `finish`."""
+        try:
+            helper = cls._free.pop()
+        except IndexError:
+            helper = cls()
+        helper._waiting = waiting
+        helper._begin.release()
+        return helper
+
+    def finish(self) -> BaseException | None:
+        """Waits until the helper is free again; what it begins no more is left to the caller. Returns what failed."""
+        if not self._begin.acquire(blocking=False):
+            self._done.acquire()
+        error, self._error, self._waiting = self._error, None, iter(())
+        self._free.append(self)
+        return error
+
+    def run(self) -> None:
+        """Until the process ends."""
+        while True:
+            self._begin.acquire()
+            try:
+                with np.errstate(all="ignore"):  # which a thread does not inherit
+                    for call in self._waiting:
+                        call()
+            except BaseException as error:  # raised where the calls came from
+                self._error = error
+            self._done.release()
 
 
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(64, thread_name_prefix="graphgrad")
+os.register_at_fork(after_in_child=_Helper._free.clear)  # a child has none of its parent's threads
+
+
+def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array in memory that this thread keeps under that name: what it held before is lost."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    held = _local.__dict__.setdefault("scratch", {})
+    memory = held.get(name)
+    if memory is None or memory.size < size:
+        memory = np.empty(size, np.uint8)
+        if size <= MOST_SCRATCH:
+            held[name] = memory
+    return memory[:size].view(dtype).reshape(shape)
 
 
 def cut(size: int, parts: int) -> list[slice]:
@@ -110,8 +175,9 @@ def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.nd
     if not is_batched and (x.ndim > 2 or y.ndim > 2):
         return np.matmul(x, y, out)
     most = x.shape[0] if is_batched else max(rows, columns) // NARROW
-    parts = min(MOST_BLOCKS, most, x.size * columns // BLOCK)
-    if parts < 2:
+    work = x.size * columns
+    parts = min(MOST_BLOCKS, most, work // BLOCK if is_batched else 2 * max(1, work // (2 * LONG)))
+    if parts < 2 or work < 2 * BLOCK:
         return np.matmul(x, y, out)
     if out is None:
         out = np.empty((*x.shape[:-1], columns), np.result_type(x, y))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 from math import prod
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -25,7 +26,6 @@ from graphgrad.kernels.windows import (
     geometry,
     interior,
     is_channels_first,
-    pad,
     padded_sizes,
     patches,
     place_for,
@@ -36,7 +36,7 @@ from graphgrad.registry import kernel
 
 COLUMN_BYTES = 1 << 20
 COLUMN_ROWS = 256
-TILE_BYTES = 1 << 17
+TILE_BYTES = 1 << 19
 FEW_CHANNELS = 16
 FILTER_SHARES = 4  # parts of the sum over blocks that are added up side by side
 SHORT_RUN = 8
@@ -52,11 +52,13 @@ def _groups(channels: int, filter_shape: Sizes) -> int:
 class _Columns:
     """The windows of blocks of images, or of rows of one image, as matrices (groups, windows, taps * depth).
 
-    Each thread copies them into scratch of its own, which it uses again for its next block.
+    Each thread copies them into scratch of its own, which it uses again for its next block and its next convolution.
     """
 
+    _scratch: ClassVar[Any] = threading.local()  # the images that are padded, and whose they are
+
     def __init__(self, x: np.ndarray, w: Windows, groups: int):
-        self.x, self.w, self.groups = x, w, groups
+        self.x, self.w, self.groups, self._key = x, w, groups, object()
         batch, channels = x.shape[0], x.shape[-1]
         self.row_windows, self.width = prod(w.outputs[1:]), prod(w.kernel) * channels
         rows = max(COLUMN_ROWS, COLUMN_BYTES // max(1, self.width * x.itemsize)) // max(1, self.row_windows)
@@ -65,21 +67,18 @@ class _Columns:
         self.short_runs = w.kernel[-1] * channels // groups < SHORT_RUN
         # The images, and the rows of the first spatial axis, of each block.
         self.blocks = [
-            (slice(image, min(image + self.images, batch)), slice(row, min(row + self.rows, w.outputs[0])))
-            for image in range(0, batch, self.images)
-            for row in range(0, w.outputs[0], self.rows)
+            (images, rows)
+            for images in _threads.cut(batch, -(-batch // self.images))
+            for rows in _threads.cut(w.outputs[0], -(-w.outputs[0] // self.rows))
         ]
-        self._scratch = threading.local()
 
     def of(self, images: slice, rows: slice) -> np.ndarray:
         """The matrices of a block."""
-        scratch, rank = self._scratch, len(self.w.kernel)
-        if not hasattr(scratch, "buffer"):
-            scratch.buffer = np.empty(self.images * self.rows * self.row_windows * self.width, self.x.dtype)
+        rank = len(self.w.kernel)
         part = self._windows(images)[:, :, rows]
         if self.short_runs:  # a column, not a row, is what lies together
             part = np.moveaxis(part, range(1, rank + 2), range(-rank - 1, 0))
-        columns = scratch.buffer[: part.size].reshape(part.shape)
+        columns = _threads.scratch("columns", part.shape, part.dtype)
         np.copyto(columns, part)
         if self.short_runs:
             return columns.reshape(self.groups, self.width // self.groups, -1).swapaxes(1, 2)
@@ -89,16 +88,23 @@ class _Columns:
         """The windows over images as a view, (groups, images, *outputs, *kernel, depth)."""
         w, x, scratch = self.w, self.x[images], self._scratch
         if w.is_padded:
-            if not hasattr(scratch, "padded"):
-                scratch.padded = np.zeros((self.images, *padded_sizes(w), x.shape[-1]), x.dtype)
-                scratch.holds = None
-            if scratch.holds != images:
-                scratch.padded[: len(x)][interior(w)] = x
-                scratch.holds = images
-            x = scratch.padded[: len(x)]
+            if getattr(scratch, "holds", None) != (self._key, images):
+                scratch.padded = _padded(x, w)
+                scratch.holds = self._key, images
+            x = scratch.padded
         source = patches(x, w)
         source = source.reshape(*source.shape[:-1], self.groups, x.shape[-1] // self.groups)
         return np.moveaxis(source, -2, 0)
+
+
+def _padded(x: np.ndarray, w: Windows) -> np.ndarray:
+    """x with zeros around it, in scratch; x itself where there are none."""
+    if not w.is_padded:
+        return x
+    padded = _threads.scratch("padded", (len(x), *padded_sizes(w), x.shape[-1]), x.dtype)
+    padded[...] = 0
+    padded[interior(w)] = x
+    return padded
 
 
 def _by_group(y: np.ndarray, groups: int) -> np.ndarray:
@@ -233,15 +239,21 @@ def correlate_filter_gradient(
         return dfilters
     columns = _Columns(x, w, groups)
     shares = _threads.cut(len(columns.blocks), FILTER_SHARES)
-    totals = np.zeros((len(shares), groups, prod(w.kernel) * depth, dy.shape[-1] // groups), x.dtype)
+    totals = np.empty((len(shares), groups, prod(w.kernel) * depth, dy.shape[-1] // groups), x.dtype)
+    if groups == len(shares) == 1:
+        totals = dfilters.reshape(totals.shape)
 
     def add_up(total: np.ndarray, blocks: list[tuple[slice, slice]]) -> None:
-        part = np.empty_like(total)
-        for images, rows in blocks:
-            total += _multiply(columns.of(images, rows).swapaxes(1, 2), _by_group(dy[images, rows], groups), part)
+        part = total if len(blocks) == 1 else np.empty_like(total)
+        for at, (images, rows) in enumerate(blocks):
+            place = part if at else total
+            _multiply(columns.of(images, rows).swapaxes(1, 2), _by_group(dy[images, rows], groups), place)
+            if at:
+                total += part
 
     _threads.spread(partial(add_up, total, columns.blocks[share]) for total, share in zip(totals, shares, strict=True))
-    dfilters[...] = totals.sum(0).swapaxes(0, 1).reshape(filter_shape)
+    if not np.may_share_memory(totals, dfilters):
+        dfilters[...] = totals.sum(0).swapaxes(0, 1).reshape(filter_shape)
     return dfilters
 
 
@@ -251,7 +263,7 @@ def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray) 
     if multiplier > 1:
         x = np.repeat(x, multiplier, axis=-1)
     filters = filters.reshape(*w.kernel, -1)
-    source, rank = patches(pad(np.ascontiguousarray(x), w), w), len(w.kernel)
+    source, rank = patches(_padded(np.ascontiguousarray(x), w), w), len(w.kernel)
     if w.strides[-1] == 1:  # a row of windows is one contiguous run of (outputs, channels)
         run = w.outputs[-1] * x.shape[-1]
         strides = source.strides[:rank] + source.strides[rank + 1 :]
@@ -292,8 +304,8 @@ def _depthwise_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows, o
         def add_up(images: slice) -> None:
             dx[images] = 0
             for tap, outputs, inputs in taps(w):
-                dx_tap = dx[images][inputs]
-                dx_tap += dy[images][outputs] * filters[tap]
+                dx_tap, dy_tap = dx[images][inputs], dy[images][outputs]
+                dx_tap += np.multiply(dy_tap, filters[tap], _threads.scratch("tap", dy_tap.shape, dy.dtype))
 
         _threads.spread(partial(add_up, images) for images in _image_blocks(dx))
     if multiplier > 1:

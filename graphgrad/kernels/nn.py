@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from graphgrad.kernels import _threads
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels._checks import lone, same_shapes
 from graphgrad.kernels._precision import halves_in_float32
@@ -59,12 +60,19 @@ def softsign(x):
 
 @same_shapes
 def relu_grad(dy, x, *, out=None):
-    return np.multiply(dy, (x > 0).astype(dy.dtype), out)
+    return _where(np.greater(x, 0, _threads.scratch("mask", x.shape, bool)), dy, out)
 
 
 @same_shapes
 def relu6_grad(dy, x, *, out=None):
-    return np.multiply(dy, ((x > 0) & (x < 6)).astype(dy.dtype), out)
+    mask = np.greater(x, 0, _threads.scratch("mask", x.shape, bool))
+    mask &= np.less(x, 6, _threads.scratch("other mask", x.shape, bool))
+    return _where(mask, dy, out)
+
+
+def _where(mask, dy, out):
+    """dy where the mask is set, else 0 times dy."""
+    return np.multiply(dy, mask if dy.dtype.char in "fd" else mask.astype(dy.dtype), out)
 
 
 @kernel("LeakyReluGrad", elementwise=True)

@@ -6,21 +6,18 @@ input's dtype.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from math import gcd
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 
 import numpy as np
 
 from graphgrad.kernels import _threads
 from graphgrad.kernels._accumulate import wide
-from graphgrad.kernels.windows import Windows, channels_back, channels_last, fold, spread, windows
+from graphgrad.kernels.windows import Windows, channels_last, delivered, fold, place_for, spread, windows
 from graphgrad.registry import kernel
 
-BLOCK_ELEMENTS = 1 << 15
-RUN_ROWS = 16
-MANY = 8  # blocks that are worth waking another thread
+BLOCK_ELEMENTS = 1 << 18
+ROW_ELEMENTS, MOST_RUN = 1 << 13, 256
 
 
 class _Rows:
@@ -32,42 +29,52 @@ class _Rows:
     def __init__(self, x: np.ndarray):
         self.channels = x.shape[-1]
         self.count = x.size // self.channels if self.channels else 0
-        self.run = gcd(self.count, RUN_ROWS) if self.count else 1
+        self.run = _run(self.count, self.channels)
         self.matrix = wide(x).reshape(-1, self.run * self.channels)
+        self.is_wide = self.matrix.size >= 3 * BLOCK_ELEMENTS  # worth waking a thread for
 
-    def blocks(self) -> Iterator[slice]:
-        step = max(1, BLOCK_ELEMENTS // max(1, self.matrix.shape[1]))
-        for start in range(0, len(self.matrix), step):
-            yield slice(start, start + step)
+    def blocks(self) -> list[slice]:
+        return _threads.cut(len(self.matrix), -(-self.matrix.size // BLOCK_ELEMENTS))
+
+    def spread(self, work: Callable[[slice], None]) -> None:
+        """Works on every block, on several threads where they are wide."""
+        calls = [partial(work, block) for block in self.blocks()]
+        if self.is_wide:
+            _threads.spread(calls)
+        else:
+            for call in calls:
+                call()
 
     def along(self, vector: np.ndarray) -> np.ndarray:
         """A per-channel vector, repeated to go with a row of the matrix."""
         return np.tile(vector, self.run)
 
-    def sums(self, of_block: Callable[[slice], np.ndarray]) -> np.ndarray:
-        """Per channel the sum of what is computed of every block, which has a value per column."""
-        blocks = list(self.blocks())
-        parts = np.empty((len(blocks), self.run * self.channels), self.matrix.dtype)
+    def over_runs(self, row: np.ndarray) -> np.ndarray:
+        """A value per column as one per channel."""
+        return row.reshape(-1, self.run, self.channels).sum(1).reshape(*row.shape[:-1], self.channels)
 
-        def add_up(at: int) -> None:
-            parts[at] = of_block(blocks[at])
+    def sums(self, of_block: Callable[[slice], Iterable[np.ndarray]]) -> np.ndarray:
+        """Per channel the sums of what is computed of every block: some rows of a value per column."""
+        found = {}
 
-        _spread(add_up, range(len(blocks)))
-        return parts.sum(0).reshape(self.run, self.channels).sum(0)
+        def add_up(block: slice) -> None:
+            found[block.start] = of_block(block)
 
-
-def _spread(work: Callable[[Any], None], blocks: Iterable[Any]) -> None:
-    """Works on every block, on several threads where they are many."""
-    calls = [partial(work, block) for block in blocks]
-    if len(calls) >= MANY:
-        _threads.spread(calls)
-    else:
-        for call in calls:
-            call()
+        self.spread(add_up)
+        parts = np.array([found[start] for start in sorted(found)])
+        return self.over_runs(parts.sum(0))
 
 
-def _products(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.einsum("rc,rc->c", left, right)
+@cache
+def _run(count: int, channels: int) -> int:
+    """How many of so many pixels go in a row: as many as make it long."""
+    most = min(MOST_RUN, ROW_ELEMENTS // max(1, channels), count)
+    return next((run for run in range(most, 1, -1) if count % run == 0), 1)
+
+
+def _over_rows(matrix: np.ndarray) -> np.ndarray:
+    """The sum of the rows."""
+    return np.ones(len(matrix), matrix.dtype) @ matrix
 
 
 def _check_channels(channels: int, **vectors: np.ndarray) -> None:
@@ -76,37 +83,60 @@ def _check_channels(channels: int, **vectors: np.ndarray) -> None:
             raise ValueError(f"{name} must have {channels} elements, its shape is {vector.shape}")
 
 
-def _normalized(x: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.ndarray | float) -> np.ndarray:
+def _normalized(
+    x: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.ndarray | float, out: np.ndarray | None = None
+) -> np.ndarray:
     """(x - mean) * scale + offset, each per channel, in x's dtype."""
     rows = _Rows(x)
     mean, scale, offset = (rows.along(np.broadcast_to(v, rows.channels)) for v in (mean, scale, offset))
-    y = np.empty_like(rows.matrix)
+    y = _like(rows.matrix, out)
 
     def normalize(block: slice) -> None:
         part = np.subtract(rows.matrix[block], mean, out=y[block])
         part *= scale
         part += offset
 
-    _spread(normalize, rows.blocks())
+    rows.spread(normalize)
     return y.reshape(x.shape).astype(x.dtype, copy=False)
 
 
+def _like(matrix: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """An array for a result like the matrix: what is given, where it is of its dtype."""
+    return np.empty_like(matrix) if out is None or out.dtype != matrix.dtype else out.reshape(matrix.shape)
+
+
 def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and (biased) variance per channel."""
+    """Mean and (biased) variance per channel.
+
+    Every block is read once: its squares are taken around its own means, and what these are away from the mean is added.
+    """
     rows = _Rows(x)
-    mean = rows.sums(lambda block: rows.matrix[block].sum(0)) / rows.matrix.dtype.type(rows.count)
-    along = rows.along(mean)
+    count = rows.matrix.dtype.type(rows.count)
+    if len(rows.blocks()) == 1:
+        mean = rows.over_runs(_over_rows(rows.matrix)) / count
+        centered = rows.matrix - rows.along(mean)
+        return mean, rows.over_runs(_over_rows(np.square(centered, centered))) / count
+    found = {}
 
-    def squares(block: slice) -> np.ndarray:
-        centered = rows.matrix[block] - along
-        return _products(centered, centered)
+    def measure(block: slice) -> None:
+        part = rows.matrix[block]
+        mean = _over_rows(part) / part.dtype.type(len(part))
+        centered = np.subtract(part, mean, out=_threads.scratch("block", part.shape, part.dtype))
+        found[block.start] = len(part), mean, _over_rows(np.square(centered, centered))
 
-    return mean, rows.sums(squares) / rows.matrix.dtype.type(rows.count)
+    rows.spread(measure)
+    counts, means, squares = (np.array(part) for part in zip(*(found[start] for start in sorted(found)), strict=True))
+    counts = counts.astype(means.dtype).reshape(-1, 1)
+    mean = rows.over_runs((means * counts).sum(0)) / count
+    squares += counts * (means - rows.along(mean)) ** 2
+    return mean, rows.over_runs(squares.sum(0)) / count
 
 
-def fused_batch_norm(x, scale, offset, mean, variance, epsilon, exponential_avg_factor, data_format, is_training):
+def fused_batch_norm(
+    x, scale, offset, mean, variance, epsilon, exponential_avg_factor, data_format, is_training, out=None
+):
     """y, the running mean and variance, and for the gradient the mean and biased variance as used."""
-    x = channels_last(x, data_format)
+    dtype, x = x.dtype, channels_last(x, data_format)
     channels = x.shape[-1]
     _check_channels(channels, scale=scale, offset=offset)
     if not is_training or exponential_avg_factor != 1:
@@ -114,7 +144,7 @@ def fused_batch_norm(x, scale, offset, mean, variance, epsilon, exponential_avg_
     real = scale.dtype.type
     if not x.size:
         nothing = np.full(channels, np.nan, scale.dtype)
-        return channels_back(x, data_format), nothing, nothing, nothing, nothing
+        return delivered(x, dtype, data_format, out), nothing, nothing, nothing, nothing
     if not is_training:
         used_mean, used_variance = new_mean, new_variance = mean, variance
     else:
@@ -126,23 +156,40 @@ def fused_batch_norm(x, scale, offset, mean, variance, epsilon, exponential_avg_
         else:
             new, old = real(exponential_avg_factor), real(1 - exponential_avg_factor)
             new_mean, new_variance = old * mean + new * used_mean, old * variance + new * unbiased
-    y = _normalized(x, used_mean, scale / np.sqrt(used_variance + real(epsilon)), offset)
-    return channels_back(y, data_format), new_mean, new_variance, used_mean, used_variance
+    factor = scale / np.sqrt(used_variance + real(epsilon))
+    y = _normalized(x, used_mean, factor, offset, place_for(out, dtype, data_format))
+    return delivered(y, dtype, data_format, out), new_mean, new_variance, used_mean, used_variance
 
 
 @kernel("FusedBatchNorm", "FusedBatchNormV2")
-def fused_batch_norm_v2(x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training):
-    options = (epsilon, exponential_avg_factor, data_format, is_training)
+def fused_batch_norm_v2(
+    x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training, out=None
+):
+    options = (epsilon, exponential_avg_factor, data_format, is_training, out)
     return fused_batch_norm(x, scale, offset, mean, variance, *options)
 
 
 @kernel("FusedBatchNormV3")
-def fused_batch_norm_v3(x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training):
-    options = (epsilon, exponential_avg_factor, data_format, is_training)
+def fused_batch_norm_v3(
+    x, scale, offset, mean, variance, *, epsilon, exponential_avg_factor, data_format, is_training, out=None
+):
+    options = (epsilon, exponential_avg_factor, data_format, is_training, out)
     return (*fused_batch_norm(x, scale, offset, mean, variance, *options), np.zeros((), scale.dtype))
 
 
-def fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is_training):
+def _sums_of_gradient(rows: _Rows, dy_rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Per channel the sums of dy and of dy * (x - mean)."""
+
+    def of_block(block: slice) -> list[np.ndarray]:
+        x, dy = rows.matrix[block], dy_rows[block]
+        centered = np.subtract(x, mean, out=_threads.scratch("block", x.shape, x.dtype))
+        return [_over_rows(dy), _over_rows(np.multiply(dy, centered, centered))]
+
+    return rows.sums(of_block)
+
+
+def fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is_training, out=None):
+    dtype, place = x.dtype, place_for(out, x.dtype, data_format)
     dy, x = channels_last(dy, data_format), channels_last(x, data_format)
     if dy.shape != x.shape:
         raise ValueError(f"y_backprop has shape {dy.shape} and x {x.shape}")
@@ -150,19 +197,18 @@ def fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is
     none = np.zeros(0, scale.dtype)
     if not x.size:
         zeros = np.zeros(x.shape[-1], scale.dtype)
-        return channels_back(x, data_format), zeros, zeros, none, none
+        return delivered(x, dtype, data_format, out), zeros, zeros, none, none
     rows, dy_rows = _Rows(x), _Rows(dy).matrix
     along = rows.along(mean)
     inverse = 1 / np.sqrt(variance + scale.dtype.type(epsilon))
-    doffset = rows.sums(lambda block: dy_rows[block].sum(0))
-    along_x = rows.sums(lambda block: _products(dy_rows[block], rows.matrix[block] - along))
+    doffset, along_x = _sums_of_gradient(rows, dy_rows, along)
     if not is_training:
-        dx = _normalized(dy, np.zeros_like(scale), scale * inverse, 0.0)
+        dx = _normalized(dy, np.zeros_like(scale), scale * inverse, 0.0, place)
     else:
         count = scale.dtype.type(rows.count)
         slope = rows.along(along_x / count * inverse * inverse)
         dy_mean, factor = rows.along(doffset / count), rows.along(scale * inverse)
-        dx = np.empty_like(rows.matrix)
+        dx = _like(rows.matrix, place)
 
         def hand_back(block: slice) -> None:
             """dx = (dy - mean(dy) - (x - mean) * slope) * factor"""
@@ -172,19 +218,19 @@ def fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is
             part -= dy_mean
             part *= factor
 
-        _spread(hand_back, rows.blocks())
-        dx = dx.reshape(x.shape).astype(x.dtype, copy=False)
-    return channels_back(dx, data_format), along_x * inverse, doffset, none, none
+        rows.spread(hand_back)
+        dx = dx.reshape(x.shape)
+    return delivered(dx, dtype, data_format, out), along_x * inverse, doffset, none, none
 
 
 @kernel("FusedBatchNormGrad", "FusedBatchNormGradV2")
-def fused_batch_norm_grad_v2(dy, x, scale, mean, variance, *, epsilon, data_format, is_training):
-    return fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is_training)
+def fused_batch_norm_grad_v2(dy, x, scale, mean, variance, *, epsilon, data_format, is_training, out=None):
+    return fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is_training, out)
 
 
 @kernel("FusedBatchNormGradV3")
-def fused_batch_norm_grad_v3(dy, x, scale, mean, variance, reserved, *, epsilon, data_format, is_training):
-    return fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is_training)
+def fused_batch_norm_grad_v3(dy, x, scale, mean, variance, reserved, *, epsilon, data_format, is_training, out=None):
+    return fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is_training, out)
 
 
 @kernel("BatchNormWithGlobalNormalization")
@@ -209,8 +255,7 @@ def batch_norm_with_global_normalization_grad(
     along = rows.along(mean)
     inverse = 1 / np.sqrt(variance + variance_epsilon)
     scale = inverse * gamma if scale_after_normalization else inverse
-    dbeta = rows.sums(lambda block: dy_rows[block].sum(0))
-    along_x = rows.sums(lambda block: _products(dy_rows[block], rows.matrix[block] - along))
+    dbeta, along_x = _sums_of_gradient(rows, dy_rows, along)
     dx = _normalized(dy, np.zeros_like(scale), scale, 0.0)
     dgamma = along_x * inverse if scale_after_normalization else np.zeros_like(gamma)
     dvariance = along_x * scale * inverse * inverse / -2

@@ -32,7 +32,7 @@ from graphgrad.kernels.windows import (
 )
 from graphgrad.registry import kernel
 
-BLOCK_BYTES = 1 << 19
+BLOCK_BYTES = 1 << 20
 CLOSE = 1e-5  # how near its maximum an element must be to share a volume's gradient
 
 
@@ -78,8 +78,8 @@ def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=(), out=
 
 
 def _image_blocks(x: np.ndarray) -> list[slice]:
-    """Images that fill the cache together."""
-    return _threads.cut(len(x), x.nbytes // BLOCK_BYTES + 1)
+    """Images of a block, large enough for calls that go well beside those of another thread."""
+    return _threads.cut(len(x), max(1, x.nbytes // BLOCK_BYTES))
 
 
 def _max_pool_channels(x: np.ndarray, depth: int, ksize: Sizes, strides: Sizes) -> np.ndarray:

@@ -71,8 +71,8 @@ def place_for(out: np.ndarray | None, dtype: np.dtype, data_format: str) -> np.n
 
 def delivered(y: np.ndarray, dtype: np.dtype, data_format: str, out: np.ndarray | None) -> np.ndarray:
     """A channels-last result as its op gives it, in `out` where that is given."""
-    if y is out:
-        return y
+    if out is not None and np.may_share_memory(y, out):  # written there as it was worked out
+        return out
     y = channels_back(y.astype(dtype, copy=False), data_format)
     if out is None:
         return y

@@ -91,8 +91,9 @@ class _Maker:
         return is_small and slot not in self.record.kept
 
     def _can_own(self, step: Step) -> bool:
-        """Whether a step's result can be written into the same memory every run."""
-        record, slot = self.record, step.outputs[0] if len(step.outputs) == 1 else -1
+        """Whether a step's result, the first of several, can be written into the same memory every run."""
+        record = self.record
+        slot = step.outputs[0] if len(step.outputs) == 1 or (step.takes_out and step.outputs) else -1
         if slot < 0 or not step.is_plain or not (step.takes_out or step.is_elementwise):
             return False
         if slot not in record.stable or slot in record.root or slot in record.kept:
@@ -205,6 +206,10 @@ class _Maker:
                         memory.release(i)
                         break
             out = slots[slot] = memory.take(slot, form)
+            if len(step.outputs) > 1:
+                program.calls.append(functools.partial(_write_first, step, slots, out, self._dying(step, at, last)))
+                program.steps.append(step)
+                return
             call = step.run if step.takes_out else functools.partial(_copy_into, step.run)
             if all(i in self.fixed for i in step.inputs):
                 given = [slots[i] for i in step.inputs]
@@ -212,12 +217,13 @@ class _Maker:
             else:
                 program.calls.append(functools.partial(_write, call, slots, step.inputs, out))
         else:
-            frees = [i for i in dict.fromkeys((*step.inputs, *step.outputs)) if self._dies_loose(i, at, last)]
-            program.calls.append(functools.partial(_run, step, slots, frees))
+            program.calls.append(functools.partial(_run, step, slots, self._dying(step, at, last)))
         program.steps.append(step)
 
-    def _dies_loose(self, slot: int, at: int, last: dict[int, int]) -> bool:
-        return slot >= 0 and slot not in self.fixed and last[self.record.root_of(slot)] == at
+    def _dying(self, step: Step, at: int, last: dict[int, int]) -> list[int]:
+        """The slots of a step whose values are let go of after it."""
+        used = [i for i in dict.fromkeys((*step.inputs, *step.outputs)) if i >= 0 and i not in self.fixed]
+        return [i for i in used if last[self.record.root_of(i)] == at]
 
 
 def _planned(step: Step, record: Record) -> Step:
@@ -241,6 +247,16 @@ def _copy_into(run: Callable[..., Any], *inputs: Array, out: Array) -> None:
 
 def _write(run: Callable[..., Any], slots: list[Any], inputs: list[int], out: Array) -> None:
     run(*[slots[i] for i in inputs], out=out)
+
+
+def _write_first(step: Step, slots: list[Any], out: Array, frees: list[int]) -> None:
+    """A step of several results, whose first has its place."""
+    results = step.run(*[slots[i] for i in step.inputs], out=out)
+    for slot, value in zip(step.outputs[1:], results[1:], strict=True):
+        if slot >= 0:
+            slots[slot] = binding.as_array(value)
+    for slot in frees:
+        slots[slot] = None
 
 
 def _run(step: Step, slots: list[Any], frees: list[int]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.kernels._threads import spread
+from graphgrad.kernels._threads import WIDE, spread
 from graphgrad.runtime.record import Form, Record
 from graphgrad.runtime.steps import Step
 
@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 LARGE = 1 << 15  # elements; smaller arrays stay in the cache as they are
 TILE = 1 << 14  # elements
-WORTH_A_THREAD = 1 << 17  # elements times steps
+WORTH_A_THREAD = 1 << 20  # elements times steps
 
 
 def grouped(steps: Sequence[Step], record: Record, fixed: set[int], owned: set[int]) -> list[list[Step]]:
@@ -87,8 +87,9 @@ class Tiled:
         if all(slots[i] is None or _spread(_form_of(slots[i]), self.shape) in ("all", "one") for i in self._read()):
             rows, inner = rows * inner, 1
         self.rows, self.inner = rows, inner
-        step = max(1, TILE // inner)
-        parts = min(threads, -(-rows // step)) if rows * inner * len(group) >= WORTH_A_THREAD else 1
+        size = rows * inner
+        parts = min(threads, max(1, 2 * size // WIDE)) if size * len(group) >= WORTH_A_THREAD else 1
+        step = max(1, (WIDE if parts > 1 else TILE) // inner)
         bounds = [rows * part // parts for part in range(parts + 1)]
         self.parts = [
             functools.partial(_make, self._calls(range(a, b, step), b, step)) for a, b in itertools.pairwise(bounds)

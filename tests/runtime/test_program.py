@@ -40,6 +40,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "LARGE", 2)
     monkeypatch.setattr(tiles, "TILE", 5)
     monkeypatch.setattr(tiles, "WORTH_A_THREAD", 40)
+    monkeypatch.setattr(tiles, "WIDE", 10)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
