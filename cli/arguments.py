@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from graphgrad.errors import ArgumentError
+from graphgrad.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
     from graphgrad.graph import Graph, Operation, Tensor
@@ -31,17 +31,41 @@ def complete_tensors(ctx: click.Context, param: click.Parameter, incomplete: str
 class Command(click.Command):
     """A command with the options that every command has: how much it tells people."""
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except click.MissingParameter as error:
+            model = error.ctx.params.get("model") if error.ctx is not None else None
+            if model not in (None, "-") and error.param is not None and error.param.name in SUGGESTED:
+                error.next = f"{_line('inspect', model, '--suggest')} names likely ones"  # type: ignore[attr-defined]
+            raise
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*super().get_params(ctx)[:-1], *_TELLING, *super().get_params(ctx)[-1:]]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except Exception as raised:
+            error = getattr(raised, "error", raised)
+            model = ctx.params.get("model")
+            if isinstance(error, UnknownNameError) and model not in (None, "-"):
+                error.next = f"{_line('show', model)} lists the nodes"
+            raise
         finally:
             if ctx.meta.get(VERBOSE):
                 from graphgrad_cli.output import tell_costs
 
                 tell_costs()
+
+
+SUGGESTED = ("ys", "xs", "fetch")  # options whose values `inspect --suggest` can name
+
+
+def _line(*words: str) -> str:
+    import shlex
+
+    return shlex.join(["graphgrad", *words])
 
 
 QUIET, VERBOSE = "graphgrad.quiet", "graphgrad.verbose"
@@ -129,7 +153,7 @@ def _matches(graph: Graph, pattern: str, option: str) -> list[str]:
     node, _, index = pattern.partition(":")
     found = [f"{op.name}:{index or 0}" for op in graph if fnmatch.fnmatchcase(op.name, node) and op.outputs]
     if not found:
-        raise ArgumentError(f"{option}: no node matches {pattern!r}")
+        raise UnknownNameError(f"{option}: no node matches {pattern!r}")
     return found
 
 
@@ -145,7 +169,7 @@ def operations(graph: Graph, values: Sequence[str], option: str) -> list[Operati
     try:
         return [graph.operation(name.removeprefix("^")) for name in split(values)]
     except ArgumentError as error:
-        raise ArgumentError(f"{option}: {error}") from None
+        raise type(error)(f"{option}: {error}") from None
 
 
 def feeds(graph: Graph, literals: Sequence[str], archives: Sequence[str]) -> dict[Tensor, Any]:
@@ -176,4 +200,4 @@ def tensor(graph: Graph, item: str, option: str) -> Tensor:
     try:
         return graph.tensor(signatures.tensor_name(graph, item, side))
     except ArgumentError as error:
-        raise ArgumentError(f"{option}: {error}") from None
+        raise type(error)(f"{option}: {error}") from None

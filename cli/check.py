@@ -96,7 +96,7 @@ def _print(found: Check) -> None:
     if found.note:
         output.tell(found.note)
     right = ("absolute", "relative", "probes")
-    table = output.table("x", "verdict", "absolute", "relative", "probes", "remark", right=right)
+    table = output.table("x", "verdict", "absolute", "relative", "probes", "remark", right=right, whole=("verdict",))
     for r in found.results:
         errors = ("", "", "") if r.verdict == "none" else _errors(r)
         table.add_row(r.x, r.verdict, *errors, _remark(r))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 from graphgrad_cli import arguments
+
+if TYPE_CHECKING:
+    from graphgrad.coverage import Coverage
 
 
 @click.command("coverage", cls=arguments.Command)
@@ -39,7 +44,6 @@ def command(
     Example:
       graphgrad coverage samples/01_mlp/graph.pb --ys loss --xs W1 --order 2
     """
-    from graphgrad_cli import output
     from graphgrad_cli.failure import as_document, emit_json
 
     from graphgrad.coverage import coverage
@@ -55,15 +59,37 @@ def command(
     if as_json:
         emit_json(found.as_json())
     else:
-        table = output.table("lacks", "op", "node", "path")
-        for entry in found.without_gradient:
-            table.add_row("gradient", entry["op"], entry["node"], " > ".join(entry["path"]))
-        for op, nodes in found.without_kernel.items():
-            table.add_row("kernel", op, nodes[0] + (f" and {len(nodes) - 1} more" if nodes[1:] else ""), "")
-        if table.row_count:
-            output.show(table)
-        else:
-            click.echo(
-                f"{sum(found.ops.values())} nodes of {len(found.ops)} op types: all can be differentiated and run"
-            )
+        _print(found)
     ctx.exit(0 if found else 1)
+
+
+def _print(found: Coverage) -> None:
+    from graphgrad_cli import output
+
+    if found:
+        count = sum(found.ops.values())
+        click.echo(f"{count} nodes of {len(found.ops)} op types: all can be differentiated and run")
+    else:
+        paths = ["path"] if any(entry["path"][1:] for entry in found.without_gradient) else []
+        table = output.table("lacks", "op", "node", *paths, whole=("lacks", "op"))
+        for op, entries in _by_op(found.without_gradient).items():
+            way = entries[0]["path"]
+            table.add_row(
+                "gradient", op, _first([e["node"] for e in entries]), *[" > ".join(way[1:] and way) for _ in paths]
+            )
+        for op, nodes in found.without_kernel.items():
+            table.add_row("kernel", op, _first(nodes), *["" for _ in paths])
+        output.show(table)
+    if found.left_out:
+        output.tell(f"left out: {sum(found.left_out.values())} nodes that only save and restore variables")
+
+
+def _by_op(entries: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        grouped.setdefault(entry["op"], []).append(entry)
+    return grouped
+
+
+def _first(nodes: list[str]) -> str:
+    return nodes[0] + (f" and {len(nodes) - 1} more" if nodes[1:] else "")

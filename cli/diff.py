@@ -95,6 +95,8 @@ def _print(difference: Difference, stat: bool) -> None:
         lines += [f"{mark} function {name}" for name in difference.functions[kind]]
     if difference.versions is not None:
         lines.append(f"~ versions: {difference.versions[0]} -> {difference.versions[1]}")
+    if lines:
+        click.echo()
     for line in lines[:SHOWN]:
         click.echo(line)
     if len(lines) > SHOWN:

@@ -38,10 +38,12 @@ def report(error: Exception, traceback: bool = False) -> int:
         click.echo("".join(tracebacks.format_exception(error)), err=True, nl=False)
     if isinstance(error, JsonFailure):
         document = {"schema": 1, "error": str(error.error), "exit_code": error.error.exit_code, **error.error.details}
+        if error.error.next:
+            document["next"] = error.error.next
         click.echo(json.dumps(document), err=error.to_stderr)
         error = error.error
     if isinstance(error, GraphGradError):
-        click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        click.echo(f"error: {'; '.join([' '.join(str(error).split()), *filter(None, [error.next])])}", err=True)
         return error.exit_code
     if isinstance(error, click.ClickException):
         raise error

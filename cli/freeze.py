@@ -47,5 +47,5 @@ def _run(model: str, output: str, options: dict[str, Any]) -> dict[str, Any]:
     outputs = arguments.names(graph, options["outputs"], "--outputs") if options["outputs"] else None
     frozen = freeze(graph, variables, outputs)
     models.save(frozen, output, models.kind_of(output))
-    names = [op.name for op in frozen if graph.operation(op.name).type in restored.VARIABLES]
+    names = [op.name for op in frozen if op.name in graph and graph.operation(op.name).type in restored.VARIABLES]
     return {"schema": 1, "output": output, "frozen": names, "nodes": len(frozen), "nodes_before": len(graph)}

@@ -58,7 +58,7 @@ def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: 
     if not (suggested or way or gradients):
         _print(found)
     if suggested:
-        _print_suggestion(model, suggested)
+        _print_suggestion(model, graph, suggested)
     if gradients:
         _print_gradients(gradients)
     if way:
@@ -124,7 +124,7 @@ def _print_items(title: str, items: list[Item]) -> None:
     from graphgrad_cli import output
 
     sizes = ["bytes"] if any(item.bytes is not None for item in items) else []
-    table = output.table(title, "dtype", "shape", *sizes, right=sizes)
+    table = output.table(title, "dtype", "shape", *sizes, right=sizes, whole=("dtype", "shape"))
     for item in items[:SHOWN]:
         size = [output.size(item.bytes) if item.bytes is not None else "" for _ in sizes]
         table.add_row(item.name, item.dtype, output.shape(item.shape), *size)
@@ -138,18 +138,23 @@ def _more(items: list[Any]) -> None:
         click.echo(f"... and {len(items) - SHOWN} more: --json lists all")
 
 
-def _print_suggestion(model: str, suggested: Suggestion) -> None:
+def _print_suggestion(model: str, graph: Graph, suggested: Suggestion) -> None:
     import shlex
 
     from graphgrad_cli import output
 
+    from graphgrad.inspect import abbreviated
+
     if not suggested.ys or not suggested.xs:
         click.echo("no floating tensor that could be a y and depends on something: name them yourself, see `show`")
         return
-    output.say(f"ys: {', '.join(suggested.ys)}")
-    output.say(f"xs: {', '.join(suggested.xs)}")
-    parts = ["graphgrad", "add-gradients", model, "--ys", ",".join(suggested.ys), "--xs", ",".join(suggested.xs)]
-    click.echo(f"\n{shlex.join(parts)}")
+    chosen = []
+    for option, names in (("--ys", suggested.ys), ("--xs", suggested.xs)):
+        more = f", and {len(names) - SHOWN} more: --json lists all" if len(names) > SHOWN else ""
+        output.say(f"{option[2:]}: {', '.join(names[:SHOWN])}{more}")
+        chosen += [option, ",".join(names if len(names) <= SHOWN else abbreviated(graph, names))]
+    click.echo(f"\n{shlex.join(['graphgrad', 'add-gradients', model, *chosen])}")
+    click.echo(shlex.join(["graphgrad", "check", model, *chosen]))
 
 
 def _print_gradients(gradients: dict[str, Any]) -> None:
@@ -169,7 +174,7 @@ def _print_path(way: Path) -> None:
     if not way.stages:
         click.echo(f"{way.end} does not depend on {way.start}: no path leads from the one to the other")
         return
-    table = output.table("tensor", "op", "gradient")
+    table = output.table("tensor", "op", "gradient", whole=("op",))
     for stage in way.stages:
         table.add_row(stage.tensor, stage.op, f"stops: {stage.obstacle}" if stage.obstacle else "passes")
     output.show(table)

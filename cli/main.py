@@ -86,11 +86,18 @@ class LazyGroup(click.Group):
 
 
 def _one_line(error: click.ClickException) -> str:
-    message = error.format_message()
     context = getattr(error, "ctx", None)
-    message = message[:1].lower() + message[1:]
-    hint = f" (see {context.command_path} --help)" if context is not None and "--help" not in message else ""
-    return " ".join(message.split()).rstrip(".") + hint
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        from graphgrad.errors import did_you_mean
+
+        known = [name for option in context.command.params for name in (*option.opts, *option.secondary_opts)]
+        message = f"no such option {error.option_name!r}{did_you_mean(error.option_name, known)}"
+    else:
+        message = error.format_message()
+        message = message[:1].lower() + message[1:]
+    hint = f"; see {context.command_path} --help" if context is not None and "--help" not in message else ""
+    following = f"; {error.next}" if hasattr(error, "next") else hint
+    return " ".join(message.split()).rstrip(".") + following
 
 
 def _say_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

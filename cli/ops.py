@@ -33,7 +33,9 @@ def command(op: str | None, as_json: bool) -> None:
 
     with as_document(as_json):
         if op is not None and opdefs.signature(op) is None:
-            raise ArgumentError(f"TensorFlow has no op {op!r}{did_you_mean(op, opdefs.op_types())}")
+            raise ArgumentError(
+                f"TensorFlow has no op {op!r}{did_you_mean(op, opdefs.op_types())}; graphgrad ops lists all"
+            )
     rules = [rules_of(name) for name in ([op] if op is not None else opdefs.op_types())]
     if as_json:
         emit_json({"schema": 1, "ops": [r.as_json() for r in rules]})

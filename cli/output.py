@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from graphgrad_cli.arguments import QUIET
@@ -12,6 +14,8 @@ from graphgrad_cli.arguments import QUIET
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
+
+UNBROKEN = 100_000  # columns of what is no terminal
 
 
 def tell(text: str) -> None:
@@ -29,22 +33,61 @@ def tell_costs() -> None:
     click.echo(f"{used.ru_utime + used.ru_stime:.2f} s of processor time, {size(peak)} of memory at most", err=True)
 
 
-def table(*columns: str, right: Collection[str] = (), title: str | None = None) -> Table:
-    """An empty table; the columns in `right` are aligned right."""
+def table(*columns: str, right: Collection[str] = (), whole: Collection[str] = ()) -> Table:
+    """An empty table; columns in `right` are aligned right, and like those in `whole` never broken into lines."""
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
+    class Names(Table):
+        def add_row(self, *cells: Any, **style: Any) -> None:
+            super().add_row(*map(name, cells), **style)
+
+    made = Names(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=column in (*right, *whole))
     return made
 
 
 def show(item: Table | Text, to_people: bool = False) -> None:
-    """Prints it, to standard error where it is no result but meant for people's eyes."""
+    """Prints it, to standard error where it is no result but meant for people's eyes.
+
+    Lines are broken where the terminal ends; what a program reads has lines as long as they come.
+    """
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=False, stderr=to_people).print(item)
+    console = Console(highlight=False, soft_wrap=False, stderr=to_people)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNBROKEN
+    with console.capture() as captured:
+        console.print(item)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), err=to_people, color=True)
+
+
+def name(text: str) -> Text:
+    """A text that is broken behind spaces and the slashes of name scopes, elsewhere only where a part is too long."""
+    from rich.containers import Lines
+    from rich.text import Text
+
+    class Name(Text):
+        def wrap(self, console: Any, width: int, *, justify: Any = None, **_: Any) -> Lines:
+            lines = Lines(Text(line) for line in broken(self.plain, width))
+            if justify:
+                lines.justify(console, width, justify=justify)
+            return lines
+
+    return Name(text)
+
+
+def broken(text: str, width: int) -> list[str]:
+    """The lines of a text of names, none longer than `width`."""
+    lines = [""]
+    for part in re.findall(r"[^/ ]*[/ ]|[^/ ]+", text):
+        if len(lines[-1] + part.rstrip()) > width and lines[-1]:
+            lines.append("")
+        lines[-1] += part
+        while len(lines[-1].rstrip()) > width:
+            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+    return [line.rstrip() for line in lines]
 
 
 def say(text: str) -> None:

@@ -9,14 +9,14 @@ import dataclasses
 import importlib.resources
 import inspect
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graphgrad import opdefs, registry
 from graphgrad.errors import MissingGradientError
 from graphgrad.families import FAMILY_OF
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
 
 # What the interpreter does itself, without a kernel.
 BUILT_IN = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderV2"})
@@ -26,11 +26,15 @@ NO_GRADIENT = "none on purpose"  # in place of where a rule is
 
 @dataclasses.dataclass(frozen=True)
 class Coverage:
-    """What is lacking: op types without kernel with their nodes, missing gradients with node and path."""
+    """What is lacking: op types without kernel with their nodes, missing gradients with node and path.
+
+    `left_out` are the op types, counted, of what only saves and restores variables and was not looked at.
+    """
 
     ops: dict[str, int]
     without_kernel: dict[str, list[str]]
     without_gradient: list[dict[str, Any]]
+    left_out: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether nothing is lacking."""
@@ -43,6 +47,7 @@ class Coverage:
             "ops": self.ops,
             "without_kernel": self.without_kernel,
             "without_gradient": self.without_gradient,
+            "left_out": self.left_out,
         }
 
 
@@ -50,32 +55,55 @@ def coverage(graph: Graph, ys: Sequence[str] = (), xs: Sequence[str] = (), order
     """What of a graph cannot be run or differentiated.
 
     With `ys` and `xs` gradients are looked for on the way between them, up to the given order of differentiation, and
-    the gradient nodes themselves must have kernels; the graph gains these nodes. Without, every op type is asked.
+    what the ys and their gradients need must have kernels; the graph gains the gradients' nodes. Without, every op
+    type is asked, but for those that only the saver of a model needs.
     Raises ValueError for names that are not in the graph.
     """
     missing: list[dict[str, Any]] = []
+    idle: dict[Operation, None] = {}
     if ys and xs:
-        missing = _differentiate(graph, list(ys), list(xs), order)
+        missing, results = _differentiate(graph, list(ys), list(xs), order)
+        places = list(everything(graph, needed_by(dict.fromkeys(t.op for t in results))))
     else:
-        lacking = [(place, op) for place, op in everything(graph) if op.inputs and not _can_be_differentiated(op)]
+        idle = _only_for_the_saver(graph)
+        places = list(everything(graph, [op for op in graph if op not in idle]))
         missing = [
             {"op": op.type, "node": place, "path": [place], "custom_gradient": op.annotation("_gradient_op_type")}
-            for place, op in lacking
+            for place, op in places
+            if op.inputs and not _can_be_differentiated(op)
         ]
-    counts: dict[str, int] = {}
     without_kernel: dict[str, list[str]] = {}
-    for place, op in everything(graph):
-        counts[op.type] = counts.get(op.type, 0) + 1
+    for place, op in places:
         if not has_kernel(op):
             without_kernel.setdefault(op.type, []).append(place)
-    return Coverage(dict(sorted(counts.items())), without_kernel, missing)
+    seen = {id(op) for _, op in places}
+    left_out = _counted(op for _, op in everything(graph, idle) if id(op) not in seen)
+    return Coverage(_counted(op for _, op in places), without_kernel, missing, left_out)
 
 
-def everything(graph: Graph) -> Iterator[tuple[str, Operation]]:
-    """Every operation of the graph and of the functions it calls, each of these once, with its name or 'function/name'."""
+def _counted(operations: Iterable[Operation]) -> dict[str, int]:
+    return dict(sorted(Counter(op.type for op in operations).items()))
+
+
+def _only_for_the_saver(graph: Graph) -> dict[Operation, None]:
+    """What the saver of a MetaGraphDef runs and nothing else needs."""
+    if graph.meta is None:
+        return {}
+    saver = graph.meta.saver_def
+    names = (saver.save_tensor_name, saver.restore_op_name)
+    own = dict.fromkeys(
+        needed_by([graph.operation(n.partition(":")[0]) for n in names if n.partition(":")[0] in graph])
+    )
+    others = set(needed_by([op for op in graph if op not in own]))
+    return {op: None for op in own if op not in others}
+
+
+def everything(graph: Graph, operations: Iterable[Operation] | None = None) -> Iterator[tuple[str, Operation]]:
+    """The operations, or all of the graph's, and those of the functions they call, each of these once, with its name
+    or 'function/name'."""
     library = graph.functions
     called: dict[str, None] = {}
-    queue: deque[tuple[str, Graph]] = deque([("", graph)])
+    queue: deque[tuple[str, Iterable[Operation]]] = deque([("", list(graph if operations is None else operations))])
     while queue:
         prefix, body = queue.popleft()
         for op in body:
@@ -83,7 +111,7 @@ def everything(graph: Graph) -> Iterator[tuple[str, Operation]]:
         for name in library.called_by(op.node_def() for op in body) if library else ():
             if name in library and name not in called:
                 called[name] = None
-                queue.append((f"{name}/", library.body(name).graph))
+                queue.append((f"{name}/", list(library.body(name).graph)))
 
 
 def has_kernel(op: Operation) -> bool:
@@ -100,22 +128,27 @@ def _can_be_differentiated(op: Operation) -> bool:
     return registry.gradient_rule(op.type if custom is None else custom) is not registry.UNKNOWN
 
 
-def _differentiate(graph: Graph, ys: list[Any], xs: list[str], order: int) -> list[dict[str, Any]]:
+def _differentiate(graph: Graph, ys: list[str], xs: list[str], order: int) -> tuple[list[dict[str, Any]], list[Tensor]]:
+    """What is missing, and the ys with all their gradients as far as these can be had."""
     from graphgrad.differentiate import gradients
 
+    results = latest = [graph.tensor(y) for y in ys]
     for _ in range(order):
         try:
-            found = gradients(ys, xs, graph=graph)
+            found = gradients(latest, xs, graph=graph)
         except MissingGradientError as error:
-            return error.details["missing"]  # type: ignore[return-value]
-        ys = [part for g in found if g is not None for part in _tensors_of(g)]
-        if not ys:
+            return error.details["missing"], results  # type: ignore[return-value]
+        results = results + [part for g in found if g is not None for part in _tensors_of(g)]
+        latest = [g.values if isinstance(g, IndexedSlices) else g for g in found if g is not None]
+        if not latest:
             break
-    return []
+    return [], results
 
 
 def _tensors_of(gradient: Tensor | IndexedSlices) -> list[Tensor]:
-    return [gradient.values if isinstance(gradient, IndexedSlices) else gradient]
+    if not isinstance(gradient, IndexedSlices):
+        return [gradient]
+    return [part for part in (gradient.values, gradient.indices, gradient.dense_shape) if part is not None]
 
 
 @dataclasses.dataclass(frozen=True)

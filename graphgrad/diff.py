@@ -14,7 +14,7 @@ from typing import Any
 from google.protobuf import text_format
 
 from graphgrad import opdefs
-from graphgrad.errors import ArgumentError
+from graphgrad.errors import ArgumentError, did_you_mean
 from graphgrad.graph import Graph, Operation
 from graphgrad.schema import graph_pb2
 
@@ -86,7 +86,9 @@ def diff(a: Graph, b: Graph, ignore: Collection[str] = ()) -> Difference:
     """Compares graph `a` with graph `b`. `ignore` names aspects that do not count (see ASPECTS; ValueError for others)."""
     for aspect in ignore:
         if aspect not in ASPECTS:
-            raise ArgumentError(f"--ignore {aspect!r}: it must be one of {', '.join(ASPECTS)}")
+            raise ArgumentError(
+                f"--ignore {aspect!r}: it must be one of {', '.join(ASPECTS)}{did_you_mean(aspect, ASPECTS)}"
+            )
     changed = [c for op in a if op.name in b and (c := _change(op, b.operation(op.name), ignore)) is not None]
     return Difference(
         added=[op for op in b if op.name not in a],

@@ -2,7 +2,8 @@
 
 GraphGradError
 ├── ArgumentError       (ValueError)    2   an option or argument that cannot be right
-│   └── DtypeError      (TypeError)     2   a tensor of the wrong dtype
+│   ├── DtypeError      (TypeError)     2   a tensor of the wrong dtype
+│   └── UnknownNameError                2   a name that no node of the model has
 ├── NotAGraphTensorError(RuntimeError)  2   called on arrays instead of graph tensors
 ├── ModelError          (ValueError)    3   a file that cannot be read, or a malformed graph
 │   └── MissingAttributeError(KeyError) 3   a node without an attribute that its op needs
@@ -37,6 +38,7 @@ class GraphGradError(Exception):
     def __init__(self, message: str = ""):
         super().__init__(message)
         self.details: dict[str, object] = {}
+        self.next = ""  # what to type next, where the command line knows
 
 
 class ArgumentError(GraphGradError, ValueError):
@@ -45,6 +47,10 @@ class ArgumentError(GraphGradError, ValueError):
 
 class DtypeError(GraphGradError, TypeError):
     """A tensor or value whose dtype does not fit."""
+
+
+class UnknownNameError(ArgumentError):
+    """A name that no node of the model has."""
 
 
 class NotAGraphTensorError(GraphGradError, RuntimeError):

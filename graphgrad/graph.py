@@ -20,6 +20,7 @@ from graphgrad.errors import (
     MissingAttributeError,
     ModelError,
     NotAGraphTensorError,
+    UnknownNameError,
     did_you_mean,
 )
 from graphgrad.schema import graph_pb2
@@ -556,7 +557,7 @@ class Graph:
         """The operation of that name. Raises ArgumentError, with what may have been meant."""
         op = self._by_name.get(name)
         if op is None:
-            raise ArgumentError(f"no node {name!r} in the graph{did_you_mean(name, self.names_like(name))}")
+            raise UnknownNameError(f"no node {name!r} in the graph{did_you_mean(name, self.names_like(name))}")
         return op
 
     def names_like(self, name: str) -> list[str]:

@@ -6,7 +6,9 @@ It reads what is there and changes nothing; large constants are measured, not de
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -122,6 +124,26 @@ def suggest(graph: Graph) -> Suggestion:
     sources = variables + _parameters(graph) + inputs
     between = Frontier(ys, sources).between
     return Suggestion([t.input_name for t in ys], [x.input_name for x in sources if x.op in between])
+
+
+def abbreviated(graph: Graph, names: list[str]) -> list[str]:
+    """Globs, and names where none fits, that together match the tensors of these names and no other node."""
+    left, found = dict.fromkeys(names), []
+    for pattern in _patterns(names):
+        matches = [op.name for op in graph if op.outputs and fnmatch.fnmatchcase(op.name, pattern)]
+        if len(matches) > 2 and all(name in left for name in matches):
+            found.append(pattern)
+            left = {name: None for name in left if name not in matches}
+    return [*found, *left]
+
+
+def _patterns(names: list[str]) -> list[str]:
+    """Globs by what names end with, the most general first, then by what they begin with before a number."""
+    plain = [name for name in names if not set(name) & set("*?[")]
+    parts = [name.split("/") for name in plain]
+    ends = [f"*/{'/'.join(p[-depth:])}" for depth in (1, 2, 3) for p in parts if len(p) > depth]
+    starts = [re.sub(r"\d+$", "", name) + "*" for name in plain if name[-1:].isdigit()]
+    return list(dict.fromkeys(p for p in ends + starts if p != "*"))
 
 
 def _named_outputs(graph: Graph) -> list[Tensor]:

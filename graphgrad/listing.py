@@ -12,7 +12,7 @@ from typing import Any
 
 from graphgrad import attributes, dtypes
 from graphgrad.controlflow.frames import producers_first
-from graphgrad.errors import ArgumentError, did_you_mean
+from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
 from graphgrad.graph import Graph, Operation, Tensor
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import small_constant
@@ -45,7 +45,7 @@ def _named(graph: Graph, name: str) -> list[Operation]:
     if not found:
         scopes = {op.name.rpartition("/")[0] for op in graph} - {""}
         known = [op.name for op in graph][:20_000] + sorted(scopes)[:20_000]
-        raise ArgumentError(f"no node, scope or glob {name!r}{did_you_mean(name, known)}")
+        raise UnknownNameError(f"no node, scope or glob {name!r}{did_you_mean(name, known)}")
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphgrad import attributes
-from graphgrad.errors import ArgumentError, did_you_mean
+from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
 from graphgrad.graph import Graph, IndexedSlices, Tensor, needed_by
 from graphgrad.schema import saved_model_pb2
 
@@ -56,7 +56,7 @@ def tensor_name(graph: Graph, item: str, first: str = OUTPUTS) -> str:
     if item.partition(":")[0] in graph:
         return item
     keys = [*found.inputs, *found.outputs]
-    raise ArgumentError(
+    raise UnknownNameError(
         f"{item!r} is neither a node of the graph nor in the signature{did_you_mean(item, [*keys, *graph.names_like(item)])}: "
         f"its inputs are {', '.join(sorted(found.inputs)) or 'none'}, its outputs {', '.join(sorted(found.outputs)) or 'none'}"
     )

@@ -1,4 +1,4 @@
-"""Completion, versions, variables for options, how much is told."""
+"""Completion, versions, variables for options, how much is told, what is meant by what is mistyped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def completions(*words: str) -> list[str]:
 
 
 def run(*arguments: object, **environment: str) -> Any:
-    return CliRunner(env=environment).invoke(cli, [str(a) for a in arguments], auto_envvar_prefix="GRAPHGRAD")
+    return CliRunner(env=environment).invoke(
+        cli, [str(a) for a in arguments], prog_name="graphgrad", auto_envvar_prefix="GRAPHGRAD"
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,3 +85,36 @@ def test_quiet_and_verbose(tmp_path: Path) -> None:
     assert run(*ADD, "-o", tmp_path / "o.pb", "--quiet").output == ""
     assert "of memory at most" in run(*ADD, "-o", tmp_path / "o.pb", "--verbose").stderr
     assert "error: " in run("add-gradients", MLP, "--ys", "los", "--xs", "W1", "--quiet").stderr
+
+
+def test_an_interrupt_while_the_command_is_loaded() -> None:
+    """As at any other time: one line and 130."""
+    program = """
+import builtins
+real = builtins.__import__
+def interrupted(name, *rest):
+    if name == "click":
+        raise KeyboardInterrupt
+    return real(name, *rest)
+builtins.__import__ = interrupted
+from graphgrad_cli.start import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["chekc", MLP], "no command 'chekc' (did you mean 'check'?): see graphgrad --help"),
+        (["check", MLP, "--yss", "loss"], "no such option '--yss' (did you mean '--ys', '--xs', '--seed'?); see graphgrad check --help"),
+        (["check", MLP], f"missing option '--ys'; graphgrad inspect {MLP} --suggest names likely ones"),
+        (["eval", MLP, "--fetch", "losss"], f"--fetch: no node 'losss' in the graph (did you mean 'losses', 'loss', 'logits'?); graphgrad show {MLP} lists the nodes"),
+        (["show", MLP, "MatMull"], f"no node, scope or glob 'MatMull' (did you mean 'MatMul', 'MatMul_1'?); graphgrad show {MLP} lists the nodes"),
+        (["ops", "Matmull"], "TensorFlow has no op 'Matmull' (did you mean 'MatMul', 'Mul', '_MklMatMul'?); graphgrad ops lists all"),
+    ],
+)  # fmt: skip
+def test_what_was_meant_and_what_to_type_next(words: list[object], said: str) -> None:
+    result = run(*words)
+    assert (result.exit_code, result.stderr) == (2, f"error: {said}\n")

@@ -46,7 +46,7 @@ def run(line: str) -> str:
     words = shlex.split(line)
     if words[0] != "graphgrad":
         return subprocess.run(["bash", "-c", line], check=True, capture_output=True, text=True).stdout
-    result = CliRunner().invoke(cli, words[1:])
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(cli, words[1:])
     assert result.exit_code == 0, f"{line}: {result.output}"
     return result.stderr + result.stdout
 

@@ -61,7 +61,7 @@ def test_all_that_is_lacking(model: Path) -> None:
         "AddV2": 1, "Aside": 1, "Exp": 1, "Lost": 1, "Mine": 1, "Neg": 1, "Placeholder": 2, "StatefulPartitionedCall": 1
     }  # fmt: skip
     shown = run(model).stdout
-    assert "gradient   Lost    f/lost    f/lost" in shown and "kernel     Aside   f/aside" in shown
+    assert "gradient   Lost    f/lost\n" in shown and "kernel     Aside   f/aside" in shown
 
 
 def test_between_ys_and_xs(model: Path) -> None:
@@ -71,6 +71,24 @@ def test_between_ys_and_xs(model: Path) -> None:
     assert found == {("Mine", None, "x", "mine", "sum"), ("Lost", "f", "a", "lost", "exp")}
     result = run(model, "--ys", "other", "--xs", "x", "--json")
     assert json.loads(result.stdout)["without_gradient"] == []
+
+
+def test_kernels_are_those_that_ys_and_their_gradients_need(model: Path) -> None:
+    document = json.loads(run(model, "--ys", "sum", "--xs", "x", "--json").stdout)
+    assert set(document["without_kernel"]) == {"Mine", "Lost", "Aside"}
+    beside = run(model, "--ys", "other", "--xs", "x", "--json")
+    assert (beside.exit_code, json.loads(beside.stdout)["without_kernel"]) == (0, {})
+
+
+@pytest.mark.parametrize("sample", ["08_saved_model/model", "09_checkpoint/model.meta"])
+def test_what_only_saves_and_restores_variables_is_left_out(sample: str) -> None:
+    path = MLP.parents[1] / sample
+    document = json.loads(run(path, "--json").stdout)
+    assert document["left_out"]["SaveV2"] == document["left_out"]["RestoreV2"] == 1
+    assert not {"SaveV2", "RestoreV2"} & {*document["ops"], *document["without_kernel"]}
+    assert "MatMul" in document["ops"]
+    count = sum(document["left_out"].values())
+    assert run(path).stderr == f"left out: {count} nodes that only save and restore variables\n"
 
 
 def test_the_error_lists_the_same(model: Path) -> None:

@@ -205,7 +205,7 @@ def test_wrong_aspects_are_usage_errors() -> None:
     assert result.exit_code == 2
     assert result.stderr == (
         "error: --ignore 'devices': it must be one of op, inputs, control, device, attr, internal, constants, "
-        "functions, versions\n"
+        "functions, versions (did you mean 'device'?)\n"
     )
 
 

@@ -1,0 +1,124 @@
+"""Every command on every sample: what it prints fits a terminal of 80 columns, breaks no name in a pipe, and parses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from graphgrad_cli.main import COMMANDS, cli
+from graphgrad_cli.output import broken
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+# sample -> the model, its ys and xs, and what it is fed with beside the archive of feeds.
+MODELS: dict[str, tuple[str, str, str, list[str]]] = {
+    "01_mlp": ("graph.pb", "loss", "W1,b1", []),
+    "02_total_and_partial": ("graph.pb", "y", "a,b", []),
+    "03_unconnected": ("graph.pb", "b", "a", []),
+    "04_convnet": ("graph.pb", "loss", "image", []),
+    "05_embeddings": ("graph.pb", "loss", "table", []),
+    "06_hessian_vector": ("graph.pb", "f", "x", []),
+    "07_variables": ("graph.pb", "loss", "kernel,table", ["--variables", "vars.npz"]),
+    "08_saved_model": ("model", "score", "features,hidden/kernel", []),
+    "09_checkpoint": ("model.meta", "loss", "bias,kernel/part_0", ["--variables", "model"]),
+}
+
+
+def lines(command: str, sample: str, out: Path) -> list[list[str]]:
+    """The command lines that try a command on a sample."""
+    name, ys, xs, extra = MODELS[sample]
+    folder = SAMPLES / sample
+    model = str(folder / name)
+    values = [str(folder / word) if not word.startswith("-") else word for word in extra]
+    fed = ["--feeds", str(folder / "feeds.npz"), *values]
+    between = ["--ys", ys, "--xs", xs]
+    suffix = ".meta" if name.endswith(".meta") else "" if name == "model" else ".pb"
+    match command:
+        case "add-gradients":
+            return [[model, *between, "-o", f"{out}/o{suffix}"]]
+        case "check":
+            return [[model, *between, *fed]]
+        case "completion":
+            return [["bash"]]
+        case "convert":
+            return [[model, "--to", "graph-def", "-o", f"{out}/o.pbtxt"]]
+        case "coverage":
+            return [[model], [model, *between, "--order", "2"]]
+        case "diff":
+            return [[model, f"{out}/changed{suffix}"], [model, f"{out}/changed{suffix}", "--stat"]]
+        case "eval":
+            return [[model, "--fetch", ys, *fed, "--profile"]]
+        case "freeze":
+            return [[model, *values, "-o", f"{out}/o.pb"]]
+        case "inspect":
+            first = xs.partition(",")[0]
+            path = [] if name == "model" else [[model, "--path", first, ys]]
+            return [[model], [model, *between], [model, "--suggest"], *path]
+        case "ops":
+            return [["MatMul"]]
+        case "show":
+            return [[model, "--attrs"]]
+        case "view":
+            return [[model, "-o", f"{out}/o.dot"]]
+    raise AssertionError(f"no line for {command}")
+
+
+def run(*arguments: str, **environment: str | None) -> Any:
+    return CliRunner(env=environment).invoke(cli, list(arguments))
+
+
+@pytest.mark.parametrize("sample", MODELS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_on_every_sample(command: str, sample: str, tmp_path: Path) -> None:
+    if command == "diff":
+        (line,) = lines("add-gradients", sample, tmp_path)
+        assert run("add-gradients", *line[:-1], line[-1].replace("/o", "/changed")).exit_code == 0
+    for line in lines(command, sample, tmp_path):
+        found = run(command, *line, COLUMNS="80")
+        expected = {"diff": (1,), "coverage": (0, 1)}.get(command, (0,))
+        assert found.exit_code in expected, (line, found.output)
+        assert all(len(row) <= 80 for row in tables(found.output)), found.output
+        options = [option.name for option in cli.get_command(None, command).params]  # type: ignore[arg-type,union-attr]
+        if "as_json" in options:
+            parsed = run(command, *line, "--json", "--quiet")
+            assert parsed.exit_code == found.exit_code
+            assert json.loads(parsed.stdout)["schema"] == 1
+
+
+def tables(text: str) -> list[str]:
+    """The rows of tables: headings, rules and what stands below them up to an empty line."""
+    rows = text.splitlines()
+    rules = [i for i, row in enumerate(rows) if re.fullmatch("─+", row)]
+    found = []
+    for i in rules:
+        end = next((j for j in range(i, len(rows)) if not rows[j].strip()), len(rows))
+        found += rows[i - 1 : end]
+    return found
+
+
+def test_all_samples_are_tried() -> None:
+    assert list(MODELS) == sorted(path.name for path in SAMPLES.iterdir() if path.is_dir())
+
+
+def test_a_pipe_gets_whole_names() -> None:
+    model = str(SAMPLES / "09_checkpoint" / "model.meta")
+    assert "train/update_kernel/part_0/ApplyGradientDescent and 2 more" in run("coverage", model, COLUMNS=None).stdout
+    narrow = run("coverage", model, COLUMNS="80").stdout
+    assert "train/update_kernel/part_0/\n" in narrow and max(map(len, narrow.splitlines())) <= 80
+
+
+def test_names_are_broken_behind_slashes() -> None:
+    assert broken("block_1/conv/kernel", 12) == ["block_1/", "conv/kernel"]
+    assert broken("a > bb/cccccccccc", 6) == ["a >", "bb/", "cccccc", "cccc"]
+    assert broken("short", 80) == ["short"]
+
+
+def test_colour_is_only_for_terminals() -> None:
+    model = str(SAMPLES / "01_mlp" / "graph.pb")
+    assert "\x1b" not in run("inspect", model).output
+    assert "\x1b[" in run("inspect", model, FORCE_COLOR="1").output
+    assert "\x1b[3" not in run("inspect", model, FORCE_COLOR="1", NO_COLOR="1").output
