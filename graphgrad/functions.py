@@ -162,6 +162,7 @@ class GraphBuilder(OpBuilder):
         """
         is_sparse = a_is_sparse or b_is_sparse
         with self.name_scope("MatMul") as scope:
+            x, y = self.dense(x, "a"), self.dense(y, "b")
             if not is_sparse and any(t.shape is None or len(t.shape) > 2 for t in (x, y)):
                 return self.BatchMatMulV2(
                     x, y, adj_x=adjoint_a, adj_y=adjoint_b, grad_x=grad_a, grad_y=grad_b, name=scope

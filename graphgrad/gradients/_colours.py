@@ -18,7 +18,7 @@ MINIMA = ((1, 2), (0, 2), (1, 0))
 
 @gradient("RGBToHSV")
 def rgb_to_hsv(g, op, dz):
-    (x,), (hsv,) = op.inputs, op.outputs
+    (x,), (hsv,), dz = op.inputs, op.outputs, g.dense(dz)
     rgb = [x[..., i] for i in range(3)]
     saturation, value = hsv[..., 1], hsv[..., 2]
     largest = [mask(g, rgb, i, operator.gt, operator.ge) for i in range(3)]

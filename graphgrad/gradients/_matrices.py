@@ -15,6 +15,7 @@ from graphgrad.graph import Tensor
 def matrix_transpose(g: GraphBuilder, x: Tensor, conjugate: bool = False) -> Tensor:
     """The last two axes exchanged."""
     with g.name_scope("matrix_transpose"):
+        x = g.dense(x, "a")
         static = x.shape
         if static is not None:
             *batch, rows, columns = range(len(static))
@@ -27,7 +28,7 @@ def matrix_transpose(g: GraphBuilder, x: Tensor, conjugate: bool = False) -> Ten
 def adjoint(g: GraphBuilder, x: Tensor) -> Tensor:
     """The conjugate transpose."""
     with g.name_scope("adjoint"):
-        return matrix_transpose(g, x, conjugate=True)
+        return matrix_transpose(g, g.dense(x, "matrix"), conjugate=True)
 
 
 def diagonal_matrix(

@@ -45,7 +45,8 @@ def gradients_through(
                 awaits[tensor.op] -= 1
                 if not awaits[tensor.op]:
                     ready.append(tensor.op)
-    return [g.add_n(received[x]) if x in received else None for x in xs]
+    totals = {x: g.add_n(received[x]) for x in dict.fromkeys(xs) if x in received}
+    return [totals.get(x) for x in xs]
 
 
 def _between(formula: Sequence[Operation], ys: Sequence[Tensor], xs: Sequence[Tensor]) -> dict[Operation, list[Tensor]]:

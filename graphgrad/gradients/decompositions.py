@@ -145,6 +145,7 @@ def _svd_of_wide(g, op, s, u, v, middle, du, dv, size, columns):
     s_shape = g.shape(s)
     gaps = _reciprocal_gaps(g, squares, s)
     inverse = diagonal_matrix(g, _safe_reciprocal(g, s))
+    dv = g.dense(dv)
     v1, dv1 = v[..., :, :size], dv[..., :, :size]
     of_u = g.matmul(u, du, adjoint_a=True)
     of_v = g.matmul(v1, dv1, adjoint_a=True)
@@ -176,6 +177,7 @@ def qr(g, op, dq, dr):
     rows, columns = q.shape[-2], r.shape[-1]
     if rows >= columns:
         return _qr_of_tall(g, q, r, dq, dr)
+    dr = g.dense(dr)
     y, u = a[..., :, rows:], r[..., :, :rows]
     dv, du = dr[..., :, rows:], dr[..., :, :rows]
     dy = g.matmul(q, dv)

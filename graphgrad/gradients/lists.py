@@ -31,7 +31,7 @@ def pop_back(g, op, dlist, delement):
 
 @gradient("TensorListStack")
 def stack(g, op, dz):
-    static = dz.shape
+    static, dz = dz.shape, g.dense(dz)
     return g.TensorListFromTensor(dz, g.shape_with_gaps(None if static is None else static[1:])), None
 
 
@@ -95,7 +95,7 @@ def gather(g, op, dz):
     handle, indices, _ = op.inputs
     shape, count = _shape_of_list(g, handle), g.TensorListLength(handle)
     zeros = g.TensorListReserve(shape, count, element_dtype=dz.dtype)
-    return g.TensorListScatterIntoExistingList(zeros, dz, indices), None, None
+    return g.TensorListScatterIntoExistingList(zeros, g.dense(dz), indices), None, None
 
 
 @gradient("TensorListScatter")

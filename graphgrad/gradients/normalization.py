@@ -44,7 +44,8 @@ def fused_batch_norm_grad(g, op, *dz):
     else:
         ys, order = inference_gradient(g, op, dy, x, scale, mean, variance), (2, 1, 0)
     formula = g.graph.operations[before:]
-    found = gradients_through(g, formula, [ys[i] for i in order], [dy, x, scale], [dz[i] for i in order])
+    seeds = [g.dense(d) for d in dz[:3]]
+    found = gradients_through(g, formula, [ys[i] for i in order], [dy, x, scale], [seeds[i] for i in order])
     return [*found, *[None] * (len(op.inputs) - 3)]
 
 

@@ -57,6 +57,7 @@ def rfft(g, op, dz):
     """Half of the inverse transform, and half of the columns that stand for themselves alone: the first, the middle."""
     x, length = op.inputs
     inverse, rank = REAL_INVERSES[op.type]
+    dz = g.dense(dz)
     shape = g.shape(x)
     is_even = g.cast(1 - length[-1] % 2, dz.dtype)
     first = dz[..., 0:1]
@@ -123,6 +124,7 @@ def real_transform(g: GraphBuilder, op_type: str, x: Tensor, length: Any) -> Ten
     is_inverse = op_type[0] == "I"
     dtypes_of = {"Treal": x.dtype.real_dtype} if is_inverse else {"Tcomplex": COMPLEX_OF[x.dtype]}  # type: ignore[union-attr, index]
     with g.name_scope(op_type.lower()) as scope:
+        x = g.dense(x)
         if not isinstance(length, Tensor):
             length = g.constant(length, dtypes.int32)
         x = padded(g, x, rank, length, is_inverse)

@@ -16,8 +16,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from graphgrad import compile as compile_graph
 from graphgrad import dtypes, opdefs
 from graphgrad.dtypes import DType
+from graphgrad.errors import EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, Tensor
 
@@ -25,6 +27,7 @@ Sketch = Callable[["Drawer", str], Any]
 _SKETCHES: dict[str, Sketch] = {}
 
 HALVES, FLOATS, COMPLEX = ("float16", "bfloat16"), ("float32", "float64"), ("complex64", "complex128")
+REAL, ALL = (*HALVES, *FLOATS), (*HALVES, *FLOATS, *COMPLEX)
 
 
 def sketch(*op_types: str) -> Callable[[Sketch], Sketch]:
@@ -52,8 +55,8 @@ def sketches() -> dict[str, Sketch]:
 def draw(op_type: str, number: int, seed: int = 0) -> Drawer:
     """Draw `number` of an op type."""
     drawer = Drawer(op_type, zlib.crc32(f"{seed}/{op_type}/{number}".encode()))
-    outputs = sketches()[op_type](drawer, op_type)
-    drawer.outputs = list(outputs)
+    drawer.outputs = list(sketches()[op_type](drawer, op_type))
+    surround(drawer)
     return drawer
 
 
@@ -72,6 +75,7 @@ class Drawer:
         self.numbers = True  # False where the values are not determined, or TensorFlow cannot run the op on a CPU
         self.undetermined: set[int] = set()  # outputs whose values TensorFlow leaves open
         self.vague_seeds = False  # whether a y's gradient is fed with less static shape than the y has
+        self._drawn: dict[tuple[Any, ...], Tensor] = {}  # operands by shape, dtype and range, to be met again
         self.level = self.pick("static", "static", "ranks", "ranks", "nothing", "mixed")
 
     # ------------------------------------------------------------------ choices
@@ -119,7 +123,7 @@ class Drawer:
         chosen = self.rng.permutation(rank)[: self.integer(0, rank)]
         return [int(a) - rank if self.chance(0.3) else int(a) for a in chosen]
 
-    def dtype(self, op_type: str, attr: str = "T", among: Sequence[str] = HALVES + FLOATS + COMPLEX) -> str:
+    def dtype(self, op_type: str, attr: str = "T", among: Sequence[str] = ALL) -> str:
         """A dtype that the op takes, float32 more often than not."""
         signature = opdefs.signature(op_type)
         assert signature is not None, op_type
@@ -149,12 +153,17 @@ class Drawer:
         rank_known: bool = False,
     ) -> Tensor:
         """A placeholder, of whose shape the graph says more or less; one of the xs where gradients reach it."""
+        key = (tuple(shape), dtype, low, high)
+        if value is None and key in self._drawn and self.chance(0.06):
+            return self._drawn[key]
         fed = self.values(shape, dtype, low, high) if value is None else np.asarray(value, numpy_dtype(dtype))
         name = f"x{len(self.feeds)}"
         tensor = self.g.Placeholder(dtype=dtype_of(dtype), shape=self.known_of(fed.shape, rank_known), name=name)
         self.feeds[tensor.name] = fed
         if tensor.dtype.is_trainable:
             self.xs.append(tensor)
+        if value is None:
+            self._drawn[key] = tensor
         return tensor
 
     def operand(self, shape: Sequence[int], dtype: str = "float32", low: float = -2.0, high: float = 2.0) -> Tensor:
@@ -200,6 +209,52 @@ class Drawer:
     def ys(self) -> list[Tensor]:
         """The outputs that gradients leave from."""
         return [t for t in self.outputs if t.dtype is not None and t.dtype.is_trainable]
+
+
+def surround(d: Drawer) -> None:
+    """What graphs have around an op: devices, colocation, control inputs, and readers of a few of its rows."""
+    if d.chance(0.12):
+        _place(d)
+    if d.chance(0.15):
+        d.outputs = [part for y in d.outputs for part in _rows(d, y)]
+
+
+def _place(d: Drawer) -> None:
+    """Puts some of the nodes on a device, beside another node, or behind one."""
+    before = d.g.op("NoOp", name="before") if d.chance(0.5) else None
+    for op in list(d.graph.operations):
+        if op.type in ("Placeholder", "NoOp"):
+            continue
+        if d.chance(0.3) and op.inputs:
+            op.annotate("_class", (f"loc:@{op.inputs[0].op.name}",))
+            op.device = op.inputs[0].op.device
+        elif d.chance(0.4):
+            op.device = d.pick("/device:CPU:0", "/job:localhost/replica:0/task:0/device:CPU:0")
+        if before is not None and d.chance(0.5):
+            op.control_inputs = [before]
+
+
+def _rows(d: Drawer, y: Tensor) -> list[Tensor]:
+    """The output, rows of it, whose gradient arrives as IndexedSlices, or both."""
+    value = _value_of(d, y)
+    if value is None or not value.ndim or not value.shape[0] or not d.chance(0.8):
+        return [y]
+    chosen = []
+    for _ in range(d.integer(1, 2)):
+        kind = d.pick("int32", "int64")
+        rows = d.index(d.rng.integers(0, value.shape[0], d.dims(d.integer(0, 2), 1, 3)), kind)
+        chosen.append(d.g.Gather(y, rows) if d.chance(0.2) else d.g.GatherV2(y, rows, d.const(0)))
+    return [y, *chosen] if d.chance(0.4) else chosen
+
+
+def _value_of(d: Drawer, y: Tensor) -> np.ndarray[Any, Any] | None:
+    """What the op gives, where its gradient may be asked for in parts."""
+    if not d.numbers or y.dtype is None or not y.dtype.is_trainable or y.dtype.name in ("variant", "resource"):
+        return None
+    try:
+        return np.asarray(compile_graph(d.graph, [y], d.feeds).run(d.feeds)[0])
+    except EvaluationError:
+        return None
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.oracle.draws import Drawer, sketch
+from tests.oracle.draws import ALL, REAL, Drawer, sketch
 
-DTYPES = ("float32", "float32", "float32", "float64", "float16", "bfloat16", "complex64", "complex128")
+DTYPES = ("float32", "float32", *ALL)
 
 
 def any_dtype(d: Drawer) -> str:
@@ -133,7 +133,7 @@ def mirror_pad_grad(d: Drawer, op: str) -> Any:
     mode = d.pick("REFLECT", "SYMMETRIC")
     pads = [[d.integer(0, n - (mode == "REFLECT")), d.integer(0, n - (mode == "REFLECT"))] for n in inner]
     shape = [n + a + b for n, (a, b) in zip(inner, pads, strict=True)]
-    return d.op(op, d.tensor(shape, d.pick("float32", "float64"), rank_known=True), d.index(pads), mode=mode)
+    return d.op(op, d.tensor(shape, any_dtype(d), rank_known=True), d.index(pads), mode=mode)
 
 
 @sketch("Fill")
@@ -207,7 +207,7 @@ def tensor_scatter(d: Drawer, op: str) -> Any:
     shape = tuple(max(n, 1) for n in d.dims(d.integer(1, 3)))
     ordered = op in ("TensorScatterMax", "TensorScatterMin")
     indices, depth = some_indices(d, shape, unique=op == "TensorScatterUpdate" or ordered)
-    dtype = str(d.pick("float32", "float64")) if ordered else any_dtype(d)
+    dtype = str(d.pick(*REAL)) if ordered else any_dtype(d)
     x = d.tensor(shape, dtype)
     return d.op(op, x, d.index(indices), d.operand((*indices.shape[:-1], *shape[depth:]), dtype))
 
@@ -301,7 +301,7 @@ def depth_to_space(d: Drawer, op: str) -> Any:
     if layout == "NCHW":
         d.numbers = False
         shape = (shape[0], shape[3], shape[1], shape[2])
-    return d.op(op, d.tensor(shape, d.pick("float32", "float64", "float16")), block_size=block, data_format=layout)
+    return d.op(op, d.tensor(shape, any_dtype(d)), block_size=block, data_format=layout)
 
 
 @sketch("DynamicPartition")
@@ -309,7 +309,7 @@ def dynamic_partition(d: Drawer, op: str) -> Any:
     shape, count = d.shape(0, 3), d.integer(1, 3)
     prefix = shape[: d.integer(0, len(shape))]
     where = d.rng.integers(0, count, prefix)
-    x = d.tensor(shape, d.pick("float32", "float64"), rank_known=d.chance(0.8))
+    x = d.tensor(shape, any_dtype(d), rank_known=d.chance(0.8))
     return d.op(op, x, d.tensor(prefix, "int32", value=where, rank_known=d.chance(0.8)), num_partitions=count)
 
 
@@ -319,13 +319,13 @@ def dynamic_stitch(d: Drawer, op: str) -> Any:
     shapes = [d.shape(0, 2) for _ in range(count)]
     total = sum(int(np.prod(s)) for s in shapes)
     order = d.rng.permutation(total)
-    indices, data, start = [], [], 0
+    indices, data, start, dtype = [], [], 0, any_dtype(d)
     for shape in shapes:
         size = int(np.prod(shape))
         values = order[start : start + size].reshape(shape)
         start += size
         indices.append(d.const(values) if d.chance(0.4) else d.tensor(shape, "int32", value=values))
-        data.append(d.tensor((*shape, *inner), "float32"))
+        data.append(d.operand((*shape, *inner), dtype))
     return d.op(op, indices, data)
 
 
@@ -346,7 +346,7 @@ def diag(d: Drawer, op: str) -> Any:
 @sketch("CopyToMesh", "CopyToMeshGrad", "Relayout", "RelayoutLike", "CrossReplicaSum", "AllToAll", "CollectivePermute")
 def devices(d: Drawer, op: str) -> Any:
     d.numbers = False
-    shape, dtype = d.dims(2), d.pick("float32", "float64")
+    shape, dtype = d.dims(2), d.dtype(op) if op in ("CrossReplicaSum", "CollectivePermute") else any_dtype(d)
     x = d.tensor(shape, dtype)
     if op == "CopyToMesh":
         return d.op(op, x, mesh="m")
@@ -357,5 +357,9 @@ def devices(d: Drawer, op: str) -> Any:
     if op == "CrossReplicaSum":
         return d.op(op, x, d.index([[0]], "int32"))
     if op == "AllToAll":
-        return d.op(op, x, d.index([[0]], "int32"), concat_dimension=0, split_dimension=1, split_count=1)
+        count = d.integer(1, 2)
+        split, joined = d.integer(0, 1), d.integer(0, 1)
+        x = d.tensor((2 * d.integer(1, 2), 2 * d.integer(1, 2)), dtype)
+        groups = d.index([list(range(count))], "int32")
+        return d.op(op, x, groups, concat_dimension=joined, split_dimension=split, split_count=count)
     return d.op(op, x, d.index([[0, 0]], "int32"))

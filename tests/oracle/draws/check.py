@@ -146,6 +146,9 @@ def _differentiate(
             ours = call.ours(drawer.graph)
         except GraphGradError as error:
             ours_refused = _first_line(error)
+        except Exception as error:
+            verdict.problem = f"order {order} crashes: {type(error).__name__}: {_first_line(error)}"
+            return
         if refusal or ours_refused:
             if not refusal:
                 verdict.problem = f"order {order} is refused: {ours_refused}"

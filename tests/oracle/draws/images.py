@@ -13,7 +13,7 @@ def picture(d: Drawer, channels: int | None = None) -> tuple[int, ...]:
 
 @sketch("ResizeBilinear", "ResizeBicubic", "ResizeNearestNeighbor")
 def resize(d: Drawer, op: str) -> Any:
-    x = d.tensor(picture(d), d.dtype(op) if op != "ResizeBicubic" else d.pick("float32", "float32", "float64"))
+    x = d.tensor(picture(d), d.dtype(op))
     size = d.index([d.integer(1, 6), d.integer(1, 6)], "int32")
     attrs = d.pick({}, {"align_corners": True}, {"half_pixel_centers": True})
     return d.op(op, x, size, **attrs)
@@ -22,7 +22,7 @@ def resize(d: Drawer, op: str) -> Any:
 @sketch("CropAndResize")
 def crop(d: Drawer, op: str) -> Any:
     image, boxes = picture(d), d.integer(1, 3)
-    x = d.tensor(image, d.pick("float32", "float32", "float64", "float16"))
+    x = d.tensor(image, d.dtype(op))
     corners = d.tensor((boxes, 4), low=0.05, high=0.95)
     which = d.tensor((boxes,), "int32", 0, image[0] - 1)
     size = d.index([d.integer(2, 4), d.integer(2, 4)], "int32")
@@ -31,13 +31,13 @@ def crop(d: Drawer, op: str) -> Any:
 
 @sketch("RGBToHSV")
 def hsv(d: Drawer, op: str) -> Any:
-    return d.op(op, d.tensor((*d.shape(0, 3), 3), d.pick("float32", "float64"), 0.05, 0.95))
+    return d.op(op, d.tensor((*d.shape(0, 3), 3), d.dtype(op), 0.05, 0.95))
 
 
 @sketch("ImageProjectiveTransformV2", "ImageProjectiveTransformV3")
 def warp(d: Drawer, op: str) -> Any:
     shape = picture(d)
-    x = d.tensor(shape, d.pick("float32", "float32", "float64"))
+    x = d.tensor(shape, d.dtype(op, "dtype"))
     one = [1.0, 0.1, 0.2, -0.1, 0.9, 0.3, 0.01, 0.0]
     matrices = [one] * (shape[0] if d.chance(0.5) else 1)
     t = d.const(matrices, "float32") if d.chance(0.5) else d.tensor((len(matrices), 8), value=matrices)
@@ -51,7 +51,7 @@ def warp(d: Drawer, op: str) -> Any:
 
 @sketch("ScaleAndTranslate")
 def scale_and_translate(d: Drawer, op: str) -> Any:
-    x = d.tensor(picture(d))
+    x = d.tensor(picture(d), d.dtype(op))
     size = d.index([d.integer(1, 5), d.integer(1, 5)], "int32")
     scale, shift = d.tensor((2,), low=0.6, high=1.6), d.tensor((2,), low=-0.3, high=0.3)
     kernels = ("lanczos3", "triangle", "gaussian", "box", "keyscubic", "mitchellcubic", "lanczos1", "lanczos5")

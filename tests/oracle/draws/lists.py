@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphgrad.graph import Tensor
-from tests.oracle.draws import Drawer, dtype_of, sketch
+from tests.oracle.draws import ALL, Drawer, dtype_of, sketch
 
-NUMBERS = ("float32", "float32", "float64")
+NUMBERS = ("float32", "float32", "float64", "float32", "float64", *ALL)
 
 
 def rows(d: Drawer, count: int = 3, rank: int | None = None) -> Tensor:
@@ -167,7 +167,7 @@ def switch(d: Drawer, op: str) -> Any:
 
 @sketch("RandomGamma")
 def gamma(d: Drawer, op: str) -> Any:
-    alpha = d.tensor(d.shape(0, 2), d.pick(*NUMBERS, "float16"), 0.5, 3)
+    alpha = d.tensor(d.shape(0, 2), d.dtype(op), 0.5, 3)
     d.numbers = False
     return d.op(op, d.index(list(d.dims(d.integer(0, 2)))), alpha, seed=3, seed2=d.integer(1, 9))
 
@@ -179,7 +179,7 @@ def shape_ending_in(d: Drawer, shape: tuple[int, ...]) -> list[int]:
 @sketch("StatelessRandomGammaV2", "StatelessRandomGammaV3")
 def stateless_gamma(d: Drawer, op: str) -> Any:
     alpha_shape = d.shape(0, 2)
-    dtype = d.pick(*NUMBERS)
+    dtype = d.dtype(op, "dtype")
     shape = d.index(shape_ending_in(d, alpha_shape))
     alpha = d.tensor(alpha_shape, dtype, 0.5, 3)
     if op.endswith("V2"):
@@ -190,7 +190,7 @@ def stateless_gamma(d: Drawer, op: str) -> Any:
 
 @sketch("StatelessParameterizedTruncatedNormal")
 def truncated(d: Drawer, op: str) -> Any:
-    whole, dtype = d.shape(0, 2), d.pick(*NUMBERS)
+    whole, dtype = d.shape(0, 2), d.dtype(op, "dtype")
     shape = d.index(shape_ending_in(d, whole))
     seed = d.index([d.integer(0, 99), 7])
     parts = [d.narrowed(whole) if d.chance(0.5) else whole for _ in range(4)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.graph import Tensor
-from tests.oracle.draws import COMPLEX, FLOATS, Drawer, dtype_of, sketch
+from tests.oracle.draws import ALL, COMPLEX, FLOATS, Drawer, dtype_of, sketch
 
 
 def batch(d: Drawer) -> tuple[int, ...]:
@@ -28,20 +28,19 @@ def well_conditioned(d: Drawer, dtype: str, rows: int, columns: int, symmetric: 
 @sketch("Cholesky")
 def cholesky(d: Drawer, op: str) -> Any:
     n = d.integer(1, 4)
-    return d.op(op, well_conditioned(d, d.pick(*FLOATS), n, n, symmetric=True))
+    return d.op(op, well_conditioned(d, d.dtype(op), n, n, symmetric=True))
 
 
 @sketch("MatrixInverse", "MatrixDeterminant", "LogMatrixDeterminant", "MatrixSquareRoot")
 def square(d: Drawer, op: str) -> Any:
-    n, complex_too = d.integer(1, 3), () if op == "LogMatrixDeterminant" else ("complex128",)
-    dtype = d.pick("float32", "float64", *complex_too) if op != "MatrixSquareRoot" else d.pick(*COMPLEX)
+    n, dtype = d.integer(1, 3), d.dtype(op)
     x = well_conditioned(d, dtype, n, n)
     return d.op(op, x, **({"adjoint": d.chance(0.5)} if op == "MatrixInverse" else {}))
 
 
 @sketch("MatrixSolve", "MatrixTriangularSolve", "BandedTriangularSolve")
 def solve(d: Drawer, op: str) -> Any:
-    n, columns, dtype = d.integer(1, 3), d.integer(1, 3), d.pick("float32", "float64", "complex128")
+    n, columns, dtype = d.integer(1, 3), d.integer(1, 3), d.dtype(op)
     attrs = {"adjoint": d.chance(0.4)}
     if op != "MatrixSolve":
         attrs["lower"] = d.chance(0.5)
@@ -61,7 +60,7 @@ def solve(d: Drawer, op: str) -> Any:
 
 @sketch("MatrixSolveLs")
 def solve_ls(d: Drawer, op: str) -> Any:
-    rows, columns, dtype = d.integer(1, 4), d.integer(1, 3), d.pick(*FLOATS)
+    rows, columns, dtype = d.integer(1, 4), d.integer(1, 3), d.dtype(op)
     matrix = well_conditioned(d, dtype, rows, columns)
     rhs = d.tensor((*d.feeds[matrix.name].shape[:-1], d.integer(1, 2)), dtype)
     return d.op(op, matrix, rhs, d.const(d.pick(0.0, 0.5), "float64"), fast=d.chance(0.8))
@@ -70,10 +69,10 @@ def solve_ls(d: Drawer, op: str) -> Any:
 @sketch("Qr", "Svd", "SelfAdjointEigV2", "Eig")
 def decomposition(d: Drawer, op: str) -> Any:
     """Signs and phases of vectors are free: numbers are compared of the values alone."""
-    n, dtype = d.integer(1, 3), d.pick("float32", "float64")
+    n, dtype = d.integer(1, 3), d.dtype(op, among=(*FLOATS, *FLOATS, *COMPLEX))
     d.numbers = False
     if op == "Eig":
-        tout = dtype_of("complex64" if dtype == "float32" else "complex128")
+        tout = dtype_of("complex64" if dtype in ("float32", "complex64") else "complex128")
         return d.op(op, well_conditioned(d, dtype, n, n), compute_v=d.chance(0.7), Tout=tout)
     if op == "SelfAdjointEigV2":
         return d.op(op, well_conditioned(d, dtype, n, n, symmetric=True), compute_v=d.chance(0.7))
@@ -86,7 +85,7 @@ def decomposition(d: Drawer, op: str) -> Any:
 
 @sketch("TridiagonalMatMul", "TridiagonalSolve")
 def tridiagonal(d: Drawer, op: str) -> Any:
-    n, columns, dtype, outer = d.integer(1, 4), d.integer(1, 2), d.pick("float32", "float64", "complex128"), batch(d)
+    n, columns, dtype, outer = d.integer(1, 4), d.integer(1, 2), d.dtype(op), batch(d)
     if op == "TridiagonalMatMul":
         parts = [d.tensor((*outer, 1, n), dtype) for _ in range(3)]
         return d.op(op, *parts, d.tensor((*outer, n, columns), dtype))
@@ -122,7 +121,7 @@ def version(op: str) -> int:
 
 @sketch("MatrixDiag", "MatrixDiagV2", "MatrixDiagV3")
 def matrix_diag(d: Drawer, op: str) -> Any:
-    dtype, outer = d.pick("float32", "float64", "complex64"), batch(d)
+    dtype, outer = d.pick("float32", *ALL), batch(d)
     if op == "MatrixDiag":
         return d.op(op, d.tensor((*outer, d.integer(1, 4)), dtype))
     rows, columns = d.integer(1, 4), d.integer(1, 4)
@@ -137,7 +136,7 @@ def matrix_diag(d: Drawer, op: str) -> Any:
 
 @sketch("MatrixDiagPart", "MatrixDiagPartV2", "MatrixDiagPartV3")
 def matrix_diag_part(d: Drawer, op: str) -> Any:
-    dtype, rows, columns = d.pick("float32", "float64", "complex64"), d.integer(1, 4), d.integer(1, 4)
+    dtype, rows, columns = d.pick("float32", *ALL), d.integer(1, 4), d.integer(1, 4)
     x = d.tensor((*batch(d), rows, columns), dtype)
     if op == "MatrixDiagPart":
         return d.op(op, x)
@@ -148,7 +147,7 @@ def matrix_diag_part(d: Drawer, op: str) -> Any:
 
 @sketch("MatrixSetDiag", "MatrixSetDiagV2", "MatrixSetDiagV3")
 def matrix_set_diag(d: Drawer, op: str) -> Any:
-    dtype, rows, columns, outer = d.pick("float32", "float64", "complex64"), d.integer(1, 4), d.integer(1, 4), batch(d)
+    dtype, rows, columns, outer = d.pick("float32", *ALL), d.integer(1, 4), d.integer(1, 4), batch(d)
     x = d.tensor((*outer, rows, columns), dtype)
     if op == "MatrixSetDiag":
         return d.op(op, x, d.operand((*outer, min(rows, columns)), dtype))

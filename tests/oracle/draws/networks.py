@@ -140,6 +140,6 @@ def quantize(d: Drawer, op: str) -> Any:
 
 @sketch("IsotonicRegression")
 def isotonic(d: Drawer, op: str) -> Any:
-    dtype = d.pick("float32", "float32", "float64", "float16")
+    dtype = d.dtype(op)
     x = d.tensor(d.dims(2), dtype)
     return d.op(op, d.g.Round(x) if d.chance(0.3) else x, output_dtype=dtype_of(dtype))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.oracle.draws import Drawer, sketch
+from tests.oracle.draws import ALL, Drawer, dtype_of, sketch
 
 
 @sketch("Sum", "Mean", "Prod", "Max", "Min", "EuclideanNorm")
@@ -35,7 +35,8 @@ def scan(d: Drawer, op: str) -> Any:
 def search(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 3), 2)
     x = d.tensor(shape, d.dtype(op))
-    return [*d.op(op, x, d.index(d.axis(len(shape)))), *d.op("Square", x)]
+    output = dtype_of(d.pick("int32", "int64"))
+    return [*d.op(op, x, d.index(d.axis(len(shape))), output_type=output), *d.op("Square", x)]
 
 
 @sketch("TopKV2", "TopK")
@@ -45,8 +46,9 @@ def top_k(d: Drawer, op: str) -> Any:
     x = d.tensor(shape, d.dtype(op), rank_known=d.chance(0.8))
     if op == "TopK":
         d.graph.message.versions.producer = 6
-        return d.op(op, x, k=k, sorted=True)
-    return d.op(op, x, d.index(k, "int32"), sorted=True)
+        return d.op(op, x, k=k, sorted=d.chance(0.8))
+    index = dtype_of(d.pick("int32", "int32", "int64", "int16"))
+    return d.op(op, x, d.index(k, d.pick("int32", "int64", "int16")), sorted=d.chance(0.9), index_type=index)
 
 
 @sketch("ApproxTopK")
@@ -112,7 +114,7 @@ def einsum(d: Drawer, op: str) -> Any:
     dtype = (
         d.dtype(op, among=("float32", "float64", "bfloat16", "complex64"))
         if op == "XlaEinsum"
-        else d.pick("float32", "float32", "float64", "complex64")
+        else d.pick("float32", "float32", *ALL)
     )
     operands = []
     for labels in equation.split("->")[0].split(","):

@@ -17,7 +17,7 @@ def sorted_ids(d: Drawer, count: int, most: int = 4) -> np.ndarray:
 @sketch("SegmentSum", "SegmentMean", "SegmentProd", "SegmentMax", "SegmentMin")
 def segment(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 3))
-    dtype = d.dtype(op) if op in ("SegmentSum", "SegmentMean") else d.dtype(op, among=("float32", "float64"))
+    dtype = d.dtype(op)
     x = d.tensor(shape, dtype)
     x = d.g.Round(x) if op in ("SegmentMax", "SegmentMin") and d.chance(0.3) else x
     return d.op(op, x, d.index(sorted_ids(d, shape[0]), constant=0.3))
@@ -26,7 +26,7 @@ def segment(d: Drawer, op: str) -> Any:
 @sketch("UnsortedSegmentSum", "UnsortedSegmentProd", "UnsortedSegmentMax", "UnsortedSegmentMin")
 def unsorted(d: Drawer, op: str) -> Any:
     shape, count = d.dims(d.integer(1, 3)), d.integer(1, 4)
-    dtype = d.dtype(op) if op == "UnsortedSegmentSum" else d.dtype(op, among=("float32", "float64"))
+    dtype = d.dtype(op)
     ids = d.rng.integers(-1 if d.chance(0.3) else 0, count, shape[: d.integer(1, len(shape))])
     x = d.tensor(shape, dtype)
     x = d.g.Round(x) if op in ("UnsortedSegmentMax", "UnsortedSegmentMin") and d.chance(0.3) else x

@@ -92,7 +92,7 @@ def sliced(shape: tuple[int, ...], triple: list[list[int]], masks: dict[str, int
 def strided_update(d: Drawer, op: str) -> Any:
     shape = d.shape(1)
     triple, masks = spec(d, shape)
-    part, kind, dtype = sliced(shape, triple, masks), d.pick("int32", "int64"), d.pick("float32", "float32", "float64")
+    part, kind, dtype = sliced(shape, triple, masks), d.pick("int32", "int64"), any_dtype(d)
     if op == "StridedSliceGrad":
         return d.op(op, d.index(list(shape), kind), *bounds(d, triple, kind), d.tensor(part, dtype), **masks)
     x = d.tensor(shape, dtype)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from graphgrad.graph import Tensor
-from tests.oracle.draws import FLOATS, Drawer, dtype_of, sketch
+from tests.oracle.draws import ALL, Drawer, dtype_of, sketch
 
-NUMBERS = ("float32", "float64")
+NUMBERS = ("float32", "float64", "float32", "float64", *ALL)
 
 
 class Sparse:
@@ -47,29 +47,30 @@ def reorder(d: Drawer, op: str) -> Any:
 
 @sketch("SparseAdd", "SparseSparseMaximum", "SparseSparseMinimum")
 def pairwise(d: Drawer, op: str) -> Any:
-    shape, dtype = full(d), d.pick(*NUMBERS)
+    shape, dtype = full(d), d.dtype(op)
     a, b = Sparse(d, shape, dtype), Sparse(d, shape, dtype)
-    more = [d.const(d.pick(0.0, 0.0, 0.5), dtype)] if op == "SparseAdd" else []
+    real = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+    more = [d.const(d.pick(0.0, 0.0, 0.5), real)] if op == "SparseAdd" else []
     return d.op(op, *a.parts(), *b.parts(), *more)
 
 
 @sketch("SparseTensorDenseAdd")
 def add_dense(d: Drawer, op: str) -> Any:
-    shape, dtype = full(d), d.pick(*NUMBERS, "complex64")
+    shape, dtype = full(d), d.dtype(op)
     kind = d.pick("int32", "int64")
     return d.op(op, *Sparse(d, shape, dtype, kind=kind).parts(), d.tensor(shape, dtype))
 
 
 @sketch("SparseDenseCwiseMul", "SparseDenseCwiseDiv")
 def with_dense(d: Drawer, op: str) -> Any:
-    shape, dtype = full(d), d.pick(*NUMBERS)
+    shape, dtype = full(d), d.dtype(op)
     dense = shape if d.chance(0.5) else d.narrowed(shape)
     return d.op(op, *Sparse(d, shape, dtype).parts(), d.tensor(dense, dtype, 0.3, 2))
 
 
 @sketch("SparseSoftmax")
 def softmax(d: Drawer, op: str) -> Any:
-    return d.op(op, *Sparse(d, full(d, 2), d.pick(*NUMBERS)).parts())
+    return d.op(op, *Sparse(d, full(d, 2), d.dtype(op)).parts())
 
 
 @sketch("SparseSlice")
@@ -91,7 +92,7 @@ def fill_rows(d: Drawer, op: str) -> Any:
 def reduce_sum(d: Drawer, op: str) -> Any:
     shape = full(d)
     axes = d.index(d.axes(len(shape)), "int32")
-    return d.op(op, *Sparse(d, shape, d.pick(*NUMBERS)).parts(), axes, keep_dims=d.chance(0.4))
+    return d.op(op, *Sparse(d, shape, d.dtype(op)).parts(), axes, keep_dims=d.chance(0.4))
 
 
 @sketch("SparseToDense")
@@ -103,7 +104,7 @@ def to_dense(d: Drawer, op: str) -> Any:
 
 @sketch("SparseTensorDenseMatMul")
 def matmul(d: Drawer, op: str) -> Any:
-    shape, columns, dtype = full(d, 2, 2), d.integer(1, 3), d.pick(*NUMBERS, "complex64")
+    shape, columns, dtype = full(d, 2, 2), d.integer(1, 3), d.pick(*NUMBERS)
     adjoint_a, adjoint_b = d.chance(0.4), d.chance(0.4)
     inner = shape[0 if adjoint_a else 1]
     s = Sparse(d, shape, dtype)
@@ -193,6 +194,9 @@ def ragged_fill(d: Drawer, op: str) -> Any:
 
 
 # ---------------------------------------------------------------------- compressed sparse rows
+CSR = ("float32", "float32", "float64", "complex64", "complex128")
+
+
 def csr(d: Drawer, shape: tuple[int, ...], dtype: str) -> Tensor:
     """A matrix of compressed sparse rows, made of a dense one."""
     places = Sparse(d, shape, dtype)
@@ -205,19 +209,23 @@ def dense_again(d: Drawer, matrix: Tensor, dtype: str) -> list[Tensor]:
     return d.op("CSRSparseMatrixToDense", matrix, type=dtype_of(dtype))
 
 
+def turned(flags: dict[str, bool], side: str) -> bool:
+    return flags.get(f"transpose_{side}", False) or flags.get(f"adjoint_{side}", False)
+
+
 def matrix_shape(d: Drawer) -> tuple[int, ...]:
     return full(d, 2, 3)
 
 
 @sketch("DenseToCSRSparseMatrix", "CSRSparseMatrixToDense")
 def csr_dense(d: Drawer, op: str) -> Any:
-    dtype = d.pick(*NUMBERS, "complex64")
+    dtype = d.pick(*CSR)
     return dense_again(d, csr(d, matrix_shape(d), dtype), dtype)
 
 
 @sketch("SparseTensorToCSRSparseMatrix", "CSRSparseMatrixToSparseTensor")
 def csr_sparse(d: Drawer, op: str) -> Any:
-    dtype = d.pick(*NUMBERS)
+    dtype = d.pick(*CSR)
     s = Sparse(d, matrix_shape(d), dtype)
     matrix = d.g.SparseTensorToCSRSparseMatrix(*s.parts())
     if d.chance(0.5):
@@ -227,7 +235,7 @@ def csr_sparse(d: Drawer, op: str) -> Any:
 
 @sketch("SparseMatrixAdd")
 def csr_add(d: Drawer, op: str) -> Any:
-    shape, dtype = matrix_shape(d), d.pick(*NUMBERS)
+    shape, dtype = matrix_shape(d), d.pick(*CSR)
     a, b = csr(d, shape, dtype), csr(d, shape, dtype)
     return dense_again(d, d.op(op, a, b, d.tensor((), dtype), d.tensor((), dtype))[0], dtype)
 
@@ -235,26 +243,27 @@ def csr_add(d: Drawer, op: str) -> Any:
 @sketch("SparseMatrixMatMul")
 def csr_matmul(d: Drawer, op: str) -> Any:
     batch, m, k, n = full(d, 0, 1), d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)
-    dtype = d.pick(*FLOATS)
-    flags = {key: d.chance(0.3) for key in ("transpose_a", "transpose_b")}
-    a = csr(d, (*batch, k, m) if flags["transpose_a"] else (*batch, m, k), dtype)
-    b = d.tensor((*batch, n, k) if flags["transpose_b"] else (*batch, k, n), dtype, rank_known=True)
+    dtype = d.pick(*CSR)
+    flags = {f"{d.pick('transpose', 'transpose', 'adjoint')}_{side}": d.chance(0.4) for side in "ab"}
+    flags |= {key: d.chance(0.1) for key in ("transpose_output", "conjugate_output")}
+    a = csr(d, (*batch, k, m) if turned(flags, "a") else (*batch, m, k), dtype)
+    b = d.tensor((*batch, n, k) if turned(flags, "b") else (*batch, k, n), dtype, rank_known=True)
     return d.op(op, a, b, **flags)
 
 
 @sketch("SparseMatrixSparseMatMul")
 def csr_csr(d: Drawer, op: str) -> Any:
     batch, m, k, n = full(d, 0, 1), d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)
-    dtype = d.pick(*NUMBERS)
-    flags = {key: d.chance(0.3) for key in ("transpose_a", "transpose_b")}
-    a = csr(d, (*batch, k, m) if flags["transpose_a"] else (*batch, m, k), dtype)
-    b = csr(d, (*batch, n, k) if flags["transpose_b"] else (*batch, k, n), dtype)
+    dtype = d.pick(*CSR)
+    flags = {f"{d.pick('transpose', 'transpose', 'adjoint')}_{side}": d.chance(0.4) for side in "ab"}
+    a = csr(d, (*batch, k, m) if turned(flags, "a") else (*batch, m, k), dtype)
+    b = csr(d, (*batch, n, k) if turned(flags, "b") else (*batch, k, n), dtype)
     return dense_again(d, d.op(op, a, b, type=dtype_of(dtype), **flags)[0], dtype)
 
 
 @sketch("SparseMatrixTranspose")
 def csr_transpose(d: Drawer, op: str) -> Any:
-    dtype = d.pick(*NUMBERS, "complex64")
+    dtype = d.pick(*CSR)
     return dense_again(
         d, d.op(op, csr(d, matrix_shape(d), dtype), conjugate=d.chance(0.4), type=dtype_of(dtype))[0], dtype
     )
@@ -262,5 +271,5 @@ def csr_transpose(d: Drawer, op: str) -> Any:
 
 @sketch("SparseMatrixSoftmax")
 def csr_softmax(d: Drawer, op: str) -> Any:
-    dtype = d.pick(*NUMBERS)
+    dtype = d.dtype(op, "type")
     return dense_again(d, d.op(op, csr(d, matrix_shape(d), dtype), type=dtype_of(dtype))[0], dtype)

@@ -79,7 +79,7 @@ def conv(d: Drawer, op: str) -> Any:
     image, result = w.image(batch, depth * groups, w.size), w.image(batch, out_depth, w.out)
     dtype, attrs = d.dtype(op), w.attrs(dilations=True)
     if "Input" in op:
-        sizes = d.index(list(image), "int32")
+        sizes = d.index(list(image), d.pick("int32", "int64") if rank == 3 else "int32")
         if rank == 2 and d.chance(0.1) and w.layout[1] != "C":
             sizes = d.index(list(w.size), "int32")
         return d.op(op, sizes, d.tensor(kernel, dtype), d.tensor(result, dtype), **attrs)
@@ -143,7 +143,7 @@ def max_pool_grad(d: Drawer, op: str) -> Any:
     # where input and result are of one shape, TensorFlow's kernel may zero its operand while it is read
     d.numbers = w.layout[1] != "C" and w.size != w.out
     batch, depth = d.integer(1, 2), d.integer(1, 3)
-    dtype = "float32" if rank == 3 else d.pick("float32", "float32", "float64")
+    dtype = d.dtype(op)
     attrs = w.attrs(dilations=False)
     kernel = laid_out([1, *w.kernel, 1], w.layout)
     x = d.tensor(w.image(batch, depth, w.size), dtype)
@@ -157,7 +157,7 @@ def max_pool_grad(d: Drawer, op: str) -> Any:
 
 @sketch("FractionalMaxPool", "FractionalAvgPool")
 def fractional(d: Drawer, op: str) -> Any:
-    x = d.tensor((d.integer(1, 2), d.integer(4, 6), d.integer(4, 6), d.integer(1, 2)), d.pick("float32", "float64"))
+    x = d.tensor((d.integer(1, 2), d.integer(4, 6), d.integer(4, 6), d.integer(1, 2)), d.dtype(op))
     ratio = (1.0, d.pick(1.3, 1.44, 1.6), d.pick(1.2, 1.5), 1.0)
     attrs = {"pseudo_random": d.chance(0.5), "overlapping": d.chance(0.5), "deterministic": True, "seed": 3, "seed2": 5}
     return d.op(op, x, pooling_ratio=ratio, **attrs)
@@ -167,7 +167,7 @@ def fractional(d: Drawer, op: str) -> Any:
 def dilation(d: Drawer, op: str) -> Any:
     kernel, rates = [d.integer(1, 2), d.integer(1, 3)], [d.integer(1, 2), d.integer(1, 2)]
     size = [(k - 1) * r + 1 + d.integer(0, 3) for k, r in zip(kernel, rates, strict=True)]
-    depth, dtype = d.integer(1, 2), d.pick("float32", "float64")
+    depth, dtype = d.integer(1, 2), d.dtype(op)
     x, w = d.tensor((d.integer(1, 2), *size, depth), dtype), d.tensor((*kernel, depth), dtype)
     strides = (1, d.integer(1, 2), d.integer(1, 2), 1)
     return d.op(op, x, w, strides=strides, rates=(1, *rates, 1), padding=d.pick("SAME", "VALID"))
@@ -181,7 +181,7 @@ def patches(d: Drawer, op: str) -> Any:
     size = [(k - 1) * r + 1 + d.integer(0, 2) for k, r in zip(kernel, rates, strict=True)]
     if rank == 3:
         d.level = "static"  # TensorFlow takes the patches to have four dimensions where the input's are unknown
-    x = d.tensor((d.integer(1, 2), *size, d.integer(1, 2)), d.pick("float32", "float32", "float64"))
+    x = d.tensor((d.integer(1, 2), *size, d.integer(1, 2)), d.dtype(op))
     attrs = {"ksizes": (1, *kernel, 1), "strides": (1, *(d.integer(1, 2) for _ in range(rank)), 1)}
     attrs["padding"] = d.pick("SAME", "VALID")
     return d.op(op, x, **attrs, **({"rates": (1, *rates, 1)} if rank == 2 else {}))
