@@ -24,6 +24,7 @@ from graphgrad.runtime.execution import FeedSpec, Plan, parts_of
 from graphgrad.runtime.liveness import Liveness, guard, read_reference
 from graphgrad.runtime.profile import Profile
 from graphgrad.runtime.rounds import Rounds, Slots
+from graphgrad.runtime.shared import SMALL, Shared
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
 
@@ -185,6 +186,7 @@ class Compiler:
         self.loops: frames.Loops | None = None  # known once a loop is met
         self.given: set[Operation] = set()  # whose outputs are there before the first step
         self.functions = functions.Functions()
+        self.constants: dict[Any, int] = {}  # slots of small constants
         self.prefix = ""  # of the names under which nodes keep their state
         self.liveness = Liveness(self.fed)
         self.alive: dict[Operation, int] = {}
@@ -320,9 +322,18 @@ class Compiler:
     def steps(self, order: Sequence[Operation]) -> list[Step]:
         """The steps of operations, those they read from before them."""
         steps = []
+        shared = Shared()
         for op in order:
             may_be_dead = self.liveness.note(op)
-            steps += self._guarded(op) if may_be_dead else self._steps(op)
+            if may_be_dead:
+                steps += self._guarded(op)
+                continue
+            for step in self._steps(op):
+                twin = shared.twin_of(step)
+                if twin is None:
+                    steps.append(step)
+                else:
+                    self.slots.update(zip(op.outputs, twin.outputs, strict=True))
         return steps
 
     def _guarded(self, op: Operation) -> list[Step]:
@@ -345,7 +356,7 @@ class Compiler:
             return []
         if op.type == "Const":
             if not self.liveness[op]:
-                self.initial[self.slot(op.outputs[0])] = arrays.of_constant(op)
+                self._constant(op.outputs[0], arrays.of_constant(op))
             return []
         if op.type == "Loop":
             return frames.steps(op, self)  # type: ignore[arg-type]
@@ -383,6 +394,13 @@ class Compiler:
             takes_out=sizes is None and binding.asks_for(kernel, "out"),
         )
         return [*reads, step]
+
+    def _constant(self, tensor: Tensor, value: np.ndarray[Any, Any]) -> None:
+        """Puts a constant into a slot, a small one into that of the first like it."""
+        if value.nbytes <= SMALL and value.dtype != object and tensor not in self.slots:
+            key = value.dtype, value.shape, value.tobytes()
+            self.slots[tensor] = self.constants.setdefault(key, self.slot(tensor))
+        self.initial[self.slot(tensor)] = value
 
     def read_reference(self, tensor: Tensor, slot: int) -> tuple[Step, Tensor, int]:
         """A step that reads the variable behind a reference when it is reached, into a slot of its own."""
