@@ -13,6 +13,10 @@ _FAMILIES = {
     "audio": """
         AudioSpectrogram DecodeWav Mfcc
     """,
+    "codecs": """
+        DecodeAndCropJpeg DecodeBmp DecodeGif DecodeImage DecodeJpeg DecodePng DecodeWebP EncodeJpeg
+        EncodeJpegVariableQuality EncodePng ExtractJpegShape
+    """,
     "controlflow": """
         ControlTrigger Enter Exit LoopCond Merge NextIteration RefEnter RefExit RefMerge RefNextIteration
         RefSwitch Switch
