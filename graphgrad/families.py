@@ -74,6 +74,10 @@ _FAMILIES = {
         FusedPadConv2D FusedResizeAndPadConv2D _FusedConv2D _FusedConv3D _FusedDepthwiseConv2dNative
         _FusedMatMul _UnaryOpsComposition
     """,
+    "generators": """
+        NonDeterministicInts RngReadAndSkip RngSkip StatefulStandardNormal StatefulStandardNormalV2
+        StatefulTruncatedNormal StatefulUniform StatefulUniformFullInt StatefulUniformInt
+    """,
     "image": """
         AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
         CropAndResizeGradImage ExtractGlimpse ExtractImagePatches ExtractVolumePatches
@@ -162,7 +166,7 @@ _FAMILIES = {
         StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomGetAlg StatelessRandomGetKeyCounter
         StatelessRandomGetKeyCounterAlg StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomPoisson
         StatelessRandomUniform StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2
-        StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2
+        StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessShuffle
         StatelessTruncatedNormal StatelessTruncatedNormalV2 ThreadUnsafeUnigramCandidateSampler
         TruncatedNormal UniformCandidateSampler
     """,

@@ -162,12 +162,22 @@ def key_counter_and_algorithm(seed):
 
 @kernel("RandomShuffle")
 def random_shuffle(value, *, seed, seed2, state, node_name):
+    return shuffled(value, lambda blocks: state.generator(node_name, seed, seed2).reserve(blocks))
+
+
+@kernel("StatelessShuffle")
+def stateless_shuffle(value, key, counter, alg):
+    generator = generator_of(key, counter, alg)
+    return shuffled(value, lambda blocks: generator)
+
+
+def shuffled(value, generator_for):
     """Exchanges each row with one of those from it on."""
     if value.size <= 1 or value.shape[0] <= 1:
         return value
     count = len(value)
     blocks = -(-(count - 1) // 4)
-    words = state.generator(node_name, seed, seed2).reserve(blocks).blocks(blocks).reshape(-1)[: count - 1]
+    words = generator_for(blocks).blocks(blocks).reshape(-1)[: count - 1]
     others = np.arange(count - 1) + words % np.arange(count, 1, -1, dtype=np.uint32)
     order = list(range(count))
     for row, other in enumerate(others.tolist()):

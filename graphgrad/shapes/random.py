@@ -32,7 +32,7 @@ def multinomial(op: Operation) -> Shape:
     return (None if logits is None else logits[0], count)
 
 
-shapes(same_as_first, "RandomShuffle", "RandomIndexShuffle")
+shapes(same_as_first, "RandomShuffle", "RandomIndexShuffle", "StatelessShuffle")
 
 
 @shape("StatelessRandomGetKeyCounter")

@@ -93,6 +93,10 @@ def key_of_seed(d: Drawer) -> Parts:
     return [_pair(d)], {}
 
 
+def stateless_shuffle(d: Drawer) -> Parts:
+    return [d.array(d.dtype(), d.shape()), *_key(d)], {}
+
+
 def algorithm(d: Drawer) -> Parts:
     return [], {}
 
@@ -139,6 +143,7 @@ def _table(recipe: Recipe, ops: str) -> dict[str, Recipe]:
 
 
 RECIPES: dict[str, Recipe] = {
+    "StatelessShuffle": stateless_shuffle,
     **_table(stateful, "RandomUniform RandomStandardNormal TruncatedNormal"),
     "RandomUniformInt": stateful_int,
     "RandomGamma": gamma,

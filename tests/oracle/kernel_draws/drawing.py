@@ -214,6 +214,7 @@ LAST_VERSIONS = {
     "Conv3DBackpropFilter": 9,
     "Conv3DBackpropInput": 9,
     "QuantizeAndDequantize": 21,
+    "StatefulStandardNormal": 28,
     "TopK": 6,
     **{f"Batch{name}": 12 for name in BATCH_OPS},
     **{f"TensorArray{way}": 15 for way in ("", *TENSOR_ARRAY_WAYS)},

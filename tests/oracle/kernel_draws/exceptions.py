@@ -100,6 +100,7 @@ NOT_DRAWN: dict[str, str] = {
         "it hands its input on, and TensorFlow runs it under a debugger, on references or eagerly only",
     ),
     "XlaEinsum": "TensorFlow's kernel for it needs a compiler for one device",
+    "NonDeterministicInts": "other numbers in every run: tests/kernels/test_generators.py",
     **dict.fromkeys(["Assert", "Print", "PrintV2"], "what it says goes to a stream: tests/cases/messages.py"),
     **dict.fromkeys(
         ["VarHandleOp", "Variable", "VariableV2"], "a variable has no value of its own: drawn with what uses it"
