@@ -249,7 +249,9 @@ def _check_seed(y: Tensor, seed: Tensor | IndexedSlices | None) -> None:
         if y.dtype.is_complex:
             raise DtypeError(f"y {y.name!r} is {y.dtype}: gradients of complex tensors need grad_ys")
         return
-    if seed.dtype is not y.dtype and y.dtype not in (dtypes.resource, dtypes.variant):
+    if y.dtype in (dtypes.resource, dtypes.variant):
+        return
+    if seed.dtype is not y.dtype:
         raise DtypeError(f"grad_ys: {seed.name!r} is {seed.dtype}, and its y {y.name!r} is {y.dtype}")
     if isinstance(seed, Tensor) and not dims.compatible(seed.shape, y.shape):
         raise ArgumentError(

@@ -345,7 +345,7 @@ class GraphBuilder(OpBuilder):
     def unconnected(self, x: Tensor) -> Tensor:
         """The zero gradient of an x that ys do not depend on."""
         if x.dtype is dtypes.resource:
-            return self.zeros(self.VariableShape(x), self.variable_dtype(x))
+            return self.zeros(self.variable_shape(x), self.variable_dtype(x))
         return self.zeros_like(x)
 
     def variable_shape(self, handle: Tensor) -> Tensor:

@@ -42,6 +42,50 @@ def variable_shape(handle: Tensor) -> Shape:
     return None if op is None else op["shape"]
 
 
+def shape_for_what_is_new(handle: Tensor) -> Shape:
+    """The same as operations see it that were added to a function's body: they know what callers hand over."""
+    return variable_shape(handed_in(handle) if handle.op.graph.outer else handle)
+
+
+def handed_in(handle: Tensor) -> Tensor:
+    """The tensor that operations of the same graph handed on, be it through functions that they call."""
+    while True:
+        source = _handed_through(handle)
+        if source is None:
+            return handle
+        handle = source
+
+
+def _handed_through(handle: Tensor) -> Tensor | None:
+    op = handle.op
+    if op.type == "Identity":
+        return op.inputs[0]
+    if op.type in ("While", "StatelessWhile"):
+        return op.inputs[handle.index]
+    called, first = _branches(op)
+    positions = {_position(op, name, handle.index) for name in called}
+    position = positions.pop() if len(positions) == 1 else None
+    return None if position is None else op.inputs[first + position]
+
+
+def _branches(op: Operation) -> tuple[list[str], int]:
+    """The functions that an operation calls with its inputs, and the first of these."""
+    if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+        return [op["f"].name], 0
+    if op.type in ("If", "StatelessIf"):
+        return [op["then_branch"].name, op["else_branch"].name], 1
+    if op.type in ("Case", "StatelessCase"):
+        return [f.name for f in op["branches"]], 1
+    return ([op.type], 0) if op.signature is None and op.type in op.graph.functions else ([], 0)
+
+
+def _position(op: Operation, function: str, result: int) -> int | None:
+    """The argument that a function gives back as a result."""
+    body = op.graph.functions.body(function, op)
+    source = handed_in(body.results[result])
+    return body.arguments.index(source) if source in body.arguments else None
+
+
 def held(tensor: Tensor) -> DType | None:
     """The dtype of what a variant holds, where it is one and known."""
     tensor = _source(tensor)

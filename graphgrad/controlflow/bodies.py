@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from graphgrad import handles
 from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
 from graphgrad.dtypes import resource
@@ -17,8 +18,6 @@ from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.library import Body, Library, is_stateful
 from graphgrad.names import NameAuthority
 from graphgrad.schema import graph_pb2
-
-CALLS = ("If", "StatelessIf", "Case", "StatelessCase", "While", "StatelessWhile")
 
 
 class Copy:
@@ -120,12 +119,10 @@ class Copy:
 
     def source_of_resource(self, handle: Tensor) -> Tensor:
         """The argument that a handle of the body is."""
-        while handle not in self.arguments:
-            op = handle.op
-            if op.type not in (*CALLS, "Identity"):
-                raise ModelError(f"function {self.body.name!r}: {handle.name!r} is a handle that is made inside")
-            handle = op.inputs[handle.index]
-        return handle
+        source = handles.handed_in(handle)
+        if source not in self.arguments:
+            raise ModelError(f"function {self.body.name!r}: {handle.name!r} is a handle that is made inside")
+        return source
 
     def rewritten(self) -> Body:
         """The forward function with the arguments and results that were added to it."""

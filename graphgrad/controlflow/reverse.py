@@ -29,6 +29,7 @@ class ControlFlowPass(ReversePass):
     def __init__(self, g: GraphBuilder, frontier: Frontier, *, colocate: bool, **options: Any):
         self.contexts = recover(g)
         self.loops: dict[Loop, BackwardLoop] = {}
+        self.joined: set[Operation] = set()  # exits that are visited although no x leads to them
         between = list(frontier.between)
         for op in between:
             if op.type in EXITS:
@@ -39,6 +40,7 @@ class ControlFlowPass(ReversePass):
                     others = self._exits_to_add(g, op, frontier)
                 between += others
                 frontier.between.update(dict.fromkeys(others))
+                self.joined.update(others)
         super().__init__(g, frontier, colocate=colocate, **options)
 
     def _exits_to_add(self, g: GraphBuilder, op: Operation, frontier: Frontier) -> list[Operation]:
@@ -94,6 +96,8 @@ class ControlFlowPass(ReversePass):
 
     def _start(self, ready: deque[Operation]) -> None:
         """Exits that no gradient can arrive at are accounted for at once."""
+        for op in self.joined.intersection(ready):
+            ready.remove(op)  # a y that no x leads to: its zeros come on top of what it was given
         among_ys, entering = set(ready), []
         for state in self.loops.values():
             for op in state.exits:
@@ -209,7 +213,7 @@ class ControlFlowPass(ReversePass):
         if not dims.is_known(output.shape):
             return self._zeros_of_past_shape(state, branch, output)
         if output.dtype is dtypes.resource:
-            zeros = super()._zeros_for(output)
+            zeros = g.zeros(g.variable_shape(output), g.variable_dtype(output))
         else:
             zeros = g.constant(0, output.dtype, shape=output.shape)
         if branch is not None:

@@ -6,7 +6,7 @@ import functools
 import math
 from typing import Any
 
-from graphgrad import attributes, constants
+from graphgrad import attributes, constants, handles
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation, Tensor
 from graphgrad.shapes import dims
@@ -49,6 +49,12 @@ def variable_shape(handle: Tensor) -> Shape:
     """The static shape of the variable behind a resource handle."""
     op = variable(handle)
     return None if op is None else op["shape"]
+
+
+def first_variable_shape(op: Operation) -> Shape:
+    """The static shape of the variable that an operation takes first."""
+    handle = op.inputs[0]
+    return handles.shape_for_what_is_new(handle) if op.is_built else variable_shape(handle)
 
 
 def constant_shape(op: Operation) -> Shape:

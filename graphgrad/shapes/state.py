@@ -11,7 +11,7 @@ from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
-from graphgrad.shapes.common import merge_all, same_as_first, scalar
+from graphgrad.shapes.common import first_variable_shape, merge_all, same_as_first, scalar
 from graphgrad.shapes.common import variable_shape as shape_behind
 
 OPTIMIZERS = (
@@ -73,7 +73,7 @@ def read_several(op: Operation) -> list[Shape]:
 
 @shape("VariableShape")
 def variable_shape(op: Operation) -> Shape:
-    return (dims.rank_of(shape_behind(op.inputs[0])),)
+    return (dims.rank_of(first_variable_shape(op)),)
 
 
 @shape("ResourceGather")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from graphgrad import dtypes, registry
 from graphgrad.graph import Operation, Tensor
-from graphgrad.shapes.common import small_constant, variable_shape
+from graphgrad.shapes.common import first_variable_shape, small_constant
 
 LIMIT = 4096  # elements; shapes, axes and permutations are far smaller
 
@@ -173,7 +173,7 @@ def _shape_when_run(tensor: Tensor) -> tuple[int | None, ...] | None:
 
 @_value("VariableShape")
 def _variable_shape(op: Operation) -> Found:
-    shape = variable_shape(op.inputs[0])
+    shape = first_variable_shape(op)
     return None if shape is None else Value((len(shape),), shape)
 
 

@@ -214,6 +214,24 @@ def one_of_three_in_a_loop(of: Inputs) -> Built:
     return times(4, lambda i, x: tf.switch_case(i % 3, [lambda: x * a, lambda: x + a, lambda: tf.sin(x)]), a), [a]
 
 
+@program
+def cond_of_a_variable_in_a_loop(of: Inputs) -> Built:
+    a, w = of.tensor("a", 3), variable("w", 3, use_resource=True)
+    return times(3, lambda i, x: tf.cond(i > 1, lambda: x * w, lambda: x + 1.0), a), [a, w]
+
+
+@program
+def loop_with_a_variable_in_a_cond(of: Inputs) -> Built:
+    a, w, p = of.tensor("a", 3), variable("w", 3, use_resource=True), of.scalar("p", True)
+    return tf.cond(p, lambda: times(3, lambda i, x: x * w, a), lambda: a), [a, w]
+
+
+@program
+def loop_with_a_y_that_no_x_leads_to(of: Inputs) -> Built:
+    a, b = of.tensor("a", 3), of.tensor("b", 3)
+    return list(times(3, lambda i, x, y: (x * y, y), a, b)), [a]
+
+
 # ---------------------------------------------------------------------- tensor arrays
 @program(levels="static")
 def array_of_any_length(of: Inputs) -> Built:

@@ -31,13 +31,14 @@ def built(name: str, level: str, programs: Any = PROGRAMS) -> Program:
     with tf.Graph().as_default() as graph:
         inputs = Inputs(level)
         y, xs = function(inputs)
+        first = y if isinstance(y, list) else [y]
         forward = graph.as_graph_def().SerializeToString()
-        ys, found = [y], []
+        ys, found = first, []
         for _ in range(order):
             found.append(tf1.gradients(ys, xs))
             ys = [dx for dx in found[-1] if dx is not None]
         whole = graph.as_graph_def().SerializeToString()
-        fetches = {"y": y}
+        fetches = {"y": first[0]}
         for i, gradients in enumerate(found):
             fetches.update({f"{i}/{j}": tf.convert_to_tensor(dx) for j, dx in enumerate(gradients) if dx is not None})
         with tf1.Session() as session:
@@ -47,7 +48,7 @@ def built(name: str, level: str, programs: Any = PROGRAMS) -> Program:
     return Program(
         name=f"{name}-{level}",
         graph_def=forward,
-        ys=[y.name],
+        ys=[y.name for y in first],
         xs=[_handle(x).name for x in xs],
         gradients=[[_name(dx) for dx in gradients] for gradients in found],
         nodes=normal_form(
@@ -65,6 +66,7 @@ def built_of_functions(name: str, level: str) -> Program:
     with tf.Graph().as_default() as graph:
         inputs = Inputs(level)
         y, xs = function(inputs)
+        names = [t.name for t in (y if isinstance(y, list) else [y])]
         initializer = tf1.global_variables_initializer()
         variables = {
             v.op.name: (v.handle if hasattr(v, "handle") else v._variable).name for v in tf1.global_variables()
@@ -74,12 +76,12 @@ def built_of_functions(name: str, level: str) -> Program:
         x_names = [_handle(x).name for x in xs]
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(message, name="")
-        ys, found = [graph.get_tensor_by_name(y.name)], []
+        ys, found = [graph.get_tensor_by_name(name) for name in names], []
         for _ in range(order):
             found.append(tf1.gradients(ys, [graph.get_tensor_by_name(x) for x in x_names]))
             ys = [dx for dx in found[-1] if dx is not None]
         whole = graph_pb2.GraphDef.FromString(graph.as_graph_def().SerializeToString())
-        fetches = {"y": y.name}
+        fetches = {"y": names[0]}
         for i, gradients in enumerate(found):
             fetches.update(
                 {f"{i}/{j}": tf.convert_to_tensor(dx).name for j, dx in enumerate(gradients) if dx is not None}
@@ -92,7 +94,7 @@ def built_of_functions(name: str, level: str) -> Program:
     return Program(
         name=f"{name}-{level}",
         graph_def=message.SerializeToString(),
-        ys=[y.name],
+        ys=names,
         xs=x_names,
         gradients=[[_name(dx) for dx in gradients] for gradients in found],
         nodes=normal_form(whole.node[len(message.node) :]),

@@ -1,0 +1,182 @@
+"""What TensorFlow and graphgrad make of a drawn program: the same nodes and results, and the same numbers wherever it runs.
+
+A program of frames goes to TensorFlow as a MetaGraphDef, without which it cannot differentiate loops, and to graphgrad as
+the same file ('meta') or as the GraphDef alone ('v1'); one of functions goes to both as a GraphDef ('v2').
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+import graphgrad
+from graphgrad.errors import GraphGradError
+from graphgrad.graph import Graph
+from graphgrad.runtime.plan import evaluate
+from graphgrad.schema import graph_pb2, saved_model_pb2
+from tests.closeness import why_not_close
+from tests.oracle import flow_draws
+from tests.oracle.flow_draws import handle
+from tests.structure import difference, normal_form
+
+tf1 = tf.compat.v1
+Orders = list[list[Any]]  # of gradients, a list for each time the program was differentiated
+FACTOR = 3.0  # of the tolerance: numbers went through many operations
+
+
+@dataclasses.dataclass
+class Verdict:
+    """What came of one program: what differs, what could not be compared, how often TensorFlow differentiated it."""
+
+    problem: str = ""
+    note: str = ""
+    orders: int = 0
+
+
+@dataclasses.dataclass
+class Call:
+    """A program as the file holds it."""
+
+    message: Any
+    meta: Any
+    ys: list[str]
+    xs: list[str]
+    options: dict[str, Any]
+    feeds: dict[str, np.ndarray[Any, Any]]
+    initializer: str
+    variables: dict[str, tuple[str, Any]]
+
+    def differentiate(self, found: Orders, tensor: Any, gradients: Any) -> list[Any]:
+        """The next gradients, by `gradients`; `tensor` looks names up."""
+        xs = [tensor(x) for x in self.xs]
+        if found:
+            return gradients([dx for dx in found[-1] if dx is not None], xs)  # type: ignore[no-any-return]
+        lists = {key: [tensor(t) for t in value] for key, value in self.options.items() if isinstance(value, list)}
+        return gradients([tensor(y) for y in self.ys], xs, **{**self.options, **lists})  # type: ignore[no-any-return]
+
+
+def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
+    """Compares program `seed`."""
+    (tf1.enable_control_flow_v2 if kind == "v2" else tf1.disable_control_flow_v2)()
+    try:
+        call = _written(seed, kind, level)
+    except (TypeError, ValueError) as error:
+        return Verdict(note=f"cannot be built: {error}")
+    colocated = "colocate_gradients_with_ops" in call.options
+    with tf.Graph().as_default() as graph, tf1.Session() as session:
+        if kind == "v2":
+            tf.import_graph_def(call.message, name="")
+        else:
+            tf1.train.import_meta_graph(call.meta)
+        reads = {name: _read(graph.get_tensor_by_name(t), dtype) for name, (t, dtype) in call.variables.items()}
+        before = len(graph.get_operations())
+        theirs, note = _by_tensorflow(call, graph, orders)
+        expected = normal_form(list(graph_def(graph).node)[before:], colocated)
+        session.run(call.initializer)
+        try:
+            values, variables = session.run((_fetches(call, theirs, tf.convert_to_tensor), reads), call.feeds)
+        except tf.errors.OpError as error:
+            return Verdict(note=f"TensorFlow cannot run it: {error.message}")
+    ours = (
+        _loaded(call.meta) if kind == "meta" else Graph(graph_pb2.GraphDef.FromString(call.message.SerializeToString()))
+    )
+    found: Orders = []
+    try:
+        for _ in range(max(1, len(theirs))):
+            found.append(call.differentiate(found, ours.tensor, graphgrad.gradients))
+    except GraphGradError as error:
+        return Verdict(f"graphgrad raises {error}" if theirs else "", note)
+    if not theirs:
+        return Verdict(note=note)
+    nodes = normal_form([op.node_def() for op in ours.added()], colocated)
+    problem = difference(expected, nodes)
+    if _names(theirs) != _names(found):
+        problem += "\nresults have other names"
+    wanted = _fetches(call, found, ours.build.dense)
+    wanted |= {key: ours.tensor(t) for key, t in wanted.items() if isinstance(t, str)}
+    got = dict(zip(wanted, evaluate(ours, list(wanted.values()), call.feeds, variables), strict=True))
+    problem += _unlike(values, got, "eval") + _unlike(values, _in_tensorflow(ours, wanted, call), "TensorFlow")
+    return Verdict(problem, note, len(theirs))
+
+
+def _written(seed: int, kind: str, level: str) -> Call:
+    with tf.Graph().as_default() as graph:
+        program = flow_draws.write(seed, of_functions=kind == "v2", level=level)
+        variables = {v.op.name: (handle(v).name, v.dtype.base_dtype) for v in tf1.global_variables()}
+        options = {
+            key: [handle(t).name for t in value] if isinstance(value, list) else value
+            for key, value in program.options.items()
+        }
+        initializer = tf1.global_variables_initializer().name
+        return Call(
+            message=graph.as_graph_def(),
+            meta=None if kind == "v2" else tf1.train.export_meta_graph(graph=graph, clear_extraneous_savers=True),
+            ys=[handle(y).name for y in program.ys],
+            xs=[handle(x).name for x in program.xs],
+            options=options,
+            feeds={t.name: value for t, value in program.feeds.items()},
+            initializer=initializer,
+            variables=variables,
+        )
+
+
+def _by_tensorflow(call: Call, graph: Any, orders: int) -> tuple[Orders, str]:
+    found: Orders = []
+    for order in range(orders):
+        try:
+            found.append(call.differentiate(found, graph.get_tensor_by_name, tf1.gradients))
+        except Exception as error:  # of any kind: TensorFlow stumbles in many ways
+            return found, f"order {order + 1}: TensorFlow raises {type(error).__name__} {error}"
+        if not any(dx is not None for dx in found[-1]):
+            break
+    return found, ""
+
+
+def graph_def(graph: Any) -> graph_pb2.GraphDef:
+    """A graph of TensorFlow as graphgrad's message."""
+    return graph_pb2.GraphDef.FromString(graph.as_graph_def().SerializeToString())
+
+
+def _read(tensor: Any, dtype: Any) -> Any:
+    return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype) if tensor.dtype == tf.resource else tensor
+
+
+def _fetches(call: Call, found: Orders, dense: Any) -> dict[str, Any]:
+    """The ys, and every gradient as one tensor."""
+    fetches = {f"{i}/{j}": dense(dx) for i, order in enumerate(found) for j, dx in enumerate(order) if dx is not None}
+    return fetches | {f"y{i}": y for i, y in enumerate(call.ys)}
+
+
+def _loaded(meta: Any) -> Graph:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.meta"
+        path.write_bytes(meta.SerializeToString())
+        return graphgrad.load(path)
+
+
+def _in_tensorflow(ours: Graph, wanted: dict[str, Any], call: Call) -> dict[str, Any]:
+    """What a Session gives for the graph that graphgrad writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.pb"
+        graphgrad.save(ours, path)
+        data = path.read_bytes()
+    if ours.meta is not None:
+        data = saved_model_pb2.MetaGraphDef.FromString(data).graph_def.SerializeToString()
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tf.import_graph_def(tf1.GraphDef.FromString(data), name="")
+        session.run(call.initializer)
+        return session.run({key: t.name for key, t in wanted.items()}, call.feeds)  # type: ignore[no-any-return]
+
+
+def _unlike(expected: dict[str, Any], found: dict[str, Any], where: str) -> str:
+    whys = {key: why_not_close(value, found[key], FACTOR) for key, value in expected.items() if key in found}
+    return "".join(f"\n{key} in {where}: {why}" for key, why in whys.items() if why)
+
+
+def _names(found: Orders) -> list[list[str]]:
+    return [["" if dx is None else dx.name for dx in order] for order in found]
