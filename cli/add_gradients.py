@@ -54,7 +54,11 @@ from graphgrad_cli import arguments
     help="Add a signature whose outputs are the gradients, each under the name of its x.",
 )
 @click.option(
-    "-o", "--output", metavar="OUT", help="Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]"
+    "-o",
+    "--output",
+    metavar="OUT",
+    shell_complete=arguments.complete_files,
+    help="Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]",
 )
 @arguments.JSON
 def command(model: str, output: str | None, as_json: bool, **options: Any) -> None:
@@ -65,7 +69,8 @@ def command(model: str, output: str | None, as_json: bool, **options: Any) -> No
 
     \b
     Example:
-      graphgrad add-gradients samples/01_mlp/graph.pb --ys loss --xs W1,b1 -o with_grads.pb
+      graphgrad add-gradients samples/01_mlp/graph.pb \\
+          --ys loss --xs W1,b1 -o with_grads.pb
     """
     from graphgrad_cli.failure import as_document, emit_json
 

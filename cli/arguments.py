@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import click
 from graphgrad.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from graphgrad.graph import Graph, Operation, Tensor
 
 
@@ -22,10 +25,17 @@ def complete_tensors(ctx: click.Context, param: click.Parameter, incomplete: str
     # An option that still waits for its value keeps click from telling arguments apart: the model is the first of them.
     model = ctx.params.get("model") or next(iter(ctx.args), None)
     try:
-        graph = models.load(model or "")
+        graph = models.load(os.path.expanduser(model or ""))
     except Exception:
         return []  # what is wrong with the file is told when the command is run, not while it is typed
     return [before + comma + op.name for op in graph if op.name.startswith(start)]
+
+
+def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Leaves it to the shell, which knows the files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 class Command(click.Command):
@@ -95,14 +105,19 @@ _TELLING = [
     ),
 ]
 
-MODEL = click.argument("model", metavar="MODEL")
+MODEL = click.argument("model", metavar="MODEL", shell_complete=complete_files)
 FEED = click.option("--feed", multiple=True, metavar="NAME=VALUE", help="Feed a tensor: a JSON literal, or @file.npy.")
 FEEDS = click.option(
-    "--feeds", multiple=True, metavar="FEEDS.npz", help="Feed tensors from an archive whose keys are tensor names."
+    "--feeds",
+    multiple=True,
+    metavar="FEEDS.npz",
+    shell_complete=complete_files,
+    help="Feed tensors from an archive whose keys are tensor names.",
 )
 VARIABLES = click.option(
     "--variables",
     metavar="VARS",
+    shell_complete=complete_files,
     help="Values of variables: an .npz by variable name, or a checkpoint's prefix.  [default: a SavedModel's own]",
 )
 TAG_SET = click.option(

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 @click.option("--rtol", type=click.FloatRange(min=0), metavar="R", help="Relative error that still agrees.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of feeds that are missing, and of directions.")
 @click.option("--debug-nan", is_flag=True, help="Name the first node whose result is not finite while its inputs are.")
-@click.option("--junit", metavar="OUT.xml", help="Write the verdicts as a JUnit report, one case per x.")
+@click.option(
+    "--junit",
+    metavar="OUT.xml",
+    shell_complete=arguments.complete_files,
+    help="Write the verdicts as a JUnit report, one case per x.",
+)
 @arguments.JSON
 @click.pass_context
 def command(
@@ -39,7 +44,8 @@ def command(
 
     \b
     Example:
-      graphgrad check samples/01_mlp/graph.pb --ys loss --xs W1,b1 --feeds samples/01_mlp/feeds.npz
+      graphgrad check samples/01_mlp/graph.pb --ys loss --xs W1,b1 \\
+          --feeds samples/01_mlp/feeds.npz
     """
     from graphgrad_cli.failure import as_document, emit_json
 

@@ -17,7 +17,8 @@ def command(shell: str) -> None:
 
     \b
     Example:
-      graphgrad completion bash > ~/.local/share/bash-completion/completions/graphgrad
+      graphgrad completion bash \\
+          > ~/.local/share/bash-completion/completions/graphgrad
     """
     from click.shell_completion import get_completion_class
     from graphgrad_cli.main import cli

@@ -15,8 +15,8 @@ SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists 
 
 
 @click.command("diff", cls=arguments.Command)
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("a", metavar="A", shell_complete=arguments.complete_files)
+@click.argument("b", metavar="B", shell_complete=arguments.complete_files)
 @click.option("--stat", is_flag=True, help="Only the counts per name scope.")
 @click.option(
     "--ignore",
@@ -25,7 +25,12 @@ SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists 
     help="What does not count: op, inputs, control, device, attr, internal, constants, functions, versions.",
 )
 @arguments.TAG_SET
-@click.option("--html", metavar="OUT.html", help="Draw both merged into one, what differs marked, as `view` does.")
+@click.option(
+    "--html",
+    metavar="OUT.html",
+    shell_complete=arguments.complete_files,
+    help="Draw both merged into one, what differs marked, as `view` does.",
+)
 @arguments.JSON
 @click.pass_context
 def command(

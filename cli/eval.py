@@ -29,7 +29,11 @@ MOST_NODES = 20  # rows of a profile; --json has all
 @arguments.SIGNATURE
 @arguments.TAG_SET
 @click.option(
-    "-o", "--output", metavar="OUT.npz", help="Write the results to an archive, each under its name as fetched."
+    "-o",
+    "--output",
+    metavar="OUT.npz",
+    shell_complete=arguments.complete_files,
+    help="Write the results to an archive, each under its name as fetched.",
 )
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads for large chains; default: all processors."
@@ -42,7 +46,12 @@ MOST_NODES = 20  # rows of a profile; --json has all
     help="Refuse a run that takes more, as 500MB.",
 )
 @click.option("--profile", is_flag=True, help="Show, on standard error, where the time of the run went.")
-@click.option("--trace", metavar="OUT.json", help="Write the run in the Chrome trace format.")
+@click.option(
+    "--trace",
+    metavar="OUT.json",
+    shell_complete=arguments.complete_files,
+    help="Write the run in the Chrome trace format.",
+)
 @arguments.JSON
 def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: bool, **options: Any) -> None:
     """Compute tensors of a graph with the NumPy interpreter.
@@ -51,7 +60,8 @@ def command(model: str, fetch: tuple[str, ...], output: str | None, as_json: boo
 
     \b
     Example:
-      graphgrad eval samples/01_mlp/graph.pb --fetch loss --feeds samples/01_mlp/feeds.npz
+      graphgrad eval samples/01_mlp/graph.pb --fetch loss \\
+          --feeds samples/01_mlp/feeds.npz
     """
     from graphgrad_cli.failure import as_document
 

@@ -14,7 +14,14 @@ from graphgrad_cli import arguments
 @arguments.tensors_option("--outputs", "Keep only what these need.  [default: the signatures' outputs, or all]")
 @arguments.SIGNATURE
 @arguments.TAG_SET
-@click.option("-o", "--output", metavar="OUT", required=True, help="Where to write; '-' is standard output.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    required=True,
+    shell_complete=arguments.complete_files,
+    help="Where to write; '-' is standard output.",
+)
 @arguments.JSON
 def command(model: str, output: str, as_json: bool, **options: Any) -> None:
     """Turn the variables of a model into constants.
@@ -24,7 +31,8 @@ def command(model: str, output: str, as_json: bool, **options: Any) -> None:
 
     \b
     Example:
-      graphgrad freeze samples/09_checkpoint/model.meta --variables samples/09_checkpoint/model -o frozen.pb
+      graphgrad freeze samples/09_checkpoint/model.meta \\
+          --variables samples/09_checkpoint/model -o frozen.pb
     """
     from graphgrad_cli.failure import as_document, emit_json
     from graphgrad_cli.output import tell

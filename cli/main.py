@@ -130,7 +130,7 @@ def cli(traceback: bool) -> None:
 
     \b
       graphgrad add-gradients model.pb --ys loss --xs W,b -o with_grads.pb
-      graphgrad eval with_grads.pb --fetch loss,gradients/MatMul_grad/MatMul_1 --feeds batch.npz -o out.npz
+      graphgrad eval with_grads.pb --fetch loss --feeds batch.npz
       graphgrad diff model.pb with_grads.pb
 
     Every option can be given as a variable too: GRAPHGRAD_EVAL_THREADS=1 is --threads 1 of eval.

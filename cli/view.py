@@ -9,9 +9,19 @@ from graphgrad_cli import arguments
 @click.command("view", cls=arguments.Command)
 @arguments.MODEL
 @click.option(
-    "--against", metavar="OTHER", help="An earlier model: what was added, changed and removed since is marked."
+    "--against",
+    metavar="OTHER",
+    shell_complete=arguments.complete_files,
+    help="An earlier model: what was added, changed and removed since is marked.",
 )
-@click.option("-o", "--output", required=True, metavar="OUT", help="Where to write; .html, .svg or .dot says what.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT",
+    shell_complete=arguments.complete_files,
+    help="Where to write; .html, .svg or .dot says what.",
+)
 @arguments.TAG_SET
 def command(model: str, against: str | None, output: str, tag_set: str | None) -> None:
     """Draw a model.
@@ -21,7 +31,8 @@ def command(model: str, against: str | None, output: str, tag_set: str | None) -
 
     \b
     Example:
-      graphgrad view with_grads.pb --against samples/01_mlp/graph.pb -o with_grads.html
+      graphgrad view with_grads.pb --against samples/01_mlp/graph.pb \\
+          -o with_grads.html
     """
     from graphgrad_cli.output import size, tell
 

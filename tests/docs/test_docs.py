@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from graphgrad_cli.main import COMMANDS, cli
 
 from tests.docs.write_commands import PAGE, page
+from tests.docs.write_man import FOLDER as MANUAL
+from tests.docs.write_man import pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["docs/index.md", "docs/recipes.md", "docs/coming_from_tensorflow.md", "docs/formats.md", "README.md"]
@@ -79,13 +81,36 @@ def test_the_page_of_commands_is_current() -> None:
     assert PAGE.read_text() == page(), "python -m tests.docs.write_commands"
 
 
+def test_the_manual_pages_are_current() -> None:
+    written = {path.name: path.read_text() for path in MANUAL.iterdir()}
+    assert written == pages(), "python -m tests.docs.write_man"
+    assert set(written) == {"graphgrad.1", *(f"graphgrad-{name}.1" for name in COMMANDS)}
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_the_manual_pages_are_what_a_formatter_reads(name: str) -> None:
+    """Each line is a macro of man(7) with what it needs, or text in which nothing is the formatter's own."""
+    text = pages()[name]
+    assert [line for line in text.split("\n") if line.startswith(".SH")][:4] == [
+        ".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS"
+    ]  # fmt: skip
+    for line in text.rstrip("\n").split("\n"):
+        assert re.fullmatch(r"\.(TH|SH|B) .+|\.(PP|TP|EX|EE)|[^.'].*", line), line
+        assert not re.search(r"\\(?![-&e]|f[BR]|\((ti|ha))", line), line
+    if shutil.which("groff"):
+        said = subprocess.run(
+            ["groff", "-man", "-ww", "-z", "-Tutf8"], input=text, capture_output=True, text=True, check=True
+        )
+        assert said.stderr == ""
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_example_in_each_help_runs(name: str, folder: Path) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None and command.help is not None
     example = command.help.partition("Example:\n")[2].strip().split("\n\n")[0]
-    line = " ".join(part.strip().rstrip("\\") for part in example.split("\n"))
-    line = line.replace(" > ~/.local/share/bash-completion/completions/graphgrad", "")
+    line = " ".join(part.strip().rstrip("\\").strip() for part in example.split("\n"))
+    line = line.partition(" > ")[0]
     (folder / "with_grads.pb").write_bytes((folder / "samples/01_mlp/graph.pb").read_bytes())
     result = CliRunner().invoke(cli, shlex.split(line)[1:])
     assert result.exit_code == 0, f"{line}: {result.output}"

@@ -13,7 +13,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 def page() -> str:
     """The page: every command's help, as it is printed."""
     parts = [
-        "# Commands\n\nWritten by `python -m tests.docs.write_commands` from the commands' own help.\n",
+        "# Commands\n\nWritten by `python -m tests.docs.write_commands` from the commands' own help, as the manual pages in `man/` are by",
+        "`python -m tests.docs.write_man`; installed, `man graphgrad-check` shows one.\n",
         "`MODEL` is a GraphDef (`.pb`, `.pbtxt`, `.json`, each also `.gz`), a MetaGraphDef (`.meta`), a SavedModel folder, a TensorFlow.js",
         "`model.json`, or `-` for standard input. `node` means `node:0`, `node:k` is its k-th output; lists are comma",
         "separated, an option may be repeated, a name may be a glob.\n",
