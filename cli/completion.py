@@ -25,4 +25,6 @@ def command(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(cli, {}, "graphgrad", VARIABLE).source())
+    source = kind(cli, {}, "graphgrad", VARIABLE).source()
+    # In fish click takes an answer apart at every comma, the one between two names too.
+    click.echo(source.replace('string split "," ', 'string split -m 1 "," '))
