@@ -77,6 +77,40 @@ def test_the_readme_prints_what_it_says(folder: Path) -> None:
     assert plain("".join(map(run, commands))) == plain(printed)
 
 
+def test_what_else_the_readme_shows_runs(folder: Path) -> None:
+    _, _, _, (python, program), (shell, commands), *rest = blocks("README.md")
+    assert (python, shell, rest) == ("python", "sh", [])
+    names: dict[str, Any] = {}
+    exec(compile(program, "README.md", "exec"), names)
+    assert [value.shape for value in names["values"]] == [(8, 16), (16,)]
+    printed = [run(line) for line in commands.strip().split("\n")]
+    assert "graphgrad check samples/04_convnet/graph.pb --ys loss --xs" in printed[0]
+    assert printed[2].count("agrees") == 2
+    assert "gradients/" in (folder / "with_grads.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").iterdir())]
+)
+def test_commands_named_in_passing_run(name: str, folder: Path) -> None:
+    """`graphgrad ...` within a sentence; a command alone is one that exists."""
+    run("graphgrad add-gradients samples/01_mlp/graph.pb --ys loss --xs W1 -o with_grads.pb")
+    for line in re.findall(r"`(graphgrad [^`]*)`", BLOCK.sub("", (ROOT / name).read_text())):
+        line = line.replace("MODEL", "with_grads.pb").replace(" OP", " MatMul")
+        assert line.split()[1] in COMMANDS, line
+        if line.split()[2:]:
+            run(line)
+
+
+def test_every_block_is_of_a_kind_that_a_test_runs() -> None:
+    """sh and python here; c and bash by tests/oracle/test_c_api.py, yaml by tests/site."""
+    run_elsewhere = {"c": ["docs/recipes.md"], "bash": ["docs/recipes.md"], "yaml": ["docs/recipes.md"]}
+    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        name = str(path.relative_to(ROOT))
+        for kind, _ in blocks(name):
+            assert kind in ("", "text") or name in run_elsewhere.get(kind, PAGES), (name, kind)
+
+
 def test_the_page_of_commands_is_current() -> None:
     assert PAGE.read_text() == page(), "python -m tests.docs.write_commands"
 
