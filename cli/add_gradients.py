@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from graphgrad_cli import arguments
+
+if TYPE_CHECKING:
+    from graphgrad.graph import Graph
 
 
 @click.command("add-gradients", cls=arguments.Command)
@@ -42,6 +45,10 @@ from graphgrad_cli import arguments
     "--colocate-gradients-with-ops",
     is_flag=True,
     help="Give new nodes the colocation class of the op they differentiate.",
+)
+@arguments.tensors_option(
+    "--checkpoints",
+    "Keep these tensors and compute what lies between them again when gradients come to it; 'auto' chooses them.",
 )
 @arguments.CUSTOM_GRADIENTS
 @click.option("--densify", is_flag=True, help="Turn sparse gradients (IndexedSlices) into dense tensors.")
@@ -103,6 +110,7 @@ def _run(model: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
         stop_gradients=arguments.names(graph, options["stop_gradients"], "--stop-gradients"),
         unconnected_gradients=options["unconnected_gradients"],
         custom_gradients=options["custom_gradients"],
+        checkpoints=_checkpoints(graph, options["checkpoints"]),
         graph=graph,
     )
     results = found.densified() if options["densify"] else found
@@ -118,8 +126,15 @@ def _run(model: str, target: str, options: dict[str, Any]) -> dict[str, Any]:
         "output": target,
         "nodes_added": len(graph.added()),
         "rewritten": results.rewritten,
+        **({"nodes_recomputed": results.recomputed} if options["checkpoints"] else {}),
         "gradients": results.as_json(),
     }
+
+
+def _checkpoints(graph: Graph, values: tuple[str, ...]) -> list[str] | str | None:
+    if values == ("auto",) and "auto" not in graph:
+        return "auto"
+    return arguments.names(graph, values, "--checkpoints") if values else None
 
 
 def _tell(document: dict[str, Any]) -> None:
@@ -133,4 +148,6 @@ def _tell(document: dict[str, Any]) -> None:
             tell(f"{entry['x']}  {entry['tensor']}  {entry['dtype']} {shape(entry['shape'])}")
         else:
             tell(f"{entry['x']}  sparse: values {entry['values']}, indices {entry['indices']}")
-    tell(f"{document['nodes_added']} nodes added: {document['output']}")
+    copies = document.get("nodes_recomputed")
+    again = "" if copies is None else f", {copies} of them compute forward nodes again"
+    tell(f"{document['nodes_added']} nodes added{again}: {document['output']}")

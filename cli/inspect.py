@@ -27,6 +27,14 @@ SHOWN = 12  # rows of each list; --json has all
     shell_complete=arguments.complete_tensors,
     help="Show the way from A to B and where a gradient stops on it.",
 )
+@click.option("--memory", is_flag=True, help="Say what an evaluation holds at most, before one runs.")
+@arguments.tensors_option("--fetch", "With --memory: what is evaluated.  [default: the outputs]")
+@click.option(
+    "--feed-shapes",
+    multiple=True,
+    metavar="NAME=SHAPE",
+    help="With --memory: the shape of a feed, as x=8,224,224,3.  [default: what the graph says]",
+)
 @arguments.SIGNATURE
 @arguments.TAG_SET
 @arguments.JSON
@@ -51,11 +59,17 @@ def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: 
         suggested = suggest(graph) if options["suggest"] else None
         way = paths.path(graph, *path) if path else None
         gradients = _gradients(graph, options["ys"], options["xs"])
+        memory = _memory(graph, found, options) if options["memory"] else None
     if as_json:
-        extras = {"suggested": suggested and vars(suggested), "path": way and way.as_json(), **(gradients or {})}
+        extras = {
+            "suggested": suggested and vars(suggested),
+            "path": way and way.as_json(),
+            "memory": memory,
+            **(gradients or {}),
+        }
         emit_json({**found.as_json(), **{k: v for k, v in extras.items() if v is not None}})
         return
-    if not (suggested or way or gradients):
+    if not (suggested or way or gradients or memory):
         _print(found)
     if suggested:
         _print_suggestion(model, graph, suggested)
@@ -63,6 +77,8 @@ def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: 
         _print_gradients(gradients)
     if way:
         _print_path(way)
+    if memory:
+        _print_memory(memory)
 
 
 def _gradients(graph: Graph, ys: tuple[str, ...], xs: tuple[str, ...]) -> dict[str, Any] | None:
@@ -79,6 +95,54 @@ def _gradients(graph: Graph, ys: tuple[str, ...], xs: tuple[str, ...]) -> dict[s
     except MissingGradientError as error:
         return {"gradients": [], "missing": error.missing, "nodes_added": 0}
     return {"gradients": found.as_json(), "missing": [], "nodes_added": len(graph.added())}
+
+
+def _memory(graph: Graph, found: Inspection, options: dict[str, Any]) -> dict[str, Any]:
+    """What evaluating the fetches takes at its most."""
+    from graphgrad import compile
+    from graphgrad.errors import ArgumentError
+
+    fetches = arguments.names(graph, options["fetch"], "--fetch") or [graph.tensor(i.name).name for i in found.outputs]
+    given = dict(_feed_shape(graph, item) for item in options["feed_shapes"])
+    placeholders = [graph.tensor(item.name) for item in found.inputs]
+    feeds = list(dict.fromkeys([*(t for t in placeholders if t.name not in given), *map(graph.tensor, given)]))
+    plan = compile(graph, fetches, feeds)
+    shapes = {}
+    for tensor in feeds:
+        shape = given.get(tensor.name, tensor.shape)
+        if shape is None or None in shape:
+            raise ArgumentError(
+                f"the shape of {tensor.name!r} is not known: give it with --feed-shapes {tensor.op.name}=.."
+            )
+        shapes[tensor.name] = shape
+    most = plan.footprint(shapes)
+    return {
+        "bytes": most.bytes,
+        "node": most.node or None,
+        "unknown": most.unknown,
+        "fetches": fetches,
+        "feeds": {name: list(shape) for name, shape in shapes.items()},
+    }
+
+
+def _feed_shape(graph: Graph, item: str) -> tuple[str, tuple[int, ...]]:
+    from graphgrad.errors import ArgumentError
+
+    name, _, text = item.partition("=")
+    sizes = text.strip("[]").split(",") if text.strip("[]") else []
+    if "=" not in item or not all(size.strip().isdigit() for size in sizes):
+        raise ArgumentError(f"--feed-shapes {item!r} is not of the form NAME=8,224,224,3")
+    return arguments.tensor(graph, name, "--feed-shapes").name, tuple(map(int, sizes))
+
+
+def _print_memory(memory: dict[str, Any]) -> None:
+    from graphgrad_cli import output
+
+    by = f", by the time of node {memory['node']}" if memory["node"] else ""
+    output.say(f"evaluating {', '.join(memory['fetches'][:SHOWN])} holds {output.size(memory['bytes'])} at most{by}")
+    if memory["unknown"]:
+        output.say(f"without these, whose size only a run tells: {', '.join(memory['unknown'][:SHOWN])}")
+        _more(memory["unknown"])
 
 
 def _print(found: Inspection) -> None:

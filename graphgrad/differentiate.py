@@ -38,12 +38,14 @@ class UnconnectedGradients(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Differentiation:
-    """What one call added: a gradient per x (None with its reason in `reasons`), and the nodes it rewrote."""
+    """What one call added: a gradient per x (None with its reason in `reasons`), the nodes it rewrote, and how many copies of
+    forward nodes it made for `checkpoints`."""
 
     xs: list[Tensor]
     gradients: list[Gradient]
     reasons: list[Reason | None]
     rewritten: list[str]
+    recomputed: int = 0
 
     def densified(self) -> Differentiation:
         """The same with every IndexedSlices made a dense tensor, by nodes added beside its values."""
@@ -72,11 +74,12 @@ def gradients(
     unconnected_gradients: Any = "none",
     *,
     colocate_gradients_with_ops: bool = False,
+    checkpoints: Any = None,
     graph: Graph | None = None,
 ) -> list[Gradient]:
     """Appends to the graph the symbolic derivatives of the sum of `ys` with respect to each of `xs`.
 
-    The signature and the behaviour are those of `tf.gradients`, with two keywords more. `ys`, `xs`, `grad_ys` and
+    The signature and the behaviour are those of `tf.gradients`, with three keywords more. `ys`, `xs`, `grad_ys` and
     `stop_gradients` are tensors or lists of tensors of one graph, or their names where `graph` is given.
 
     Args:
@@ -91,6 +94,8 @@ def gradients(
         unconnected_gradients: `UnconnectedGradients.NONE` or 'none' gives None for an x that ys do not depend on, `ZERO`
             or 'zero' gives zeros.
         colocate_gradients_with_ops: new nodes carry the colocation class of the op they differentiate.
+        checkpoints: tensors that are kept between xs and ys, while what lies between them is computed again when gradients
+            come to it; 'auto' chooses them so that a chain of n needs the memory of some 2 * sqrt(n) of its tensors.
         graph: the graph that names refer to.
 
     Returns:
@@ -112,6 +117,7 @@ def gradients(
         aggregation_method=aggregation_method,
         stop_gradients=stop_gradients,
         unconnected_gradients=unconnected_gradients,
+        checkpoints=checkpoints,
         graph=graph,
     )
     return found.gradients
@@ -129,6 +135,7 @@ def differentiate(
     stop_gradients: Any = None,
     unconnected_gradients: Any = "none",
     custom_gradients: str = "error",
+    checkpoints: Any = None,
     graph: Graph | None = None,
 ) -> Differentiation:
     """Like `gradients`, and tells what it did.
@@ -139,6 +146,7 @@ def differentiate(
     graph = graph or _graph_of(ys, xs)
     y_list, x_list = _tensors(graph, ys, "ys"), _tensors(graph, xs, "xs")
     stops = _tensors(graph, stop_gradients, "stop_gradients") if stop_gradients is not None else []
+    kept = _tensors(graph, checkpoints, "checkpoints") if checkpoints not in (None, "auto") else checkpoints
     given = _seeds_given(graph, grad_ys, len(y_list))
     method = _aggregation(aggregation_method)
     unconnected_gradients = getattr(unconnected_gradients, "value", unconnected_gradients)
@@ -171,12 +179,18 @@ def differentiate(
             colocate=colocate_gradients_with_ops,
             through=custom_gradients == "through",
         )
+        before = len(graph.operations)
         with_room(graph.depth, lambda: reverse.run(y_list, seeds))
+        recomputed = 0
+        if kept:
+            from graphgrad.recompute import recompute
+
+            recomputed = recompute(g, frontier, graph.operations[before:], kept)
     found: list[Gradient] = [reverse.gradient(x) for x in x_list]
     reasons = [explain(x, reverse) if dx is None else None for x, dx in zip(x_list, found, strict=True)]
     if unconnected_gradients == "zero":
         found = [g.unconnected(x) if dx is None else dx for x, dx in zip(x_list, found, strict=True)]
-    return Differentiation(x_list, found, reasons, [op.name for op in list(graph.rewritten)[already:]])
+    return Differentiation(x_list, found, reasons, [op.name for op in list(graph.rewritten)[already:]], recomputed)
 
 
 def _pass_through(frontier: Frontier) -> type[ReversePass]:

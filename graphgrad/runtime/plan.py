@@ -29,6 +29,7 @@ from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
 
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
+OF_SHAPES = frozenset(["Shape", "ShapeN", "Size", "Rank"])
 Fetch = str | Tensor | IndexedSlices | Operation
 Feed = str | Tensor | IndexedSlices
 
@@ -197,7 +198,7 @@ class Compiler:
         self.refuse(order)
         for tensor in self.fed:
             self.slot(tensor)
-        steps = self.steps(order)
+        steps = _shapes_early(self.steps(order))
         fetched = {t: self.slot(t) for t in self.tensors}
         reads = [self.read_reference(t, slot) for t, slot in fetched.items() if t not in self.fed and _is_reference(t)]
         steps += [step for step, _, _ in reads]
@@ -417,6 +418,21 @@ def _constant_step(op: Operation, outputs: list[int]) -> Step:
 def _is_reference(tensor: Tensor) -> bool:
     signature = tensor.op.signature
     return signature is not None and any(arg.is_ref for arg in signature.outputs)
+
+
+def _shapes_early(steps: list[Step]) -> list[Step]:
+    """The steps, those that only read a shape as soon as there is one: nothing is held for them."""
+    readers = [step for step in steps if step.is_plain and step.op.type in OF_SHAPES]
+    if not readers:
+        return steps
+    made = {slot: at for at, step in enumerate(steps) for slot in step.outputs}
+    ready: dict[int, list[Step]] = {}
+    for step in readers:
+        ready.setdefault(max(made.get(slot, -1) for slot in step.inputs), []).append(step)
+    early, moved = ready.pop(-1, []), set(readers)
+    for at, step in enumerate(steps):
+        early += [*([] if step in moved else [step]), *ready.get(at, ())]
+    return early
 
 
 def _free_after_last_use(steps: list[Step], fetched: set[int], kept: set[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,42 @@ def test_a_run_that_would_take_more_memory_is_refused(limit: str, code: int, tmp
     assert result.exit_code == code, result.output
     assert out.exists() == (code == 0)
     assert code != 5 or "and the limit is" in result.stderr
+
+
+def test_checkpoints_tell_how_much_is_computed_again(tmp_path: Path) -> None:
+    document = json.loads(add(MLP, tmp_path / "o.pb", "--checkpoints", "auto").stdout)
+    assert document["nodes_recomputed"] == 0  # so small a model has nothing to gain
+    graph = graphgrad.Graph()
+    g = graph.build
+    h = g.Placeholder(dtype=dtypes.float32, shape=(4, 4), name="x")
+    for i in range(9):
+        h = g.Tanh(h, name=f"h{i}")
+    g.Sum(h, [0, 1], name="loss")
+    graphgrad.save(graph, tmp_path / "chain.pb")
+    document = json.loads(add(tmp_path / "chain.pb", tmp_path / "o.pb", "--checkpoints", "h2,h5", xs="x").stdout)
+    copies = [name for name in nodes(tmp_path / "o.pb") if name.startswith("gradients/recomputed/")]
+    assert document["nodes_recomputed"] == len(copies) == 4  # h0, h1, h3 and h4
+    failed = add(tmp_path / "chain.pb", tmp_path / "o2.pb", "--checkpoints", "h99", xs="x")
+    assert failed.exit_code == 2
+    assert "--checkpoints" in failed.stdout
+
+
+def test_inspect_says_what_a_run_holds(tmp_path: Path) -> None:
+    graph = graphgrad.Graph()
+    g = graph.build
+    x = g.Placeholder(dtype=dtypes.float32, shape=(None, 1000), name="x")
+    g.Sqrt(g.Exp(g.Sin(x)), name="y")
+    graphgrad.save(graph, tmp_path / "chain.pb")
+    command = ["inspect", tmp_path / "chain.pb", "--memory"]
+    found = json.loads(run(*command, "--feed-shapes", "x=200,1000", "--json").stdout)["memory"]
+    assert found["feeds"] == {"x:0": [200, 1000]}
+    assert found["fetches"] == ["y:0"]
+    assert found["bytes"] == 3 * 200 * 1000 * 4  # x and two of what follows it
+    tracemalloc.start()
+    graphgrad.evaluate(graph, "y", {"x": np.ones((200, 1000), np.float32)})
+    measured = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 0.9 < measured / found["bytes"] < 1.2
+    assert "holds 2.4 MB at most" in run(*command, "--feed-shapes", "x=[200,1000]").stdout
+    assert "give it with --feed-shapes x=" in run(*command).stderr
+    assert "NAME=8,224,224,3" in run(*command, "--feed-shapes", "x=many").stderr

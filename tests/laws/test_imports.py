@@ -61,6 +61,7 @@ ARROWS = {
     },
     "frontier": {"graph", "handles"},
     "backprop": {"dtypes", "errors", "frontier", "functions", "graph", "handles", "registry"},
+    "recompute": {"dtypes", "errors", "frontier", "graph", "registry"},
     "reasons": {"backprop", "graph", "handles", "registry"},
     "differentiate": {
         "backprop",
@@ -117,6 +118,7 @@ LATE = {
     ("coverage", "differentiate"),
     ("coverage", "runtime"),
     ("differentiate", "controlflow"),
+    ("differentiate", "recompute"),
     ("controlflow", "differentiate"),
 }
 NUMPY_ROOMS = {"kernels", "runtime"}
