@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,12 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            if ctx.meta.get(QUIET) or not sys.stderr.isatty():
+                return super().invoke(ctx)
+            from graphgrad_cli.bar import Bar
+
+            with Bar():
+                return super().invoke(ctx)
         except Exception as raised:
             error = getattr(raised, "error", raised)
             model = ctx.params.get("model")

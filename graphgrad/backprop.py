@@ -17,6 +17,7 @@ from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import IndexedSlices, Operation, Tensor
 from graphgrad.handles import is_trainable
+from graphgrad.progress import Stage
 
 Gradient = Tensor | IndexedSlices | None
 
@@ -50,14 +51,16 @@ class ReversePass:
         ready = deque(op for op in dict.fromkeys(y.op for y in ys) if op in self.awaits and not self.awaits[op])
         self._start(ready)
         stops = self.frontier.stops(self.awaits)
-        while ready:
-            op = ready.popleft()
-            if self.colocate:
-                with self.g.colocate_with(op):
+        with Stage("adding gradients", len(self.awaits)) as stage:
+            while ready:
+                op = ready.popleft()
+                if self.colocate:
+                    with self.g.colocate_with(op):
+                        self._visit(op, op in stops)
+                else:
                     self._visit(op, op in stops)
-            else:
-                self._visit(op, op in stops)
-            self._release(op, ready)
+                self._release(op, ready)
+                stage.done += 1
         if self.missing:
             raise self._missing_error()
         self._finish()

@@ -18,6 +18,7 @@ from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, Tensor, needed_by
 from graphgrad.kernels._state import State
+from graphgrad.progress import Stage
 from graphgrad.runtime.finite import NotFinite
 from graphgrad.runtime.plan import Plan, compile
 from graphgrad.shapes import dims
@@ -281,8 +282,10 @@ class _Probing:
             result.reason = f"the gradient has shape {list(self.gradient.shape)}, x {list(self.at.shape)}"
             return result
         with np.errstate(all="ignore"):
-            for place, direction in self._directions():
-                self._probe(place, direction, result)
+            directions = self._directions()
+            with Stage(f"checking {self.x.name}", len(directions)) as stage:
+                for stage.done, (place, direction) in enumerate(directions):
+                    self._probe(place, direction, result)
         if result.verdict == AGREES and result.probes and result.kinks == result.probes:
             result.verdict = KINK
         return result

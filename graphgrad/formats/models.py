@@ -17,6 +17,7 @@ from graphgrad.errors import ArgumentError, ModelError
 from graphgrad.formats import encodings, files, graphdef, metagraph, savedmodel, wire
 from graphgrad.formats.encodings import BINARY, TEXT
 from graphgrad.graph import Graph
+from graphgrad.progress import Stage
 
 GRAPH, META, SAVED, TFJS = "graph-def", "meta-graph", "saved-model", "tfjs"
 KINDS = (GRAPH, META, SAVED, TFJS)
@@ -66,7 +67,7 @@ def load(
     if tags is not None and kind != SAVED:
         raise ArgumentError(f"--tag-set chooses a meta graph of a SavedModel, and {name} is none")
     try:
-        with collector.paused():
+        with collector.paused(), Stage(f"reading {name}"):
             graph, index = _read(file, kind, encoding, data, tags)
             graph.validate()
             graph.signature = signature
@@ -176,6 +177,11 @@ def save(graph: Graph, path: str | os.PathLike[str], kind: str | None = None) ->
     Raises ArgumentError.
     """
     path = os.fspath(path)
+    with Stage("writing the standard output" if path == files.STREAM else f"writing {path}"):
+        _write(graph, path, kind)
+
+
+def _write(graph: Graph, path: str, kind: str | None) -> None:
     source: Source | None = graph.source
     if kind is None:
         kind = source.kind if source is not None else META if kind_of(path) == META else GRAPH

@@ -19,6 +19,7 @@ from graphgrad.formats import arrays, restored
 from graphgrad.graph import IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import Uninitialised
 from graphgrad.kernels._threads import at_most
+from graphgrad.progress import Stage
 from graphgrad.runtime.footprint import Footprint, footprint
 from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
@@ -214,12 +215,14 @@ class Plan:
         slots = self._initial.copy()
         for slot, value in zip(self._fed, feeds, strict=True):
             slots[slot] = value
-        for at, step in enumerate(self.steps):
-            take(step, slots)
-            if watched is not None:
-                watched.note(at, step, slots)
-            for slot in step.frees:
-                slots[slot] = None
+        with Stage("evaluating", len(self.steps)) as stage:
+            for at, step in enumerate(self.steps):
+                stage.done = at
+                take(step, slots)
+                if watched is not None:
+                    watched.note(at, step, slots)
+                for slot in step.frees:
+                    slots[slot] = None
         return [slots[slot] for slot in self._places]
 
     def _checked(self, feeds: Mapping[Any, Any]) -> list[Any]:

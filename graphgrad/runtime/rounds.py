@@ -18,6 +18,7 @@ from graphgrad import registry
 from graphgrad.errors import EvaluationError, GraphGradError
 from graphgrad.kernels._liveness import DEAD
 from graphgrad.kernels._state import State
+from graphgrad.progress import Stage
 from graphgrad.runtime import binding
 from graphgrad.runtime.products import LongProduct, Turned, accumulated, turned
 from graphgrad.runtime.record import Form
@@ -67,11 +68,12 @@ class Rounds:
                 return [DEAD] * len(self.slots.exits)
         is_first = self._is_running.acquire(blocking=False)
         try:
-            if not is_first:
-                return self._run(entering, _take_plainly, self._long_products())
-            for call in self.body:
-                call.forget()
-            return self._run(entering, _take, self._kept)
+            with Stage(f"rounds of {self.what}") as stage:
+                if not is_first:
+                    return self._run(entering, _take_plainly, self._long_products(), stage)
+                for call in self.body:
+                    call.forget()
+                return self._run(entering, _take, self._kept, stage)
         finally:
             if is_first:
                 self._is_running.release()
@@ -80,7 +82,11 @@ class Rounds:
         return [LongProduct(variable) for variable in self._sums]
 
     def _run(
-        self, entering: Sequence[Any], take: Callable[[list[_Call], list[Any]], None], sums: list[LongProduct]
+        self,
+        entering: Sequence[Any],
+        take: Callable[[list[_Call], list[Any]], None],
+        sums: list[LongProduct],
+        stage: Stage,
     ) -> list[Any]:
         places = self.slots
         slots = places.initial.copy()
@@ -103,7 +109,7 @@ class Rounds:
             if not iterations:
                 self._tell(slots, 1)
             take(self.head, slots)
-            iterations += 1
+            stage.done = iterations = iterations + 1
         for variable in sums:
             variable.finish(slots)
         take(self.tail, slots)

@@ -42,7 +42,11 @@ def test_signature() -> None:
     parameters = inspect.signature(graphgrad.gradients).parameters.values()
     positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     assert [(p.name, p.default) for p in positional] == TENSORFLOWS
-    assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} == {"graph", "colocate_gradients_with_ops"}
+    assert {p.name for p in parameters if p.kind is p.KEYWORD_ONLY} == {
+        "graph",
+        "checkpoints",
+        "colocate_gradients_with_ops",
+    }
 
 
 def test_tensors_and_names_are_the_same(graph: Graph) -> None:

@@ -1,0 +1,88 @@
+"""A progress bar for people: on standard error where that is a terminal, of what takes longer than a second."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    from graphgrad.progress import Stage
+
+AFTER = 1.0  # seconds
+
+
+class Bar:
+    """Watches the stages of a command; see `graphgrad.progress`. It is gone when the last of them is."""
+
+    def __init__(self, console: Console | None = None, after: float = AFTER):
+        self._console, self._lock = console, threading.Lock()
+        self._stages: list[Stage] = []
+        self._is_due = False
+        self._live: Live | None = None
+        self._timer = threading.Timer(after, self._due)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Bar:
+        from graphgrad import progress
+
+        progress.watcher = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        from graphgrad import progress
+
+        progress.watcher = None
+        self._timer.cancel()
+        with self._lock:
+            self._stages.clear()
+            self._hide()
+
+    def entered(self, stage: Stage) -> None:
+        with self._lock:
+            self._stages.append(stage)
+            self._show()
+
+    def left(self) -> None:
+        with self._lock:
+            if self._stages:
+                self._stages.pop()
+            if not self._stages:
+                self._hide()
+
+    def _due(self) -> None:
+        with self._lock:
+            self._is_due = True
+            self._show()
+
+    def _show(self) -> None:
+        if not self._is_due or not self._stages or self._live is not None:
+            return
+        from rich.console import Console
+        from rich.live import Live
+
+        console = self._console or Console(stderr=True)
+        self._live = Live(
+            console=console, get_renderable=self._drawn, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self._live.start(refresh=True)
+
+    def _hide(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _drawn(self) -> Table:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        line = Table.grid(padding=(0, 1))
+        for stage in self._stages[-1:]:
+            bar = ProgressBar(stage.total, stage.done, width=40, pulse=stage.total is None)
+            of = f"{stage.done:,}" if stage.total is None else f"{stage.done:,} of {stage.total:,}"
+            line.add_row(stage.what, bar, of if stage.done else "")
+        return line

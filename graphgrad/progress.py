@@ -1,0 +1,34 @@
+"""What goes on and how far it has come, for whoever shows it: nobody does unless there is a `watcher`."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Watcher(Protocol):
+    """Is told when a stage begins and ends; stages end in the order opposite to that in which they begin."""
+
+    def entered(self, stage: Stage) -> None: ...
+
+    def left(self) -> None: ...
+
+
+watcher: Watcher | None = None
+
+
+class Stage:
+    """Some work, to be gone through with `with`; whoever does it counts in `done`, up to `total` where that is known."""
+
+    __slots__ = ("done", "total", "what")
+
+    def __init__(self, what: str, total: int | None = None):
+        self.what, self.total, self.done = what, total, 0
+
+    def __enter__(self) -> Stage:
+        if watcher is not None:
+            watcher.entered(self)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if watcher is not None:
+            watcher.left()
