@@ -421,6 +421,8 @@ def conv(x, filters, *, strides, padding, explicit_paddings, data_format, dilati
     if groups != 1 and groups * filters.shape[-2] != x.shape[batch_dims if data_format == "CHANNELS_FIRST" else -1]:
         raise ValueError(f"filters of shape {filters.shape} do not divide the channels into {groups} groups")
     batch, rest = x.shape[:batch_dims], x.shape[batch_dims:]
+    if filters.ndim not in (4, 5) or len(rest) != filters.ndim - 1:
+        raise ValueError(f"filters of rank {filters.ndim} do not fit an input of rank {x.ndim}")
     dilations = dilations or (1,) * (len(rest) + 1)
     place = (strides, padding, data_format, dilations, explicit_paddings)
     y = convolve(x.reshape(prod(batch), *rest), filters, *place)

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from graphgrad.kernels._checks import same_shapes
 from graphgrad.kernels._matrices import adjoint_of, each_matrix, refuse_not_square, solve_triangular
 from graphgrad.kernels._precision import HALVES
 from graphgrad.kernels._schur import schur_order
@@ -35,6 +36,7 @@ def cholesky_or_nan(matrix):
 
 
 @kernel("CholeskyGrad", "BatchCholeskyGrad")
+@same_shapes
 def cholesky_grad(factor, grad):
     """The symmetric gradient by the matrix, L^-T P L^-1 made symmetric: P the lower half of L^T dL."""
     refuse_not_square(factor)

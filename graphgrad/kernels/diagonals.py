@@ -192,6 +192,7 @@ def matrix_band_part(matrix, num_lower, num_upper):
     """Zeros but for so many diagonals below and above the main one; all where the number is negative."""
     refuse_non_matrix(matrix)
     rows, columns = matrix.shape[-2:]
+    num_lower, num_upper = lone(num_lower, "num_lower"), lone(num_upper, "num_upper")
     if num_lower > rows or num_upper > columns:
         raise ValueError(f"{num_lower} lower and {num_upper} upper diagonals are too many for {rows} x {columns}")
     below = np.arange(rows)[:, None] - np.arange(columns)

@@ -179,6 +179,10 @@ def anonymous_table_of_tensors(*, key_dtype, value_dtype, value_shape, node_name
 
 
 def _dense(name: str, empty: Array, deleted: Array | None, dtype: Any, shape: Any) -> Table:
+    if deleted is not None and empty.shape != deleted.shape:
+        raise ValueError(
+            f"the empty and the deleted key differ in shape: {list(empty.shape)} and {list(deleted.shape)}"
+        )
     table = Table(name, empty.dtype, dtype, shape, is_mutable=True, key_shape=empty.shape)
     refused = [table.keys_of(key)[0] for key in (empty, deleted) if key is not None]
     if deleted is not None and refused[0] == refused[1]:

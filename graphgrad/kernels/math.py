@@ -129,7 +129,7 @@ def tanh_grad(y, dy, *, out=None):
 
 @planned("TanhGrad")
 def plan_tanh_grad(y, dy):
-    if y.dtype.char not in "fd":
+    if y.dtype.char not in "fd" or y.shape != dy.shape:
         return None
     one = np.ones((), y.dtype)  # a number would be made an array in every call
 
@@ -148,7 +148,7 @@ def sigmoid_grad(y, dy, *, out=None):
 
 @planned("SigmoidGrad")
 def plan_sigmoid_grad(y, dy):
-    if y.dtype.char not in "fd" or not y.shape:
+    if y.dtype.char not in "fd" or not y.shape or y.shape != dy.shape:
         return None
     one = np.ones((), y.dtype)
 

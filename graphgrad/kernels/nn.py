@@ -251,8 +251,9 @@ def l2_loss(x):
 def isotonic_regression(x, *, output_dtype):
     """The nearest rows that never rise, and for every element the number of the level stretch it lies in: neighbours that
     would rise are pooled to their mean until none are left (pool adjacent violators)."""
-    levels, numbers = np.empty(x.shape, output_dtype), np.empty(x.shape, np.int32)
-    for row, level, number in zip(x.astype(np.float64), levels, numbers, strict=True):
+    rows = x.astype(np.float64).reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
+    levels, numbers = np.empty(rows.shape, output_dtype), np.empty(rows.shape, np.int32)
+    for row, level, number in zip(rows, levels, numbers, strict=True):
         sums: list[float] = []
         sizes: list[int] = []
         for value in row:
@@ -263,7 +264,7 @@ def isotonic_regression(x, *, output_dtype):
             sizes.append(size)
         level[:] = np.repeat(np.divide(sums, sizes), sizes)
         number[:] = np.repeat(np.arange(len(sizes)), sizes)
-    return levels, numbers
+    return levels.reshape(x.shape), numbers.reshape(x.shape)
 
 
 @kernel("InTopKV2")

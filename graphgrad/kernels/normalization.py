@@ -13,6 +13,7 @@ import numpy as np
 
 from graphgrad.kernels import _threads
 from graphgrad.kernels._accumulate import wide
+from graphgrad.kernels._checks import vector
 from graphgrad.kernels.windows import Windows, channels_last, delivered, fold, place_for, spread, windows
 from graphgrad.registry import kernel
 
@@ -77,10 +78,15 @@ def _over_rows(matrix: np.ndarray) -> np.ndarray:
     return np.ones(len(matrix), matrix.dtype) @ matrix
 
 
+def _check_rank(x: np.ndarray, data_format: str) -> None:
+    if x.ndim != len(data_format):
+        raise ValueError(f"the input must have {len(data_format)} axes ({data_format}), not the shape {list(x.shape)}")
+
+
 def _check_channels(channels: int, **vectors: np.ndarray) -> None:
-    for name, vector in vectors.items():
-        if vector.shape != (channels,):
-            raise ValueError(f"{name} must have {channels} elements, its shape is {vector.shape}")
+    for name, numbers in vectors.items():
+        if numbers.shape != (channels,):
+            raise ValueError(f"{name} must have {channels} elements, its shape is {numbers.shape}")
 
 
 def _normalized(
@@ -136,9 +142,12 @@ def fused_batch_norm(
     x, scale, offset, mean, variance, epsilon, exponential_avg_factor, data_format, is_training, out=None
 ):
     """y, the running mean and variance, and for the gradient the mean and biased variance as used."""
+    _check_rank(x, data_format)
     dtype, x = x.dtype, channels_last(x, data_format)
     channels = x.shape[-1]
     _check_channels(channels, scale=scale, offset=offset)
+    for name, moment in (("mean", mean), ("variance", variance)):
+        vector(moment, name)
     if not is_training or exponential_avg_factor != 1:
         _check_channels(channels, mean=mean, variance=variance)
     real = scale.dtype.type
@@ -190,6 +199,7 @@ def _sums_of_gradient(rows: _Rows, dy_rows: np.ndarray, mean: np.ndarray) -> np.
 
 def fused_batch_norm_grad(dy, x, scale, mean, variance, epsilon, data_format, is_training, out=None):
     dtype, place = x.dtype, place_for(out, x.dtype, data_format)
+    _check_rank(x, data_format)
     dy, x = channels_last(dy, data_format), channels_last(x, data_format)
     if dy.shape != x.shape:
         raise ValueError(f"y_backprop has shape {dy.shape} and x {x.shape}")
@@ -237,6 +247,7 @@ def fused_batch_norm_grad_v3(dy, x, scale, mean, variance, reserved, *, epsilon,
 def batch_norm_with_global_normalization(
     x, mean, variance, beta, gamma, *, variance_epsilon, scale_after_normalization
 ):
+    _check_rank(x, "NHWC")
     _check_channels(x.shape[-1], mean=mean, variance=variance, beta=beta, gamma=gamma)
     scale = 1 / np.sqrt(wide(variance) + variance_epsilon)
     if scale_after_normalization:
@@ -248,6 +259,7 @@ def batch_norm_with_global_normalization(
 def batch_norm_with_global_normalization_grad(
     x, mean, variance, gamma, dy, *, variance_epsilon, scale_after_normalization
 ):
+    _check_rank(x, "NHWC")
     _check_channels(x.shape[-1], mean=mean, variance=variance, gamma=gamma)
     dtype = x.dtype
     rows, dy_rows = _Rows(x), _Rows(dy).matrix

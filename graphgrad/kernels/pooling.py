@@ -116,8 +116,9 @@ def _output_shape(x: np.ndarray, w: Windows) -> Sizes:
 
 
 def max_pool_grad(x, y, dy, ksize, strides, padding, data_format, explicit_paddings=(), out=None):
-    x, dy = channels_last(x, data_format), channels_last(dy, data_format)
+    x, y, dy = (channels_last(array, data_format) for array in (x, y, dy))
     w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
+    _check_shape("orig_output", y, _output_shape(x, w))
     _check_shape("grad", dy, _output_shape(x, w))
     dtype, dy = dy.dtype, wide(dy)
     place = place_for(out, dtype, data_format)
@@ -167,6 +168,7 @@ def max_pool_grad_grad_v2(x, y, ddx, ksize, strides, *, padding, data_format):
 def max_pool_3d_grad(x, y, dy, *, ksize, strides, padding, data_format):
     x, y, dy = (channels_last(array, data_format) for array in (x, y, dy))
     w = _geometry(x, ksize, strides, padding, data_format)
+    _check_shape("orig_output", y, _output_shape(x, w))
     _check_shape("grad", dy, _output_shape(x, w))
     dx = np.zeros(x.shape, wide(dy).dtype)
     for _, outputs, inputs in taps(w):
@@ -206,8 +208,15 @@ def _argmax_in_batch(x: np.ndarray, argmax: np.ndarray, include_batch_in_index: 
     return index
 
 
+def _check_images(*batches: np.ndarray) -> None:
+    for batch in batches:
+        if batch.ndim != 4:
+            raise ValueError(f"images must have 4 axes, not the shape {list(batch.shape)}")
+
+
 @kernel("MaxPoolGradWithArgmax")
 def max_pool_grad_with_argmax(x, dy, argmax, *, include_batch_in_index):
+    _check_images(x, dy, argmax)
     index = _argmax_in_batch(x, argmax, include_batch_in_index)
     dx = np.zeros(x.size, wide(dy).dtype)
     np.add.at(dx, index.reshape(-1), wide(dy).reshape(-1))
@@ -216,6 +225,7 @@ def max_pool_grad_with_argmax(x, dy, argmax, *, include_batch_in_index):
 
 @kernel("MaxPoolGradGradWithArgmax")
 def max_pool_grad_grad_with_argmax(x, ddx, argmax, *, include_batch_in_index):
+    _check_images(x, ddx, argmax)
     return ddx.reshape(-1)[_argmax_in_batch(x, argmax, include_batch_in_index)]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphgrad.kernels._checks import vector
 from graphgrad.registry import kernel
 
 # The order of the gates in the columns of weights and biases.
@@ -37,6 +38,8 @@ def joined_gates(i, c, f, o, order):
 
 def refuse_unfit(x, cs_prev, h_prev, weights, biases):
     """Raises where the parts of a cell do not fit together."""
+    if cs_prev.ndim != 2:
+        raise ValueError(f"the state must be a matrix, not of shape {list(cs_prev.shape)}")
     batch, cells = cs_prev.shape
     inputs = x.shape[-1]
     if h_prev.shape != (batch, cells) or x.shape[-2] != batch:
@@ -46,6 +49,21 @@ def refuse_unfit(x, cs_prev, h_prev, weights, biases):
             f"{inputs} inputs and {cells} cells need weights {[inputs + cells, 4 * cells]} and biases {[4 * cells]}, "
             f"not {list(weights.shape)} and {list(biases.shape)}"
         )
+
+
+def refuse_unfit_cell(x, cs_prev, h_prev, weights, biases):
+    """Raises where the parts of one step do not fit together, used or not."""
+    if x.ndim != 2:
+        raise ValueError(f"x must be a matrix, not of shape {list(x.shape)}")
+    refuse_unfit(x, cs_prev, h_prev, weights, biases)
+
+
+def peepholes_of(cs_prev, are_used, **peepholes):
+    """The weights, one per cell, by which the gates see the state; none where they are not used, but they must fit."""
+    for name, weights in peepholes.items():
+        if weights.shape != cs_prev.shape[1:]:
+            raise ValueError(f"{name} has shape {list(weights.shape)}, the state {list(cs_prev.shape)}")
+    return tuple(peepholes.values()) if are_used else ()
 
 
 def lstm_step(x, cs_prev, h_prev, w, peepholes, b, order, forget_bias, cell_clip):
@@ -83,7 +101,8 @@ def lstm_step_back(cs_prev, peepholes, step, cs_grad, h_grad):
 
 @kernel("LSTMBlockCell")
 def lstm_cell(x, cs_prev, h_prev, w, wci, wcf, wco, b, *, forget_bias, cell_clip, use_peephole):
-    refuse_unfit(x, cs_prev, h_prev, w, b)
+    refuse_unfit_cell(x, cs_prev, h_prev, w, b)
+    peepholes_of(cs_prev, use_peephole, wci=wci, wcf=wcf, wco=wco)
     dtype = x.dtype
     x, cs_prev, h_prev, w, wci, wcf, wco, b = wide(x, cs_prev, h_prev, w, wci, wcf, wco, b)
     peepholes = (wci, wcf, wco) if use_peephole else None
@@ -95,11 +114,16 @@ def lstm_cell(x, cs_prev, h_prev, w, wci, wcf, wco, b, *, forget_bias, cell_clip
 def lstm_cell_grad(
     x, cs_prev, h_prev, w, wci, wcf, wco, b, i, cs, f, o, ci, co, cs_grad, h_grad, *, use_peephole
 ):  # fmt: skip
+    refuse_unfit_cell(x, cs_prev, h_prev, w, b)
+    for name, peephole in (("wci", wci), ("wcf", wcf), ("wco", wco)):
+        vector(peephole, name)
     dtype = x.dtype
     cs_prev, wci, wcf, wco, cs_grad, h_grad = wide(cs_prev, wci, wcf, wco, cs_grad, h_grad)
     step = (*wide(i, cs, f, o, ci, co), None)
     peepholes = (wci, wcf, wco) if use_peephole else None
     before, gates, seen = lstm_step_back(cs_prev, peepholes, step, cs_grad, h_grad)
+    if not use_peephole:
+        seen = (np.zeros_like(wci), np.zeros_like(wcf), np.zeros_like(wco))
     return tuple(part.astype(dtype, copy=False) for part in (before, joined_gates(*gates, ICFO), *seen))
 
 
@@ -126,13 +150,13 @@ def steps_of(seq_len_max, x):
 def block_lstm_v1(
     seq_len_max, x, cs_prev, h_prev, w, wci, wcf, wco, b, *, forget_bias, cell_clip, use_peephole
 ):  # fmt: skip
-    peepholes = (wci, wcf, wco) if use_peephole else ()
+    peepholes = peepholes_of(cs_prev, use_peephole, wci=wci, wcf=wcf, wco=wco)
     return block_lstm(seq_len_max, x, cs_prev, h_prev, w, peepholes, b, ICFO, forget_bias, cell_clip)
 
 
 @kernel("BlockLSTMV2")
 def block_lstm_v2(seq_len_max, x, cs_prev, h_prev, w, wci, wcf, wco, b, *, cell_clip, use_peephole):
-    peepholes = (wci, wcf, wco) if use_peephole else ()
+    peepholes = peepholes_of(cs_prev, use_peephole, wci=wci, wcf=wcf, wco=wco)
     return block_lstm(seq_len_max, x, cs_prev, h_prev, w, peepholes, b, IFCO, 0.0, cell_clip)
 
 
@@ -169,9 +193,27 @@ def block_lstm_grad_v2(*arrays, use_peephole):
 
 
 # ---------------------------------------------------------------------- gated recurrent units
+def refuse_unfit_gru(x, h_prev, **others):
+    """Raises where the parts of a step do not fit x and the state."""
+    if x.ndim != 2 or h_prev.ndim != 2 or len(x) != len(h_prev):
+        raise ValueError(f"x {list(x.shape)} and the state {list(h_prev.shape)} must be matrices with the same rows")
+    inputs, cells = x.shape[1], h_prev.shape[1]
+    wanted = {
+        "w_ru": (inputs + cells, 2 * cells),
+        "w_c": (inputs + cells, cells),
+        "b_ru": (2 * cells,),
+        "b_c": (cells,),
+    }
+    for name, other in others.items():
+        shape = wanted.get(name, h_prev.shape)
+        if other.shape != shape:
+            raise ValueError(f"{name} must be of shape {list(shape)}, not {list(other.shape)}")
+
+
 @kernel("GRUBlockCell")
 def gru_cell(x, h_prev, w_ru, w_c, b_ru, b_c):
     """r and u decide how much of the state the candidate c sees, and how much of it stays."""
+    refuse_unfit_gru(x, h_prev, w_ru=w_ru, w_c=w_c, b_ru=b_ru, b_c=b_c)
     r, u = np.split(sigmoid(np.concatenate([x, h_prev], axis=1) @ w_ru + b_ru), 2, axis=1)
     c = np.tanh(np.concatenate([x, h_prev * r], axis=1) @ w_c + b_c)
     return r, u, c, u * h_prev + (1 - u) * c
@@ -180,6 +222,7 @@ def gru_cell(x, h_prev, w_ru, w_c, b_ru, b_c):
 @kernel("GRUBlockCellGrad")
 def gru_cell_grad(x, h_prev, w_ru, w_c, b_ru, b_c, r, u, c, d_h):
     """The gradients of x and the state, and of c, r and u before they are squashed."""
+    refuse_unfit_gru(x, h_prev, w_ru=w_ru, w_c=w_c, b_ru=b_ru, b_c=b_c, r=r, u=u, c=c, d_h=d_h)
     d_c = d_h * (1 - u) * (1 - c * c)
     d_u = d_h * (h_prev - c) * u * (1 - u)
     dx_by_c, d_seen = np.split(d_c @ w_c.T, [x.shape[1]], axis=1)

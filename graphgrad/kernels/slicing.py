@@ -279,14 +279,14 @@ def _amounts(paddings: Array, rank: int) -> list[tuple[int, int]]:
 def pad_v2(x: Array, paddings: Array, constant_values: Any) -> Array:
     amounts = _amounts(paddings, x.ndim)
     out = np.empty([before + n + after for (before, after), n in zip(amounts, x.shape, strict=True)], x.dtype)
-    out[...] = constant_values
+    out[...] = lone(constant_values, "constant_values")
     out[tuple(slice(before, before + n) for (before, _), n in zip(amounts, x.shape, strict=True))] = x
     return out
 
 
 @kernel("Pad")
 def pad(x: Array, paddings: Array) -> Array:
-    return pad_v2(x, paddings, b"" if x.dtype.kind == "O" else 0)
+    return pad_v2(x, paddings, np.array(b"" if x.dtype.kind == "O" else 0, x.dtype))
 
 
 def _edge(mode: str) -> int:
@@ -331,6 +331,8 @@ def mirror_pad_gradient(dy: Array, paddings: Array, *, mode: str) -> Array:
 def reverse(tensor: Array, dims: Array) -> Array:
     if dims.shape != (tensor.ndim,):
         raise ValueError(f"dims has shape {list(dims.shape)} for a tensor of rank {tensor.ndim}")
+    if tensor.ndim and not len(tensor):
+        raise ValueError("the first axis is empty")
     return _flip(tensor, np.flatnonzero(dims).tolist())
 
 

@@ -202,9 +202,16 @@ def add(a_indices, a_values, a_shape, b_indices, b_values, b_shape, thresh):
 
 @kernel("SparseAddGrad")
 def add_grad(dz, a_indices, b_indices, sum_indices):
-    if len(dz) != len(sum_indices):
-        raise ValueError(f"{len(dz)} gradients for {len(sum_indices)} entries of the sum")
-    return tuple(_picked(dz, *_found_in(indices, sum_indices)) for indices in (a_indices, b_indices))
+    if dz.shape != (len(sum_indices),):
+        raise ValueError(f"gradients of shape {list(dz.shape)} for {len(sum_indices)} entries of the sum")
+    return tuple(_picked(dz, *_walked(indices, sum_indices)) for indices in (a_indices, b_indices))
+
+
+def _walked(wanted: Array, given: Array) -> tuple[Array, Array]:
+    """Like `_found_in`, but looked for in one walk over what is given: nothing is found behind the first that is out of order."""
+    found, places = _found_in(wanted, given)
+    in_order = np.diff(places, prepend=-1) > 0
+    return np.logical_and.accumulate(found & in_order), places
 
 
 def _extremum(choose: np.ufunc) -> Any:

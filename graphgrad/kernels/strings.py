@@ -114,7 +114,7 @@ def join(inputs, *, separator):
 def reduce_join(inputs, reduction_indices, *, keep_dims, separator):
     """The first of the axes runs fastest."""
     rank = inputs.ndim
-    axes = [int(axis) for axis in np.atleast_1d(reduction_indices)]
+    axes = [int(axis) for axis in reduction_indices.reshape(-1)]
     for axis in axes:
         if not -rank <= axis < rank:
             raise ValueError(f"invalid reduction dimension {axis} for input with {rank} dimension(s)")
@@ -216,6 +216,8 @@ def ngrams(
     if data_splits.size and (data_splits[0] != 0 or data_splits[-1] != len(data) or (np.diff(data_splits) < 0).any()):
         raise ValueError(f"data_splits must ascend from 0 to {len(data)}")
     found, ends = [], [0]
+    if not len(data):
+        return row_of([]), np.zeros(data_splits.shape, Tsplits)
     for start, stop in zip(data_splits[:-1].tolist(), data_splits[1:].tolist(), strict=True):
         row = data[start:stop].tolist()
         grams = [gram for width in ngram_widths for gram in _grams(row, width, pads, pad_width)]

@@ -20,7 +20,7 @@ from tests import call_store
 from tests.call_store import Call
 from tests.oracle.kernel_draws import recipes, spares
 from tests.oracle.kernel_draws.beside import tensorflow
-from tests.oracle.kernel_draws.comparing import answered, is_lacking, serialized
+from tests.oracle.kernel_draws.comparing import answered, can_be, is_lacking, serialized
 from tests.oracle.kernel_draws.drawing import Draw, draw_of
 
 DRAWS, STORED = 60, 4
@@ -40,9 +40,11 @@ def call_of(found: Draw) -> Call | None:
         None if v is None or f"values {i}" in spared else np.asarray(v, object if isinstance(v, bytes) else None)
         for i, v in enumerate(reply[1])
     ]
-    return Call(
-        found.op_type, repr(found), serialized(graph), feeds, names, values, None if "shape" in spared else reply[2]
+    contradicts = not all(
+        can_be(s, None if v is None else np.shape(v)) for s, v in zip(reply[2], reply[1], strict=True)
     )
+    shapes = None if contradicts or "shape" in spared else reply[2]
+    return Call(found.op_type, repr(found), serialized(graph), feeds, names, values, shapes)
 
 
 def features(found: Draw, call: Call) -> set[str]:

@@ -133,7 +133,8 @@ def sparse_segment(d: Drawer) -> Parts:
 
 
 def sparse_segment_grad(d: Drawer) -> Parts:
-    rows, picked = d.integer(1, 5), d.dim(6)
+    """Of one row or more: of none TensorFlow gives what was in memory."""
+    rows, picked = d.integer(1, 5), d.integer(1, 6)
     indices = d.indices(d.dtype("Tidx"), (picked,), rows)
     ids = _ids(d, "Tsegmentids", picked, gaps=False)
     segments = int(ids.max(initial=0)) + 1

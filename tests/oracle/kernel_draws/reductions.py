@@ -74,7 +74,8 @@ def histogram(d: Drawer) -> Parts:
 
 
 def logits(d: Drawer) -> Parts:
-    return [d.array(d.dtype(), d.shape(1))], {}
+    """Finite: beside NaN and infinity TensorFlow gives 0 or NaN, as its library for float32 and bfloat16 would have it."""
+    return [d.array(d.dtype(), d.shape(1), corners=False)], {}
 
 
 def cross_entropy(d: Drawer) -> Parts:

@@ -22,13 +22,14 @@ class Window:
         explicit: bool = False,
         dilated: bool = True,
         even: bool = False,
+        padded: bool = True,
     ):
         self.batch, self.rank = d.integer(1, 3), rank
         self.channels_first = formats and d.rarely()
         self.window = [d.integer(1, 3) for _ in range(rank)]
         self.strides = [d.integer(1, 3)] * rank if even or d.flag() else [d.integer(1, 3) for _ in range(rank)]
         self.dilations = [d.integer(1, 2) for _ in range(rank)] if dilated and d.rarely() else [1] * rank
-        self.padding = d.pick(["VALID", "SAME", "EXPLICIT"] if explicit else ["VALID", "SAME"])
+        self.padding = d.pick(["VALID", *(["SAME"] if padded else []), *(["EXPLICIT"] if explicit else [])])
         self.pads = [(d.integer(0, min(1, n - 1)), d.integer(0, min(1, n - 1))) for n in self.window]
         spans = [(w - 1) * r + 1 for w, r in zip(self.window, self.dilations, strict=True)]
         self.size = [d.integer(s if self.padding != "SAME" else 1, s + 4) for s in spans]
@@ -58,13 +59,15 @@ class Window:
 
 def conv(rank: int, depthwise: bool = False) -> Recipe:
     """A convolution or one of its gradients: image, filter and gradient in the places that the signature has. On a
-    processor TensorFlow has channels last, no dilation in gradients, and depthwise only equal strides."""
+    processor TensorFlow has channels last, no dilation in gradients, and depthwise only equal strides; padded volumes of half
+    types it gets wrong."""
 
     def recipe(d: Drawer) -> Parts:
         takes = d.signature.attrs
         v2 = "data_format" in takes
         forward = not any(a.name == "out_backprop" for a in d.signature.inputs)
-        w = Window(d, rank, formats=False, explicit="explicit_paddings" in takes, dilated=forward, even=depthwise)
+        explicit, padded = "explicit_paddings" in takes, rank < 3 or d.dtype() not in ("float16", "bfloat16")
+        w = Window(d, rank, formats=False, explicit=explicit, dilated=forward, even=depthwise, padded=padded)
         groups = d.integer(1, 2) if d.op_type == "Conv2D" and d.rarely() else 1
         depth, out = d.integer(1, 3), groups * d.integer(1, 3)
         filters = (*w.window, depth, out)
