@@ -293,7 +293,7 @@ def as_string(input, *, precision, scientific, shortest, width, fill):
     if kind == "O":
         return each(lambda value: (f"%{size}s".encode()) % value, input)
     if kind == "c":
-        form = f"(%{digits}{letter},%{digits}{letter})"
+        form = f"(%{size}{digits}{letter},%{size}{digits}{letter})"
         return each(lambda value: (form % (value.real, value.imag)).encode(), input)
     size = size.lstrip("+ ") if kind == "u" else size  # C's printf gives a sign to signed numbers alone
     form = f"%{size}d" if kind in "iu" else f"%{size}{digits}{letter}"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import Phase
+from hypothesis.errors import Unsatisfiable
 
 from graphgrad import registry
 from graphgrad.families import FAMILY_OF
 from tests.oracle.kernel_draws import recipes
+from tests.oracle.kernel_draws.beside import tensorflow
 from tests.oracle.kernel_draws.comparing import compare
+from tests.oracle.kernel_draws.drawing import dtypes_drawn
 from tests.oracle.kernel_draws.exceptions import LOOSENED, NOT_DRAWN, SPARED
 
 DRAWS = int(os.environ.get("GRAPHGRAD_DRAWS", "8"))
@@ -24,6 +28,18 @@ def test_the_kernel_agrees_with_tensorflow(op_type: str, record_property: pytest
     except AssertionError as error:
         raise AssertionError(f"GRAPHGRAD_SEED={SEED} GRAPHGRAD_DRAWS={DRAWS}: {error}") from None
     assert ran, f"TensorFlow has run no draw of {op_type}"
+
+
+@pytest.mark.parametrize("op_type", recipes())
+def test_the_kernel_agrees_for_every_dtype(op_type: str) -> None:
+    """A few draws for each dtype that a type attribute may have where TensorFlow has a kernel for it."""
+    for attr, dtype in dtypes_drawn(op_type, tensorflow().kernels().get(op_type, [])):
+        try:
+            compare(op_type, max(2, DRAWS // 4), SEED, (Phase.generate,), {attr: dtype})
+        except Unsatisfiable:  # TensorFlow ran none: what is registered refuses this dtype
+            continue
+        except AssertionError as error:
+            raise AssertionError(f"GRAPHGRAD_SEED={SEED} GRAPHGRAD_DRAWS={DRAWS}, {attr} {dtype}: {error}") from None
 
 
 def test_every_kernel_is_drawn_or_has_a_reason_not_to_be() -> None:

@@ -54,6 +54,15 @@ def dtypes_of_kernel(
     return found
 
 
+def dtypes_drawn(op_type: str, kernels: Sequence[Mapping[str, list[str]]]) -> list[tuple[str, str]]:
+    """Each type attribute of an op with each dtype that one of TensorFlow's kernels takes."""
+    signature = opdefs.signature(op_type)
+    assert signature is not None, op_type
+    tables = [dtypes_of_kernel(signature, kernel, {}) for kernel in kernels or [{}]]
+    taken = [(name, d) for table in tables if all(table.values()) for name, found in table.items() for d in found]
+    return list(dict.fromkeys(taken))
+
+
 class Drawer:
     """Draws for one op. `types` holds a dtype for each type attribute, such that TensorFlow has a kernel for them all."""
 

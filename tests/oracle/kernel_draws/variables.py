@@ -168,7 +168,8 @@ def gather(d: Drawer) -> Parts:
         rows = d.random().integers(0, shape[:depth], (*d.shape(0, 2, 3), depth))
         return [d.array(dtype, shape), rows.astype(numpy_dtype(d.dtype("Tindices")))], {}, _program(d)
     batch = d.integer(0, min(1, len(shape) - 1))
-    indices = d.indices(d.dtype("Tindices"), (*shape[:batch], *d.shape(0, 2, 3)), shape[batch])
+    # Of batches TensorFlow takes the neighbour's rows for indices that are out of range.
+    indices = d.indices(d.dtype("Tindices"), (*shape[:batch], *d.shape(0, 2, 3)), shape[batch], wrong=not batch)
     return [d.array(dtype, shape), indices], {"batch_dims": batch}, _program(d)
 
 

@@ -59,14 +59,15 @@ class Window:
 
 def conv(rank: int, depthwise: bool = False) -> Recipe:
     """A convolution or one of its gradients: image, filter and gradient in the places that the signature has. On a
-    processor TensorFlow has channels last, no dilation in gradients, and depthwise only equal strides; padded volumes of half
-    types it gets wrong."""
+    processor TensorFlow has channels last, no dilation in gradients, and depthwise only equal strides; padded images of
+    bfloat16, and volumes of float16 too, it gets wrong."""
 
     def recipe(d: Drawer) -> Parts:
         takes = d.signature.attrs
         v2 = "data_format" in takes
         forward = not any(a.name == "out_backprop" for a in d.signature.inputs)
-        explicit, padded = "explicit_paddings" in takes, rank < 3 or d.dtype() not in ("float16", "bfloat16")
+        explicit = "explicit_paddings" in takes
+        padded = d.dtype() != "bfloat16" and (d.dtype() != "float16" or rank < 3)
         w = Window(d, rank, formats=False, explicit=explicit, dilated=forward, even=depthwise, padded=padded)
         groups = d.integer(1, 2) if d.op_type == "Conv2D" and d.rarely() else 1
         depth, out = d.integer(1, 3), groups * d.integer(1, 3)
