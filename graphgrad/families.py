@@ -153,6 +153,11 @@ _FAMILIES = {
         FakeQuantWithMinMaxVarsPerChannelGradient QuantizeAndDequantize QuantizeAndDequantizeV2
         QuantizeAndDequantizeV3 QuantizeAndDequantizeV4 QuantizeAndDequantizeV4Grad
     """,
+    "quantized": """
+        Dequantize QuantizeDownAndShrinkRange QuantizeV2 QuantizedAdd QuantizedAvgPool QuantizedBiasAdd
+        QuantizedConcat QuantizedConcatV2 QuantizedConv2D QuantizedMatMul QuantizedMaxPool QuantizedMul
+        QuantizedRelu QuantizedRelu6 QuantizedReshape RequantizationRange Requantize
+    """,
     "ragged": """
         RaggedCross RaggedFillEmptyRows RaggedFillEmptyRowsGrad RaggedGather RaggedRange
         RaggedTensorFromVariant RaggedTensorToSparse RaggedTensorToTensor RaggedTensorToVariant
