@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphgrad.kernels._beams import search
 from graphgrad.registry import kernel
 
 
@@ -75,8 +76,7 @@ def extended_labels(labels, classes, b, collapse):
 
 def loss_of(logits, extended, merge_repeated):
     """The loss of one sequence, and its gradient: the softmax minus what the paths make of it."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_y = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log_y = log_softmax(logits)
     steps = log_y[:, extended]
     stays, skips = transitions(extended, log_y.shape[1] - 1, merge_repeated)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -134,7 +134,37 @@ def ctc_greedy_decoder(inputs, sequence_length, *, merge_repeated, blank_index):
         scores[b] = -inputs[:length, b].max(axis=1).sum()
         is_new = np.append(True, best[1:] != best[:-1])[: len(best)] if merge_repeated else True
         decoded.append(best[(best != blank) & is_new])
-    longest = max(map(len, decoded), default=0)
-    indices = [(b, i) for b, labels in enumerate(decoded) for i in range(len(labels))]
-    values = np.concatenate([*decoded, np.zeros(0, np.int64)]).astype(np.int64)
-    return np.array(indices, np.int64).reshape(-1, 2), values, np.array([batch, longest], np.int64), scores
+    return *as_sparse(decoded), scores
+
+
+def as_sparse(rows):
+    """Rows of labels as the indices, the values and the shape of a sparse matrix."""
+    indices = [(b, i) for b, labels in enumerate(rows) for i in range(len(labels))]
+    values = np.concatenate([*rows, np.zeros(0, np.int64)]).astype(np.int64)
+    shape = np.array([len(rows), max(map(len, rows), default=0)], np.int64)
+    return np.array(indices, np.int64).reshape(-1, 2), values, shape
+
+
+@kernel("CTCBeamSearchDecoder")
+def ctc_beam_search_decoder(inputs, sequence_length, *, beam_width, top_paths, merge_repeated):
+    """The likeliest labellings of each sequence."""
+    time, batch, _ = inputs.shape
+    refuse_lengths(sequence_length, batch, time)
+    if top_paths > beam_width:
+        raise ValueError(f"{top_paths} paths are more than the width of the beam, {beam_width}")
+    scores = np.zeros((batch, top_paths), inputs.dtype)
+    found = [[] for _ in range(top_paths)]
+    for b, length in enumerate(sequence_length.tolist()):
+        best = search(log_softmax(inputs[:length, b].astype(np.float64)), beam_width)[:top_paths]
+        if len(best) < top_paths:
+            raise ValueError(f"sequence {b} of length {length} has {len(best)} labellings, not {top_paths}")
+        for path, beam in enumerate(best):
+            scores[b, path] = beam.after.total
+            found[path].append(beam.labels(merge_repeated))
+    indices, values, shapes = zip(*map(as_sparse, found), strict=True)
+    return list(indices), list(values), list(shapes), scores
+
+
+def log_softmax(logits):
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

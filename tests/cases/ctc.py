@@ -38,4 +38,14 @@ CASES = [
         for merged in (False, True)
         for blank in (-1, 0)
     ],
+    *[
+        case(
+            "CTCBeamSearchDecoder",
+            *(f32(9, 3, 5, low=-3, high=3), const([9, 4, 7])),
+            beam_width=width,
+            top_paths=paths,
+            merge_repeated=merged,
+        )
+        for width, paths, merged in ((1, 1, True), (3, 2, True), (10, 3, False))
+    ],
 ]

@@ -66,6 +66,19 @@ def ctc(d: Drawer) -> Parts:
     ], {"ctc_merge_repeated": d.flag()}
 
 
+def beams(d: Drawer) -> Parts:
+    """Scores without ties, of which one labelling would be as good as another."""
+    time, batch, classes = d.integer(1, 8), d.integer(1, 3), d.integer(2, 6)
+    scores = d.random().normal(0, d.pick([0.5, 2.0, 6.0]), (time, batch, classes)).astype(d.dtype())
+    lengths = np.array([d.integer(0 if d.rarely() else 1, time) for _ in range(batch)], np.int32)
+    width = d.pick([1, 2, 3, 5, 20])
+    return [scores, lengths], {
+        "beam_width": width,
+        "top_paths": min(d.integer(1, 3), width + int(d.rarely())),
+        "merge_repeated": d.flag(),
+    }
+
+
 RECIPES: dict[str, Recipe] = {
     **dict.fromkeys(
         [
@@ -74,6 +87,7 @@ RECIPES: dict[str, Recipe] = {
         ],
         recurrent,
     ),
+    "CTCBeamSearchDecoder": beams,
     "CTCGreedyDecoder": greedy,
     "CTCLoss": ctc,
 }
