@@ -16,11 +16,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import table
+from tests.benchmarks import measure, table
 from tests.benchmarks.measure import ROOT, BenchmarkError, Round, Spread, Workshop, workshop
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+WORSE = 1.15
 BUSY = 0.5  # load average above which numbers mean little
 
 
@@ -34,7 +35,26 @@ def main() -> int:
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
     if arguments.write_docs:
         _write_page(document)
-    return 1 if any("failure" in result for result in document["results"]) else 0
+    worse = _worse(document, json.loads(arguments.against.read_text())) if arguments.against else []
+    for line in worse:
+        print(line, file=sys.stderr)
+    return 1 if worse or any("failure" in result for result in document["results"]) else 0
+
+
+def _worse(now: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """What got worse, even by the best round of now: a line for each."""
+    known = {(r["name"], goal["what"]): goal for r in before["results"] for goal in r.get("goals", ())}
+    lines = []
+    for result in now["results"]:
+        for goal in result.get("goals", ()):
+            old = known.get((result["name"], goal["what"]))
+            if old is None:
+                continue
+            at_least = goal["goal"].startswith("at least") or "faster" in goal["what"] or "less" in goal["what"]
+            is_worse = goal["high"] < old["median"] / WORSE if at_least else goal["low"] > old["median"] * WORSE
+            if is_worse:
+                lines.append(f"worse: {result['name']}: {_number(goal)} {goal['what']}, and {old['median']:.3g} before")
+    return lines
 
 
 def _arguments() -> argparse.Namespace:
@@ -49,6 +69,19 @@ def _arguments() -> argparse.Namespace:
         nargs="+",
         help="measure nothing, take what --json wrote before, in one run or several",
     )
+    parser.add_argument(
+        "--against",
+        metavar="JSON",
+        type=Path,
+        help="fail where a number is worse than in these results by more than 15%%",
+    )
+    parser.add_argument(
+        "--python",
+        metavar="SIDE=PATH",
+        action="append",
+        default=[],
+        help="the interpreter of a side that has one of its own: pytorch=.., jax=..",
+    )
     parser.add_argument("--write-docs", action="store_true", help="write the table into docs/performance.md")
     parser.add_argument(
         "--large", action="store_true", help="up to a million nodes where the time a node is to be flat"
@@ -56,6 +89,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small graphs, to see that everything runs")
     parser.add_argument("--list", action="store_true", help="list the benchmarks and run none")
     arguments = parser.parse_args()
+    measure.pythons.update(item.split("=", 1) for item in arguments.python)
     if arguments.write_docs and arguments.quick:
         parser.error("--write-docs wants full size: leave out --quick")
     if arguments.list:

@@ -38,7 +38,8 @@ class Model:
 class Layers:
     """A graph under construction, with the few layers the models share."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_training: bool = True) -> None:
+        self.is_training = is_training  # normalise over the batch, else with fixed numbers
         self.graph = Graph()
         self.graph.message.versions.producer = PRODUCER
         self.g = self.graph.build
@@ -79,8 +80,9 @@ class Layers:
 
     def _over_batch(self, x: Tensor) -> Tensor:
         ones = np.ones(x.shape[-1], np.float32)  # type: ignore[index,arg-type]
-        parts = [self.constant(array, "norm") for array in (ones, 0 * ones, ones[:0], ones[:0])]
-        return self.g.FusedBatchNormV3(x, *parts, is_training=True, epsilon=1e-3)[0]
+        count = 0 if self.is_training else len(ones)
+        parts = [self.constant(array, "norm") for array in (ones, 0 * ones, 0 * ones[:count], ones[:count])]
+        return self.g.FusedBatchNormV3(x, *parts, is_training=self.is_training, epsilon=1e-3)[0]
 
     def classifier(self, x: Tensor, labels: Tensor, h: Tensor, xs: list[Tensor]) -> Model:
         """The loss of a network of images over 1,000 classes."""
@@ -289,6 +291,8 @@ def large_constant(b: Layers, size: int) -> Model:
     return Model(b.g.Sum(b.g.MatMul(x, weights), [0, 1], name="loss"), [x], {"x": b.array(1, 8192)})
 
 
+FIXED = "-fixed"  # behind the name of a network whose normalisation takes fixed numbers
+
 MODELS: dict[str, Callable[[Layers, int], Model]] = {
     "tiny-mlp": tiny_mlp,
     "large-mlp": large_mlp,
@@ -310,7 +314,8 @@ MODELS: dict[str, Callable[[Layers, int], Model]] = {
 
 def write(name: str, folder: Path, size: int, with_gradients: bool) -> None:
     """Writes graph.pb, feeds.npz and names.json to the folder; with gradients these are fetched beside the loss."""
-    b = Layers()
+    b = Layers(is_training=not name.endswith(FIXED))
+    name = name.removesuffix(FIXED)
     model = MODELS[name](b, size)
     names: dict[str, Any] = {
         "model": name,
@@ -325,12 +330,15 @@ def write(name: str, folder: Path, size: int, with_gradients: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save(b.graph, folder / "graph.pb")
     arrays.write_npz(str(folder / "feeds.npz"), model.feeds)
+    if with_gradients:
+        constants = {op.name: arrays.of_constant(op) for op in b.graph if op.type == "Const" and "/" not in op.name}
+        np.savez(folder / "constants.npz", **constants)
     (folder / "names.json").write_text(json.dumps(names))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=MODELS)
+    parser.add_argument("name", choices=[*MODELS, f"resnet-50{FIXED}", f"mobilenet-v2{FIXED}"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", type=int, default=0)
     parser.add_argument("--with-gradients", action="store_true")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import statistics
@@ -20,6 +21,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PAUSE = 0.05  # seconds between turns: threads of the side that ran last stop spinning
+FRAMEWORKS = {"pytorch": "torch", "jax": "jax"}  # sides that are measured where they are installed
+pythons: dict[str, str] = {}  # the interpreters of sides that have one of their own
 ENVIRONMENT = {
     **os.environ,
     "OMP_NUM_THREADS": "2",
@@ -104,13 +107,19 @@ def processes(commands: dict[str, Sequence[str]], runs: int) -> list[Round]:
     return turns[1:] if runs > 1 else turns[-1:]
 
 
+def frameworks() -> list[str]:
+    """The sides that can be measured beside TensorFlow."""
+    return [side for side, module in FRAMEWORKS.items() if side in pythons or importlib.util.find_spec(module)]
+
+
 class Worker:
     """A side of a comparison, ready in its process (`tests.benchmarks.worker`)."""
 
     def __init__(self, side: str, action: str, folder: Path):
-        self.side = side
+        self.side, self.folder = side, folder
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
-        command = [sys.executable, "-m", "tests.benchmarks.worker", side, action, str(folder)]
+        python = pythons.get(side, sys.executable)
+        command = [python, "-m", "tests.benchmarks.worker", side, action, str(folder)]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=ENVIRONMENT, stdin=pipe, stdout=pipe, stderr=self._log, text=True
@@ -142,12 +151,12 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(action: str, folders: dict[str, tuple[str, Path]]) -> Iterator[dict[str, Worker]]:
-    """A worker for each name, of the side and on the folder it stands for."""
+def workers(action: str, folders: dict[str, Path], sides: dict[str, str] | None = None) -> Iterator[dict[str, Worker]]:
+    """A worker for each name and its folder; the side is called so, if not otherwise in `sides`."""
     started: dict[str, Worker] = {}
     try:
-        for name, (side, folder) in folders.items():
-            started[name] = Worker(side, action, folder)
+        for name, folder in folders.items():
+            started[name] = Worker((sides or {}).get(name, name), action, folder)
         yield started
     finally:
         for worker in started.values():
