@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from graphgrad.coverage import Coverage
 
 
+PYTHON = (
+    "Some are marked with a gradient in Python that the file does not hold: "
+    "--custom-gradients through differentiates what the graph computes there."
+)
+
+
 @click.command("coverage", cls=arguments.Command)
 @arguments.MODEL
 @arguments.tensors_option("--ys", "Look only at what lies between ys and xs.")
@@ -80,6 +86,8 @@ def _print(found: Coverage) -> None:
         for op, nodes in found.without_kernel.items():
             table.add_row("kernel", op, _first(nodes), *["" for _ in paths])
         output.show(table)
+        if any(entry.get("custom_gradient") for entry in found.without_gradient):
+            output.say(PYTHON)
     if found.left_out:
         output.tell(f"left out: {sum(found.left_out.values())} nodes that only save and restore variables")
 

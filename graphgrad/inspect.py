@@ -20,6 +20,7 @@ from graphgrad.graph import Graph, Operation, Tensor
 
 INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 VARIABLES = ("VariableV2", "Variable", "VarHandleOp", "TemporaryVariable")
+READS = ("ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized")
 LARGEST = 10  # constants that are listed one by one
 LOSS_WORDS = ("loss", "cost", "error", "objective", "nll", "elbo")
 # How control flow is written: in the graph's own nodes, or as operations that call functions.
@@ -154,9 +155,13 @@ def _named_outputs(graph: Graph) -> list[Tensor]:
 
 
 def outputs(graph: Graph) -> list[Tensor]:
-    """The tensors of operations that none of the graph's operations takes a tensor from."""
+    """The tensors of operations that none of the graph's operations takes a tensor from; reads of variables left out."""
     used = {t.op for op in graph for t in op.inputs}
-    return [t for op in graph if op not in used and op.inputs for t in op.outputs]
+    return [t for op in graph if op not in used and op.inputs and not _reads_a_variable(op) for t in op.outputs]
+
+
+def _reads_a_variable(op: Operation) -> bool:
+    return op.type in READS and op.inputs[0].op.type in VARIABLES
 
 
 def _first_rank(ranked: list[Tensor]) -> tuple[bool, bool] | None:

@@ -5,11 +5,13 @@ What is computed stays the same but for rounding; the graph that is widened is n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from graphgrad import dtypes
+from graphgrad import dtypes, opdefs
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, Operation, Tensor, needed_by
 from graphgrad.schema import graph_pb2
@@ -49,7 +51,7 @@ def _message(graph: Graph) -> graph_pb2.GraphDef:
 
 def stays_narrow(tensors: Iterable[Tensor]) -> Operation | None:
     """The first operation these tensors depend on whose signature fixes a narrow type, so that no wide one can pass."""
-    for op in needed_by(t.op for t in tensors):
+    for op in _with_functions(needed_by(t.op for t in tensors)):
         if op.signature is None and op.type not in op.graph.functions:
             return op
         signature = op.signature
@@ -59,6 +61,21 @@ def stays_narrow(tensors: Iterable[Tensor]) -> Operation | None:
         ):
             return op
     return None
+
+
+def _with_functions(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """The operations and those of the functions they call, each of these once."""
+    called: set[str] = set()
+    queue = deque([list(operations)])
+    while queue:
+        body = queue.popleft()
+        yield from body
+        if not body or not (library := body[0].graph.functions):
+            continue
+        for name in library.called_by(op.node_def() for op in body):
+            if name in library and name not in called:
+                called.add(name)
+                queue.append(list(library.body(name).graph))
 
 
 def wide_array(array: np.ndarray) -> np.ndarray:
@@ -79,7 +96,10 @@ def _wide(enum: int) -> int:
 
 
 def _widen_node(node: graph_pb2.NodeDef, content: memoryview | None = None) -> memoryview | None:
-    """Widens a node's attributes; gives the content of a constant that is kept beside its message."""
+    """Widens a node's attributes, those that the file leaves out too; gives the content of a constant kept beside its message."""
+    for name, default in _narrow_defaults(node.op).items():
+        if name not in node.attr:
+            node.attr[name].type = default  # type: ignore[assignment]
     beside = None
     for name, value in node.attr.items():
         if content is not None and name == "value":
@@ -87,6 +107,15 @@ def _widen_node(node: graph_pb2.NodeDef, content: memoryview | None = None) -> m
         else:
             _widen_attr(value)
     return beside
+
+
+@functools.cache
+def _narrow_defaults(op_type: str) -> dict[str, int]:
+    """The types that an op has where its node says none, and that are not wide."""
+    signature = opdefs.signature(op_type)
+    defaults = {} if signature is None else signature.defaults
+    types = {name: value.enum for name, value in defaults.items() if isinstance(value, dtypes.DType)}
+    return {name: enum for name, enum in types.items() if _wide(enum) != enum}
 
 
 def _widen_attr(value: graph_pb2.AttrValue) -> None:

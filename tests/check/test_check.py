@@ -11,11 +11,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from google.protobuf import text_format
 from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad import dtypes
 from graphgrad.check import not_finite
+from graphgrad.schema import graph_pb2
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -124,6 +126,38 @@ def test_a_graph_with_a_narrow_op_is_checked_as_it_is() -> None:
     assert found.dtype == "float32"
     assert "ResizeBilinear node 'y'" in found.note
     assert verdicts(found) == {"x:0": "agrees"}
+
+
+FUNCTION = """
+library {{ function {{
+  signature {{ name: "f" input_arg {{ name: "a" type: DT_FLOAT }} output_arg {{ name: "r" type: DT_FLOAT }} }}
+  node_def {{ name: "op" op: "{op}" input: "a" {attrs} }}
+  ret {{ key: "r" value: "op:{out}:0" }} }} }}
+node {{ name: "x" op: "Placeholder" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}
+       attr {{ key: "shape" value {{ shape {{ dim {{ size: 1 }} dim {{ size: 4 }} dim {{ size: 4 }} dim {{ size: 1 }} }} }} }} }}
+node {{ name: "y" op: "StatefulPartitionedCall" input: "x" attr {{ key: "f" value {{ func {{ name: "f" }} }} }}
+       attr {{ key: "Tin" value {{ list {{ type: DT_FLOAT }} }} }} attr {{ key: "Tout" value {{ list {{ type: DT_FLOAT }} }} }} }}
+versions {{ producer: 1882 }}
+"""
+
+
+def called(op: str, out: str, **attrs: str) -> Any:
+    spelled = " ".join(f'attr {{ key: "{name}" value {{ {value} }} }}' for name, value in attrs.items())
+    message = text_format.Parse(FUNCTION.format(op=op, out=out, attrs=spelled), graph_pb2.GraphDef())
+    return graphgrad.Graph(message)
+
+
+def test_types_that_a_file_leaves_out_are_wide_too() -> None:
+    """SavedModels are written without the attributes that have their default: T of MaxPool is float32."""
+    sizes = dict.fromkeys(("ksize", "strides"), "list { i: 1 i: 2 i: 2 i: 1 }")
+    found = graphgrad.check(called("MaxPool", "output", padding='s: "VALID"', **sizes), ["y"], ["x"])
+    assert (found.dtype, verdicts(found)) == ("float64", {"x:0": "agrees"})
+
+
+def test_a_narrow_op_within_a_function() -> None:
+    found = graphgrad.check(called("FakeQuantWithMinMaxArgs", "outputs"), ["y"], ["x"])
+    assert found.dtype == "float32"
+    assert "FakeQuantWithMinMaxArgs node 'op' has none" in found.note
 
 
 def test_unseeded_random_numbers_are_refused() -> None:

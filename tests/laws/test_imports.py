@@ -99,7 +99,7 @@ ARROWS = {
         "shapes",
         "signatures",
     },
-    "widen": {"dtypes", "formats", "graph", "schema"},
+    "widen": {"dtypes", "formats", "graph", "opdefs", "schema"},
     "check": {
         "progress",
         "differentiate",
