@@ -274,6 +274,8 @@ class _Probing:
         real = arrays.dtype_of(self.at).real_dtype
         self.eps = float(np.finfo(arrays.numpy_dtype(real)).eps) if real.name in ("float32", "float64") else 1e-3
         self.eps = max(self.eps, {"float64": 2.3e-16, "float32": 1.2e-7}.get(point.precision(), 1e-3))
+        # Large nets bend close to any point: steps that are small enough to stay on one side exist in double precision.
+        self.factors = (1.0, 0.1, 10.0, 0.01) if self.eps < 1e-12 else (1.0, 0.1, 10.0)
 
     def result(self) -> XCheck:
         result = XCheck(self.x.name, AGREES)
@@ -314,7 +316,7 @@ class _Probing:
         symbolic = float(np.sum(np.conj(self.gradient) * direction).real)
         size = float(np.sqrt(np.mean(np.abs(self.at.astype(self.gradient.dtype)) ** 2))) if self.at.size else 1.0
         best: tuple[float, float, float, float] | None = None
-        for factor in (1.0, 0.1, 10.0):
+        for factor in self.factors:
             step = factor * self.eps ** (1 / 3) * (max(size, 0.1) if np.isfinite(size) else 1.0)
             above, below = self._moved(step * direction), self._moved(-step * direction)
             slope = (above - below) / (2 * step)

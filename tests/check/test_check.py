@@ -88,6 +88,17 @@ def test_kinks_are_recognised() -> None:
     assert found
 
 
+def test_kinks_close_by_are_stepped_short_of() -> None:
+    """As in a large net of Relus: bends within the usual steps, none at the point itself."""
+
+    def write(g: Any, x: Any) -> None:
+        bends = g.constant(np.linspace(1e-8, 1e-6, 40).tolist(), dtypes.float64)
+        g.Sum(g.AddV2(x, g.Sum(g.Relu(g.Sub(g.ExpandDims(x, 1), bends)), [1])), [0], name="y")
+
+    found = graphgrad.check(graph_of(write, (2,), dtypes.float64), ["y"], ["x"], {"x": np.zeros(2)})
+    assert verdicts(found) == {"x:0": "agrees"}
+
+
 def test_large_tensors_are_moved_along_random_directions() -> None:
     def write(g: Any, x: Any, wrong: bool) -> None:
         y = g.Tanh(x, name="y")
