@@ -91,6 +91,14 @@ def test_what_only_saves_and_restores_variables_is_left_out(sample: str) -> None
     assert run(path).stderr == f"left out: {count} nodes that only save and restore variables\n"
 
 
+def test_what_has_no_output_lacks_no_gradient(tmp_path: Path) -> None:
+    g = graphgrad.Graph().build
+    handle = g.VarHandleOp(dtype=graphgrad.dtypes.float32, shape=(2,), name="v")
+    g.AssignVariableOp(handle, [1.0, 2.0])
+    graphgrad.save(g.graph, tmp_path / "m.pb")
+    assert run(tmp_path / "m.pb").exit_code == 0
+
+
 def test_the_error_lists_the_same(model: Path) -> None:
     graph = graphgrad.load(model)
     with pytest.raises(LookupError) as raised:
