@@ -23,10 +23,10 @@ def recognise(data: bytes, name: str) -> str:
     if not data or data.isspace():
         raise ModelError(f"{name} is empty, and a graph file is needed")
     start = data[:4096].lstrip()
-    if start.startswith(b"{"):
-        return JSON
     printable = start.decode("utf-8", "ignore").isprintable() or all(c >= 32 or c in b"\t\r\n\f" for c in start)
-    return TEXT if printable else BINARY
+    if not printable:  # also a binary graph whose first node is 123 bytes long, and so begins with a brace
+        return BINARY
+    return JSON if start.startswith(b"{") else TEXT
 
 
 def of_path(path: str, otherwise: str) -> str:

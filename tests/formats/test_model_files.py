@@ -14,7 +14,7 @@ from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad.formats import wire
-from graphgrad.schema import saved_model_pb2
+from graphgrad.schema import graph_pb2, saved_model_pb2
 from tests import file_store
 from tests.closeness import why_not_close
 from tests.file_store import Model
@@ -211,3 +211,14 @@ def test_signatures_are_shown_and_suggested(tmp_path: Path) -> None:
     assert document["signatures"] == {"serving_default": sides}
     assert document["suggested"]["ys"] == ["StatefulPartitionedCall"]
     assert set(document["suggested"]["xs"]) == {"Variable", "Variable_1", "serving_default_x"}
+
+
+@pytest.mark.parametrize("length", [*range(100, 140), 200, 300])
+def test_a_binary_graph_is_recognised_however_long_its_first_node_is(length: int, tmp_path: Path) -> None:
+    """The length is the second byte: 123 is a brace."""
+    message = graph_pb2.GraphDef()
+    node = message.node.add(op="NoOp")
+    while node.ByteSize() < length:
+        node.name += "n"
+    (tmp_path / "m.pb").write_bytes(message.SerializeToString())
+    assert len(graphgrad.load(tmp_path / "m.pb")) == 1
