@@ -168,7 +168,7 @@ def correlate_input_gradient(
     turned = _turned(w)
     pixels, features = dy.size // dy.shape[-1], dy.shape[-1]
     copied = pixels * features + 2 * channels * features  # per tap: columns, and filters to transpose
-    if turned is not None and copied < 2 * pixels * channels:
+    if turned is not None and copied < 3 * pixels * channels:
         return correlate(dy, _transposed(filters, groups), turned, dx)
     if groups == 1 and channels < FEW_CHANNELS:
         return _spread_planes(dy, filters, w, dx)

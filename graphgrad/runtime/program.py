@@ -7,6 +7,7 @@ element-wise steps run tile by tile. What a program computes is what its plan co
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from graphgrad import registry
 from graphgrad.errors import EvaluationError, GraphGradError
+from graphgrad.kernels._threads import spread
 from graphgrad.runtime import binding, scalars, tiles
 from graphgrad.runtime.record import Form, Record
 from graphgrad.runtime.steps import Step, failure, take
@@ -22,6 +24,16 @@ Array = np.ndarray[Any, Any]
 SMALL_FEED = 1 << 16  # bytes; larger feeds are read where they lie
 NUMBERS = "biufcV"
 FOREVER = 1 << 60
+LARGE = 1 << 15  # elements of what a step reads and makes, for it to run beside others
+FEWEST = 4  # steps side by side that keep several threads busy to the end
+# What runs beside others: of single products several threads make more than of several at once.
+HEAVY = frozenset(
+    [
+        *["Conv2D", "Conv2DBackpropFilter", "Conv2DBackpropInput"],
+        *["Conv3D", "Conv3DBackpropFilterV2", "Conv3DBackpropInputV2"],
+        *["DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropFilter", "DepthwiseConv2dNativeBackpropInput"],
+    ]
+)
 
 
 class Program:
@@ -109,6 +121,7 @@ class _Maker:
         groups = scalars.joined(groups, record, self.fixed, self.owned)
         self._part_scalars(groups)
         last = self._last_uses(groups)
+        beside = self._side_by_side(groups)
         memory = _Memory()
         program = Program(self.slots, self.fed, self.fetched)
         for slot, array in record.folded.items():
@@ -118,12 +131,16 @@ class _Maker:
                 self.slots[slot] = np.empty(*record.forms[slot][:2])
         waiting = list(self.views)
         self._show(waiting)
-        for at, group in enumerate(groups):
-            self._bind(program, group, at, last, memory)
-            if waiting:
-                self._show(waiting)
-            for slot in {record.root_of(i) for step in group for i in (*step.inputs, *step.outputs) if i >= 0}:
-                if last.get(slot) == at:
+        for first, after in beside:
+            for at in range(first, after):
+                self._bind(program, groups[at], at, last, memory)
+                if waiting:
+                    self._show(waiting)
+            run = [step for group in groups[first:after] for step in group]
+            if after - first > 1:
+                self._bundle(program, run)
+            for slot in {record.root_of(i) for step in run for i in (*step.inputs, *step.outputs) if i >= 0}:
+                if last.get(slot, FOREVER) < after:
                     memory.release(slot)
         program.copied = {i for i in self.fetched if record.root_of(i) in self.fixed}
         program.loose = [i for i, value in enumerate(self.slots) if value is None]
@@ -179,6 +196,34 @@ class _Maker:
         last.update((self.record.root_of(i), FOREVER) for i in self.fetched)
         return last
 
+    def _side_by_side(self, groups: list[list[Step]]) -> list[tuple[int, int]]:
+        """Which groups run at once, as ranges: large steps next to each other of which none reads what another makes."""
+        ranges: list[tuple[int, int]] = []
+        made: set[int] = set()  # by the run that is open
+        for at, group in enumerate(groups):
+            step = group[0]
+            is_large = self.threads > 1 and len(group) == 1 and self._is_large(step)
+            if is_large and made and not made.intersection(map(self.record.root_of, step.inputs)):
+                ranges[-1] = ranges[-1][0], at + 1
+            else:
+                ranges.append((at, at + 1))
+                made = set()
+            if is_large:
+                made.update(self.record.root_of(i) for i in step.outputs if i >= 0)
+        return [part for first, after in ranges for part in _parts(first, after)]
+
+    def _is_large(self, step: Step) -> bool:
+        forms = [self.record.form(i) for i in (*step.inputs, *step.outputs) if i >= 0]
+        if not step.is_plain or step.is_elementwise or None in forms or step.op.type not in HEAVY:
+            return False
+        return sum(math.prod(form.shape) for form in forms if form is not None) >= LARGE
+
+    def _bundle(self, program: Program, run: list[Step]) -> None:
+        """Makes the calls of a run, which were just bound, one."""
+        calls = program.calls[-len(run) :]
+        program.calls[-len(run) :] = [_Bundle(calls, run, self.slots)]
+        program.steps[-len(run) :] = [run[0]]
+
     def _bind(self, program: Program, group: list[Step], at: int, last: dict[int, int], memory: _Memory) -> None:
         record, slots = self.record, self.slots
         if scalars.is_row(group, record):
@@ -226,6 +271,11 @@ class _Maker:
         return [i for i in used if last[self.record.root_of(i)] == at]
 
 
+def _parts(first: int, after: int) -> list[tuple[int, int]]:
+    """The range, or its members where they are too few to run side by side."""
+    return [(first, after)] if after - first >= FEWEST else [(at, at + 1) for at in range(first, after)]
+
+
 def _planned(step: Step, record: Record) -> Step:
     """The step with a kernel made for its operands, where there is one."""
     planner = registry.planner_of(step.op.type)
@@ -247,6 +297,33 @@ def _copy_into(run: Callable[..., Any], *inputs: Array, out: Array) -> None:
 
 def _write(run: Callable[..., Any], slots: list[Any], inputs: list[int], out: Array) -> None:
     run(*[slots[i] for i in inputs], out=out)
+
+
+class _Bundle:
+    """Calls that do not depend on each other, as one; what dies with any of them is let go of behind all."""
+
+    def __init__(self, calls: list[Callable[[], Any]], steps: list[Step], slots: list[Any]):
+        self.slots, self.frees = slots, []
+        self.calls = []
+        for call, step in zip(calls, steps, strict=True):
+            if isinstance(call, functools.partial) and call.func in (_run, _write_first):
+                *given, frees = call.args
+                self.frees += frees
+                call = functools.partial(call.func, *given, [])
+            self.calls.append(functools.partial(self._make, call, step))
+
+    def __call__(self) -> None:
+        spread(self.calls)
+        for slot in self.frees:
+            self.slots[slot] = None
+
+    def _make(self, call: Callable[[], Any], step: Step) -> None:
+        try:
+            call()
+        except (GraphGradError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise EvaluationError(failure(step, [self.slots[i] for i in step.inputs], error)) from error
 
 
 def _write_first(step: Step, slots: list[Any], out: Array, frees: list[int]) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
+from graphgrad import Graph, compile, dtypes
+from graphgrad.errors import EvaluationError
 from graphgrad.kernels import _threads
 from graphgrad.kernels.conv import correlate, correlate_filter_gradient, correlate_input_gradient
 from graphgrad.kernels.pooling import max_pool, max_pool_grad
 from graphgrad.kernels.windows import windows
+from graphgrad.runtime import program
 
 RANDOM = np.random.default_rng(0)
 
@@ -110,3 +115,58 @@ def test_threads_of_blas_come_back_with_the_last_that_held_them() -> None:
     leave.set()
     thread.join()
     assert get() == before
+
+
+def _wide_network() -> Any:
+    """Convolutions next to each other that do not depend on each other, behind and before some that do."""
+    graph = Graph()
+    g = graph.build
+    x = g.Placeholder(dtype=dtypes.float32, shape=(4, 16, 16, 16), name="x")
+    filters = g.constant((RANDOM.normal(size=(3, 3, 16, 16)) / 12).tolist(), name="filters")
+
+    def conv(x: Any, name: str) -> Any:
+        return g.Conv2D(x, filters, strides=(1, 1, 1, 1), padding="SAME", name=name)
+
+    first = conv(x, "first")
+    middle = [conv(g.Reverse(first, [False, k % 2 == 1, k > 1, False]), f"middle{k}") for k in range(4)]
+    with g.control_dependencies(middle):
+        last = conv(middle[0], "last")
+    return graph, [*middle[1:3], last, g.Sum(middle[3], [0])]
+
+
+def _bundles(plan: Any) -> list[Any]:
+    """The calls of the plan's program that run others side by side."""
+    return [call for call in next(iter(plan._programs.values())).calls if hasattr(call, "frees")]
+
+
+def test_steps_side_by_side_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "FEWEST", 2)
+    graph, fetches = _wide_network()
+    x = RANDOM.uniform(-1, 1, (4, 16, 16, 16)).astype(np.float32)
+    results = []
+    for threads in (1, 2, 3):
+        plan = compile(graph, fetches, ["x"], threads=threads)
+        for scale in (1, 2, 3, 4):
+            found = plan.run({"x": x * np.float32(scale)})
+        results.append(found)
+        assert bool(_bundles(plan)) is (threads > 1)
+    for found in results[1:]:
+        for one, other in zip(found, results[0], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_step_that_fails_beside_others_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "FEWEST", 2)
+    graph, fetches = _wide_network()
+    plan = compile(graph, fetches, ["x"], threads=2)
+    for _ in range(3):
+        plan.run({"x": np.ones((4, 16, 16, 16), np.float32)})
+    bundle = _bundles(plan)[0]
+    step = bundle.calls[1].args[1]
+
+    def fail() -> None:
+        raise ValueError("out of order")
+
+    bundle.calls[1] = functools.partial(bundle._make, fail, step)
+    with pytest.raises(EvaluationError, match=rf"Conv2D node {step.op.name!r} failed on .*out of order"):
+        plan.run({"x": np.ones((4, 16, 16, 16), np.float32)})
