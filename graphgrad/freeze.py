@@ -5,6 +5,7 @@ Nodes keep their names. What saves, restores or changes variables is left out, a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,6 +65,7 @@ class _Freezing:
         if wanted is not None:
             needed = set(needed_by(map(self.graph.operation, [*wanted, *self._fills_tables()])))
             operations = [op for op in operations if op in needed]
+        self._refuse_files(operations)
         level = Level([op.node_def() for op in operations], self.graph.functions)
         own = {op: self._value(op) for op in operations if op.type in restored.VARIABLES}
         values = {f"{op.name}:0": value for op, value in own.items()}
@@ -84,6 +86,16 @@ class _Freezing:
         """What the model runs when it is loaded, if that does anything."""
         name = signatures.initialiser(self.graph)
         return [name] if name is not None and self.graph.operation(name).control_inputs else []
+
+    def _refuse_files(self, operations: list[Operation]) -> None:
+        """Raises ModelError where tables are filled from files that a frozen graph does not bring with it."""
+        files = sorted(map(os.path.basename, signatures.assets(self.graph).values()))
+        table = next((op for op in operations if "HashTable" in op.type), None)
+        if files and table is not None:
+            raise ModelError(
+                f"{table.type} node {table.name!r} is filled from {', '.join(files)} in the model's folder, "
+                "and a frozen graph brings no files with it"
+            )
 
     def _value(self, op: Operation) -> Value:
         shape = graph_pb2.TensorShapeProto()

@@ -116,6 +116,11 @@ def signature(op_type: str) -> Signature | None:
     return Signature(definition) if definition is not None else None
 
 
+def definition(op_type: str) -> graph_pb2.OpDef | None:
+    """The message that a signature was read from."""
+    return _definitions().get(op_type)
+
+
 def op_types() -> list[str]:
     """Every op type that has a signature, sorted."""
     return list(_definitions())

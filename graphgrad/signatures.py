@@ -5,6 +5,7 @@ A name of a signature stands for a tensor wherever a tensor may be named.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from graphgrad import attributes
@@ -91,6 +92,23 @@ def initialiser(graph: Graph) -> str | None:
             named += graph.meta.collection_def[collection].node_list.value
     found = [name.partition(":")[0] for name in named]
     return next((name for name in found if name in graph), None)
+
+
+def assets(graph: Graph) -> dict[str, str]:
+    """The files that lie in a SavedModel's folder for its tables to be filled from, by the tensor that holds the path."""
+    source = graph.source
+    if graph.meta is None or source is None or not os.path.isdir(source.path):
+        return {}
+    folder = os.path.join(os.path.abspath(source.path), "assets")
+    found = {
+        info.tensor_info.name: os.path.normpath(os.path.join(folder, info.filename))
+        for info in graph.meta.asset_file_def
+    }
+    return {
+        name: path
+        for name, path in found.items()
+        if path.startswith(folder + os.sep) and name.partition(":")[0] in graph
+    }
 
 
 def export(graph: Graph, name: str, xs: Sequence[Tensor], gradients: Sequence[Tensor | IndexedSlices | None]) -> None:

@@ -179,7 +179,7 @@ def _gradients_to_start_with(g: GraphBuilder, op: Operation, copy: Copy, dz: Seq
         elif dy is None and inside.dtype in (dtypes.resource, dtypes.variant):
             gradients.append(_zeros(g, op, i))
         else:
-            gradients.append(g.dense(dy, "dense") if isinstance(dy, IndexedSlices) else dy)
+            gradients.append(g.dense(dy) if isinstance(dy, IndexedSlices) else dy)
     return gradients
 
 

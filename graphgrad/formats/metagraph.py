@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from google.protobuf import message
 
+from graphgrad import opdefs
 from graphgrad.errors import ArgumentError, ModelError, did_you_mean
 from graphgrad.formats import encodings, graphdef, payloads, wire
 from graphgrad.formats.encodings import BINARY, JSON, TEXT
@@ -17,7 +18,7 @@ from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2, saved_model_pb2
 
 _SERVE = "serve"  # the tag that loaders ask for
-_META_GRAPHS, _GRAPH = 2, 2  # SavedModel.meta_graphs, MetaGraphDef.graph_def
+_META_GRAPHS, _INFO, _GRAPH = 2, 1, 2  # SavedModel.meta_graphs, MetaGraphDef.meta_info_def and .graph_def
 Read = tuple[graph_pb2.GraphDef, dict[str, memoryview], saved_model_pb2.MetaGraphDef]
 
 
@@ -141,7 +142,11 @@ def saved_parts(graph: Graph, encoding: str, data: bytes | None, index: int) -> 
 def _with_graph(graph: Graph, view: memoryview, field: wire.Field) -> wire.Field:
     """The field that holds a meta graph, with the graph as it is now, and new signatures, in it."""
     new = saved_model_pb2.MetaGraphDef()
-    _add_signatures(graph, new)
+    _add_what_is_new(graph, new)
+    infos = wire.find(view, field, _INFO) if new.HasField("meta_info_def") else []
+    if infos:
+        infos[-1].extra = new.meta_info_def.SerializeToString(deterministic=True)
+        new.ClearField("meta_info_def")
     field.extra = new.SerializeToString(deterministic=True)
     field.inner = wire.find(view, field, _GRAPH)
     if field.inner and graphdef.is_append_only(graph):
@@ -154,6 +159,7 @@ def _with_graph(graph: Graph, view: memoryview, field: wire.Field) -> wire.Field
             field.inner[-1].content = content
         else:
             field.extra += b"".join(wire.delimited(_GRAPH, *content))
+    field.inner = sorted([*infos, *field.inner], key=lambda inner: inner.start)
     return field
 
 
@@ -162,15 +168,21 @@ def with_signatures(graph: Graph, tags: Sequence[str] = ()) -> saved_model_pb2.M
     meta = saved_model_pb2.MetaGraphDef()
     if graph.meta is not None:
         meta.CopyFrom(graph.meta)
-    _add_signatures(graph, meta)
+    _add_what_is_new(graph, meta)
     if not meta.meta_info_def.tags:
         meta.meta_info_def.tags.extend(tags)
     return meta
 
 
-def _add_signatures(graph: Graph, meta: saved_model_pb2.MetaGraphDef) -> None:
+def _add_what_is_new(graph: Graph, meta: saved_model_pb2.MetaGraphDef) -> None:
+    """Signatures, and the definitions of op types that are new to the list of those used, where there is one."""
     for name, signature in graph.new_signatures.items():
         meta.signature_def[name].CopyFrom(signature)
+    listed = {op.name for op in graph.meta.meta_info_def.stripped_op_list.op} if graph.meta is not None else set()
+    used = {op.type for op in graph} | {n.op for f in graph.added_functions() for n in f.node_def}
+    for definition in map(opdefs.definition, sorted(used - listed) if listed else []):
+        if definition is not None:
+            meta.meta_info_def.stripped_op_list.op.append(definition)
 
 
 def _put_together(graph: Graph, tags: Sequence[str] = ()) -> saved_model_pb2.MetaGraphDef:

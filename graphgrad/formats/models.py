@@ -62,6 +62,7 @@ def load(
     name = "standard input" if path == files.STREAM else path
     file = _file_of(path)
     data, compressed = files.read(file)
+    _refuse_others(data, name)
     encoding = encodings.recognise(data, name)
     kind = recognise(data, encoding, path)
     if tags is not None and kind != SAVED:
@@ -78,6 +79,23 @@ def load(
     where = os.path.dirname(file) or "." if kind == SAVED else file
     graph.source = Source(where, kind, encoding, compressed, data, index)
     return graph
+
+
+_EXPORT = "holds no graph: in Python, model.export(FOLDER) writes one as a SavedModel"
+_OTHERS = {  # what else models come in, told by how it begins
+    b"\x89HDF\r\n\x1a\n": f"it is an HDF5 file; a Keras model in one (.h5) {_EXPORT}",
+    b"PK\x03\x04": f"it is a zip archive; a Keras model in one (.keras) {_EXPORT}, and any other must be unpacked first",
+}
+
+
+def _refuse_others(data: bytes, name: str) -> None:
+    for start, what in _OTHERS.items():
+        if bytes(data[: len(start)]) == start:
+            raise ModelError(f"{name}: {what}")
+    if bytes(data[4:8]) == b"TFL3":
+        raise ModelError(
+            f"{name}: it is a model of TensorFlow Lite, which cannot be differentiated: give what it was made from"
+        )
 
 
 def _file_of(path: str) -> str:

@@ -23,7 +23,10 @@ def message_of(folder: str) -> str | None:
         if os.path.isfile(os.path.join(folder, name)):
             return name
     if os.path.isfile(os.path.join(folder, "saved_model.cpb")):
-        raise ModelError(f"{folder} holds its message in pieces (saved_model.cpb), which cannot be read")
+        raise ModelError(
+            f"{folder} holds its message in pieces (saved_model.cpb), which cannot be read: in TensorFlow, save it "
+            "with SaveOptions(experimental_image_format=False)"
+        )
     return None
 
 

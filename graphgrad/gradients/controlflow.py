@@ -69,7 +69,8 @@ def leave(g, op, dz):
     if state.forward.is_backward_in_file:
         raise DtypeError(
             f"second-order gradients of while loops are not supported: {op.type} node {op.name!r} leaves the backward "
-            f"loop {state.forward.name!r}, whose values come off stacks"
+            f"loop {state.forward.name!r}, whose values come off stacks; the same loop as a While, which TensorFlow writes with "
+            "control flow v2 and in tf.function, has them"
         )
     loop = state.loop
     if not isinstance(dz, IndexedSlices):

@@ -77,6 +77,7 @@ class State:
         """`values` are the first values of variables, by the variable's name or its node's, asked for when a variable
         is made; a loop that goes on for more than `max_iterations` is stopped."""
         self.max_iterations = max_iterations
+        self.assets: set[str] = set()  # the only files that may be read
         self.variables: dict[str, Variable] = {}
         self._values: Mapping[str, Array] = values if values is not None else {}
         self._generators: dict[str, NodeGenerator] = {}
@@ -101,6 +102,13 @@ class State:
     def drop_temporary(self, name: str) -> None:
         """Forgets a temporary variable."""
         self.variables.pop(f"{name}/temporary", None)
+
+    def read_asset(self, path: str) -> bytes:
+        """The content of a file that belongs to the model. Raises ValueError for another."""
+        if path not in self.assets:
+            raise ValueError(f"file {path!r} is no asset of the model, and evaluation reads no others")
+        with open(path, "rb") as file:
+            return file.read()
 
     def resource(self, name: str, make: Callable[[], Any]) -> Any:
         """What else is kept under a name, a table for instance; made when first asked for."""

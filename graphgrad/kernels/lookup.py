@@ -228,6 +228,58 @@ def initialize(table, keys, values):
     table.fill(keys, values)
 
 
+@kernel("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
+def initialize_from_file(table, filename, *, key_index, value_index, vocab_size, delimiter, offset, state):
+    """A key and a value a line: a column, the whole line, or its number."""
+    path = filename.item().decode()
+    lines = state.read_asset(path).replace(b"\r", b"").split(b"\n")
+    lines = lines[: len(lines) - (lines[-1] == b"")]
+    if vocab_size >= 0:
+        if len(lines) < vocab_size:
+            raise ValueError(f"file {path!r} has {len(lines)} lines, and {vocab_size} entries are asked for")
+        lines = lines[:vocab_size]
+    if b"" in lines:
+        raise ValueError(f"line {lines.index(b'') + 1} of file {path!r} is empty")
+    parts = ((key_index, table.key_dtype), (value_index, table.value_dtype))
+    table.fill(*(_column(path, lines, index, dtype, delimiter, offset) for index, dtype in parts))
+
+
+_WHOLE_LINE, _LINE_NUMBER = -2, -1
+
+
+def _column(path: str, lines: list[bytes], index: int, dtype: np.dtype[Any], delimiter: str, offset: int) -> Array:
+    if (index == _LINE_NUMBER and dtype != np.int64) or (index == _WHOLE_LINE and dtype.kind not in "Oi"):
+        kinds = "whole lines are strings or integers" if index == _WHOLE_LINE else "numbers of lines are int64"
+        raise ValueError(f"{kinds}, and the table has {dtype.name}")
+    if index == _LINE_NUMBER:
+        return np.arange(offset, offset + len(lines)).astype(dtype)
+    found: list[Any] = lines
+    if index != _WHOLE_LINE:
+        split = [line.split(_bytes(delimiter)) for line in lines]
+        short = next((i for i, row in enumerate(split) if len(row) <= index), None)
+        if short is not None:
+            raise ValueError(
+                f"line {short + 1} of file {path!r} has {len(split[short])} columns, and number {index} is asked for"
+            )
+        found = [row[index] for row in split]
+    if dtype.kind == "O":
+        return _strings(found)
+    try:
+        return np.array([dtype.type(item.decode()) for item in found], dtype)
+    except ValueError as error:
+        raise ValueError(f"file {path!r}: {error}") from None
+
+
+def _strings(items: list[bytes]) -> Array:
+    made = np.empty(len(items), object)
+    made[:] = items
+    return made
+
+
+def _bytes(text: Any) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
+
+
 @kernel("LookupTableInsert", "LookupTableInsertV2")
 def insert(table, keys, values):
     _refuse_unless_mutable(table)

@@ -37,7 +37,7 @@ Feed = str | Tensor | IndexedSlices
 _OUTSIDE = """
 PyFunc PyFuncStateless EagerPyFunc
 ReadFile WriteFile MatchingFiles LoadLibrary LoadAndRemapMatrix GenerateVocabRemapping FileSystemSetConfiguration
-InitializeTableFromTextFile InitializeTableFromTextFileV2 RecordInput
+RecordInput
 Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice MergeV2Checkpoints
 WholeFileReader WholeFileReaderV2 TextLineReader TextLineReaderV2 TFRecordReader TFRecordReaderV2 LMDBReader
 FixedLengthRecordReader FixedLengthRecordReaderV2
@@ -107,12 +107,19 @@ def evaluate(
     """
     given = {k if isinstance(k, IndexedSlices) else _tensor(graph, k): value for k, value in (feeds or {}).items()}
     state = _state(graph, variables, max_iterations)
-    for operation in run_first or _fills_tables(graph, fetches):
+    before = run_first or _fills_tables(graph, fetches)
+    files = signatures.assets(graph) if before else {}
+    state.assets.update(files.values())
+    fed: dict[Any, Any] = {
+        **{graph.tensor(name): np.array(path.encode(), object) for name, path in files.items()},
+        **given,
+    }
+    for operation in before:
         op = graph.operation(operation) if isinstance(operation, str) else operation
-        first = compile(graph, [op], given, state=state)
+        first = compile(graph, [op], fed, state=state)
         if memory_limit is not None:
-            _refuse_larger(first, given, memory_limit)
-        first.run(given)
+            _refuse_larger(first, fed, memory_limit)
+        first.run(fed)
     plan = compile(graph, fetches, given, state=state, threads=threads)
     if memory_limit is not None:
         _refuse_larger(plan, given, memory_limit)

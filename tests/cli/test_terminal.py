@@ -25,6 +25,9 @@ MODELS: dict[str, tuple[str, str, str, list[str]]] = {
     "07_variables": ("graph.pb", "loss", "kernel,table", ["--variables", "vars.npz"]),
     "08_saved_model": ("model", "score", "features,hidden/kernel", []),
     "09_checkpoint": ("model.meta", "loss", "bias,kernel/part_0", ["--variables", "model"]),
+    "10_lstm": ("model", "score", "steps,kernel", []),
+    "11_dynamic_rnn": ("model.meta", "loss", "steps,rnn/basic_rnn_cell/bias", ["--variables", "model"]),
+    "12_cond": ("graph.meta", "loss", "x,scale", []),
 }
 
 
@@ -47,7 +50,8 @@ def lines(command: str, sample: str, out: Path) -> list[list[str]]:
         case "convert":
             return [[model, "--to", "graph-def", "-o", f"{out}/o.pbtxt"]]
         case "coverage":
-            return [[model], [model, *between, "--order", "2"]]
+            order = "1" if sample == "11_dynamic_rnn" else "2"  # loops of frames have no second derivatives
+            return [[model], [model, *between, "--order", order]]
         case "diff":
             return [[model, f"{out}/changed{suffix}"], [model, f"{out}/changed{suffix}", "--stat"]]
         case "eval":

@@ -30,7 +30,7 @@ def frozen(model: Model, out: Path, *more: object) -> Any:
 
 
 @pytest.mark.parametrize("suffix", [".pb", ".meta", ""])
-@pytest.mark.parametrize("name", file_store.NAMES)
+@pytest.mark.parametrize("name", [name for name in file_store.NAMES if name != "vocabulary"])
 def test_frozen_models_compute_the_same(name: str, suffix: str, tmp_path: Path) -> None:
     model = file_store.unpacked(name, tmp_path)
     original = graphgrad.load(model.path)
@@ -54,6 +54,12 @@ def test_frozen_models_compute_the_same(name: str, suffix: str, tmp_path: Path) 
         assert why_not_close(model.values[key], value) == "", key
     if suffix != ".pb" and original.meta.signature_def:
         assert graph.meta.signature_def["serving_default"] == original.meta.signature_def["serving_default"]
+
+
+def test_tables_filled_from_files_are_not_frozen(tmp_path: Path) -> None:
+    result = frozen(file_store.unpacked("vocabulary", tmp_path), tmp_path / "o.pb")
+    assert result.exit_code == 3
+    assert "is filled from words.txt in the model's folder, and a frozen graph brings no files with it" in result.stderr
 
 
 def test_all_missing_variables_are_named(tmp_path: Path) -> None:

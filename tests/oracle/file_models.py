@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,16 +103,41 @@ class Words(tf.Module):
         return {"y": tf.reduce_sum(tf.gather(self.weights, self.table.lookup(words)) ** 2)}
 
 
+class Vocabulary(tf.Module):
+    """Weights looked up by words, in a table that is filled from a file beside the model."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.weights = tf.Variable([1.0, 2.0, 3.0], name="weights")
+        of_lines = tf.lookup.TextFileIndex
+        lines = tf.lookup.TextFileInitializer(path, tf.string, of_lines.WHOLE_LINE, tf.int64, of_lines.LINE_NUMBER)
+        self.table = tf.lookup.StaticHashTable(lines, 0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def score(self, words: Any) -> dict[str, Any]:
+        return {"y": tf.reduce_sum(tf.gather(self.weights, self.table.lookup(words)) ** 2)}
+
+
+def vocabulary(folder: Path) -> Case:
+    with tempfile.TemporaryDirectory() as elsewhere:
+        path = Path(elsewhere) / "words.txt"
+        path.write_text("a\nb\nc\n")
+        return _looked_up(Vocabulary(str(path)), folder)
+
+
 def looked_up(folder: Path) -> Case:
-    model = Words()
+    return _looked_up(Words(), folder)
+
+
+def _looked_up(model: Any, folder: Path) -> Case:
     tf.saved_model.save(model, str(folder / "model"), signatures=model.score)
-    words = np.array([b"a", b"b", b"no"], object)
+    words = np.array([b"a", b"c", b"b", b"no"], object)
     x = tf.constant(words)
     with tf.GradientTape() as tape:
         y = model.score(x)["y"]
     dense = tf.convert_to_tensor(tape.gradient(y, model.weights))
-    values = {"y": y.numpy(), "dVariable": dense.numpy()}
-    return Case("model", ["y"], ["Variable"], {"words": words}, values)
+    name = model.weights.name.partition(":")[0]
+    return Case("model", ["y"], [name], {"words": words}, {"y": y.numpy(), f"d{name}": dense.numpy()})
 
 
 def nested_calls(folder: Path) -> Case:
@@ -328,6 +354,7 @@ def _random(*shape: int) -> np.ndarray:
 
 SMALL = [
     looked_up,
+    vocabulary,
     nested_calls,
     object_checkpoint,
     keras_dense,

@@ -116,24 +116,43 @@ def test_a_signature_of_gradients_is_called_by_name(tmp_path: Path) -> None:
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
-def test_the_sample_of_a_saved_model() -> None:
-    folder = SAMPLES / "08_saved_model"
+@pytest.mark.parametrize("sample", ["08_saved_model", "10_lstm"])
+def test_the_sample_of_a_saved_model(sample: str) -> None:
+    folder = SAMPLES / sample
     case = file_models.signature_case(str(folder / "model"), dict(np.load(folder / "feeds.npz")))
     model = Model(folder / "model", None, case.ys, case.xs, case.feeds, case.values)
     graph, tensors, feeds = named(model)
     check(model, tensors, graphgrad.evaluate(graph, list(tensors.values()), feeds), "in the interpreter")
 
 
-def test_the_sample_of_a_checkpoint() -> None:
-    folder = SAMPLES / "09_checkpoint"
-    feeds, xs = dict(np.load(folder / "feeds.npz")), ["kernel/part_0", "kernel/part_1", "bias"]
+@pytest.mark.parametrize(
+    ("model", "xs", "reads", "more"),
+    [
+        (
+            "09_checkpoint/model",
+            "kernel/part_0 kernel/part_1 bias",
+            "kernel/part_0/read kernel/part_1/read bias/read",
+            {},
+        ),
+        ("11_dynamic_rnn/model", "steps rnn/basic_rnn_cell/kernel rnn/basic_rnn_cell/bias", "", {}),
+        ("12_cond/graph", "x scale", "", {}),
+        ("12_cond/graph", "x scale", "", {"training": np.array(False)}),
+    ],
+)
+def test_the_sample_of_a_meta_graph(model: str, xs: str, reads: str, more: dict[str, Any]) -> None:
+    prefix = SAMPLES / model
+    feeds = dict(np.load(prefix.parent / "feeds.npz")) | more
+    tf1.disable_control_flow_v2()
     with tf.Graph().as_default() as theirs, tf1.Session() as session:
-        tf1.train.import_meta_graph(str(folder / "model.meta")).restore(session, str(folder / "model"))
+        saver = tf1.train.import_meta_graph(f"{prefix}.meta")
+        if saver is not None:
+            saver.restore(session, str(prefix))
         given = {f"{name}:0": value for name, value in feeds.items()}
-        loss, reads = theirs.get_tensor_by_name("loss:0"), [theirs.get_tensor_by_name(f"{x}/read:0") for x in xs]
-        expected = session.run([loss, *tf1.gradients(loss, reads)], given)
-    graph = graphgrad.load(folder / "model.meta")
-    found = graphgrad.gradients("loss", xs, graph=graph)
-    values = graphgrad.evaluate(graph, ["loss", *found], feeds, restored.variables_of(graph, folder / "model"))
+        loss, at = theirs.get_tensor_by_name("loss:0"), [f"{x}:0" for x in (reads or xs).split()]
+        expected = session.run([loss, *tf1.gradients(loss, [theirs.get_tensor_by_name(x) for x in at])], given)
+    graph = graphgrad.load(f"{prefix}.meta")
+    found = graphgrad.gradients("loss", xs.split(), graph=graph)
+    variables = restored.variables_of(graph, prefix) if saver is not None else {}
+    values = graphgrad.evaluate(graph, ["loss", *found], feeds, variables)
     for value, wanted in zip(values, expected, strict=True):
         assert why_not_close(wanted, value) == ""

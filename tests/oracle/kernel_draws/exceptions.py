@@ -106,6 +106,10 @@ NOT_DRAWN: dict[str, str] = {
         ["LookupTableExport", "LookupTableExportV2", "LookupTableImport", "LookupTableImportV2"],
         "TensorFlow gives the entries in the order of its hashes",
     ),
+    **dict.fromkeys(
+        ["InitializeTableFromTextFile", "InitializeTableFromTextFileV2"],
+        "it reads files of a SavedModel: tests/formats/test_other_files.py, and 'vocabulary' in tests/oracle",
+    ),
     "TopK": "TensorFlow's kernel asks for an attribute that the op does not have",
     "MutableDenseHashTable": "TensorFlow's own kernel asks for an input that the op does not have",
     **dict.fromkeys(

@@ -1,0 +1,106 @@
+"""Loops and branches that do not hold together: one line that names the node or the frame, from gradients and from eval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from graphgrad import Graph, dtypes, gradients
+from graphgrad.errors import ModelError
+from graphgrad.runtime.plan import evaluate
+from graphgrad.schema import graph_pb2
+from tests import program_store
+
+ARCHIVES = {name: program_store.read(name) for name in ("flow_programs", "function_programs")}
+Change = Callable[[graph_pb2.GraphDef], Any]
+
+
+def node(graph: graph_pb2.GraphDef, name: str) -> graph_pb2.NodeDef:
+    return next(n for n in graph.node if n.name == name)
+
+
+def as_identity(graph: graph_pb2.GraphDef, name: str, dtype: Any) -> None:
+    made = node(graph, name)
+    made.op = "Identity"
+    made.attr.clear()
+    made.attr["T"].type = dtype.enum
+
+
+def in_another_frame(graph: graph_pb2.GraphDef, name: str) -> None:
+    node(graph, name).attr["frame_name"].s = b"other"
+
+
+def with_one_more_result(graph: graph_pb2.GraphDef) -> None:
+    function = graph.library.function[0]
+    function.signature.output_arg.add(name="more", type=1)
+    function.ret["more"] = function.ret[function.signature.output_arg[0].name]
+
+
+def without_a_result(graph: graph_pb2.GraphDef) -> None:
+    del next(f for f in graph.library.function if "body" in f.signature.name).signature.output_arg[-1]
+
+
+LOOP = ("flow_programs", "loop-static")
+BRANCH, WHILE = ("function_programs", "cond_both_sides-static"), ("function_programs", "loop-static")
+FRAME = "'while/while_context'"
+MALFORMED: dict[str, tuple[tuple[str, str], Change, str]] = {
+    "no LoopCond": (
+        LOOP,
+        lambda g: as_identity(g, "while/LoopCond", dtypes.bool_),
+        rf"the loop of frame {FRAME} (does not have one|has no) LoopCond node",
+    ),
+    "a variable of another frame": (
+        LOOP,
+        lambda g: in_another_frame(g, "while/Enter_1"),
+        rf"node 'while/Switch_1' \(Switch\) has inputs from two frames, 'other' and {FRAME}",
+    ),
+    "an invariant of another frame": (
+        LOOP,
+        lambda g: in_another_frame(g, "while/mul/Enter"),
+        rf"node 'while/mul' \(Mul\) has inputs from two frames, {FRAME} and 'other'",
+    ),
+    "no NextIteration": (
+        LOOP,
+        lambda g: as_identity(g, "while/NextIteration_1", dtypes.float32),
+        "nodes form a cycle without NextIteration: while/Merge_1 -> while/Switch_1 -> ",
+    ),
+    "a result that is not there": (
+        BRANCH,
+        lambda g: g.library.function[0].ret.update({g.library.function[0].signature.output_arg[0].name: "gone:y:0"}),
+        "function 'cond_true_.*': no node 'gone' in the graph",
+    ),
+    "a branch with one result more": (
+        BRANCH,
+        with_one_more_result,
+        "StatelessIf node 'cond' wants 1 result, and function 'cond_true_.*' gives 2",
+    ),
+    "a branch with a result of another dtype": (
+        BRANCH,
+        lambda g: setattr(g.library.function[0].signature.output_arg[0], "type", dtypes.float64.enum),
+        "StatelessIf node 'cond' wants float32 as result 0, and function 'cond_true_.*' gives float64",
+    ),
+    "a body with one result less": (
+        WHILE,
+        without_a_result,
+        "StatelessWhile node 'while' wants 5 results, and function 'while_body_.*' gives 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("work", ["gradients", "eval"])
+@pytest.mark.parametrize("name", MALFORMED)
+def test_what_does_not_hold_together_is_told(name: str, work: str) -> None:
+    (archive, program_name), change, said = MALFORMED[name]
+    program = ARCHIVES[archive][program_name]
+    message = graph_pb2.GraphDef.FromString(program.graph_def)
+    change(message)
+    with pytest.raises(ModelError, match=said) as raised:
+        graph = Graph(message)
+        graph.validate()
+        if work == "gradients":
+            gradients(program.ys, program.xs, graph=graph)
+        else:
+            evaluate(graph, program.ys[0], program.feeds, program.variables)
+    assert "\n" not in str(raised.value)
