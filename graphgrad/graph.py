@@ -436,6 +436,7 @@ class Graph:
         self.meta: Any = None  # the MetaGraphDef around it, without its graph, where it came with one
         self.signature: str | None = None  # the one whose names of tensors come before those of nodes
         self.new_signatures: dict[str, Any] = {}  # SignatureDefs that are written beside those of `meta`
+        self.new_objects: Any = None  # the SavedObjectGraph that is written in place of that of `meta`
         self.operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
         for node in self.message.node:

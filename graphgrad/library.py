@@ -369,7 +369,8 @@ class _Writer:
         self.arguments = {tensor: names.argument(tensor.op.name) for tensor in arguments}
         self.result_names = [names.argument(tensor.op.name) for tensor in results]
         needed = self._needed()
-        self.nodes = [op for op in graph if op in needed and op.type != "Placeholder"]
+        given = {tensor.op for tensor in arguments}
+        self.nodes = [op for op in graph if op in needed and op.type != "Placeholder" and op not in given]
         self.names = {op: names.unique(op.name) for op in self.nodes}
         self.by_name = {op.name: name for op, name in self.names.items()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from graphgrad import attributes
+from graphgrad import attributes, objects
 from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
 from graphgrad.graph import Graph, IndexedSlices, Tensor, needed_by
 from graphgrad.schema import saved_model_pb2
@@ -139,6 +139,12 @@ def export(graph: Graph, name: str, xs: Sequence[Tensor], gradients: Sequence[Te
         if placeholder.name not in keys:
             _describe(placeholder, made.inputs[placeholder.op.name])
     graph.new_signatures[name] = made
+    tensors = [
+        {key: graph.tensor(tensors_of(info)[0]) for key, info in side.items() if len(tensors_of(info)) == 1}
+        for side in (made.inputs, made.outputs)
+    ]
+    if list(map(len, tensors)) == [len(made.inputs), len(made.outputs)]:
+        objects.with_signature(graph, name, *tensors)
 
 
 def _parts(gradient: Tensor | IndexedSlices | None) -> list[tuple[str, Tensor]]:

@@ -18,7 +18,8 @@ from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2, saved_model_pb2
 
 _SERVE = "serve"  # the tag that loaders ask for
-_META_GRAPHS, _INFO, _GRAPH = 2, 1, 2  # SavedModel.meta_graphs, MetaGraphDef.meta_info_def and .graph_def
+_META_GRAPHS = 2  # of a SavedModel
+_INFO, _GRAPH, _OBJECTS = 1, 2, 7  # meta_info_def, graph_def and object_graph_def of a MetaGraphDef
 Read = tuple[graph_pb2.GraphDef, dict[str, memoryview], saved_model_pb2.MetaGraphDef]
 
 
@@ -159,7 +160,11 @@ def _with_graph(graph: Graph, view: memoryview, field: wire.Field) -> wire.Field
             field.inner[-1].content = content
         else:
             field.extra += b"".join(wire.delimited(_GRAPH, *content))
-    field.inner = sorted([*infos, *field.inner], key=lambda inner: inner.start)
+    objects = wire.find(view, field, _OBJECTS) if graph.new_objects is not None else []
+    for i, field_of_objects in enumerate(objects):
+        is_last = i == len(objects) - 1
+        field_of_objects.content = [graph.new_objects.SerializeToString(deterministic=True)] if is_last else []
+    field.inner = sorted([*infos, *field.inner, *objects], key=lambda inner: inner.start)
     return field
 
 
@@ -169,6 +174,8 @@ def with_signatures(graph: Graph, tags: Sequence[str] = ()) -> saved_model_pb2.M
     if graph.meta is not None:
         meta.CopyFrom(graph.meta)
     _add_what_is_new(graph, meta)
+    if graph.new_objects is not None:
+        meta.object_graph_def.CopyFrom(graph.new_objects)
     if not meta.meta_info_def.tags:
         meta.meta_info_def.tags.extend(tags)
     return meta

@@ -32,7 +32,7 @@ def unfused(graph: Graph) -> Graph:
         message.node.extend(nodes)
     made = Graph(message, graph.payloads)
     made.source, made.meta, made.signature = graph.source, graph.meta, graph.signature
-    made.new_signatures = graph.new_signatures
+    made.new_signatures, made.new_objects = graph.new_signatures, graph.new_objects
     return made
 
 

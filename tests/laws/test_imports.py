@@ -80,7 +80,8 @@ ARROWS = {
     "validation": {"constants", "dtypes", "errors", "graph"},
     "freeze": {"dtypes", "errors", "formats", "graph", "library", "schema", "signatures", "unvaried"},
     "unvaried": {"attributes", "dtypes", "graph", "library", "opdefs", "schema"},
-    "signatures": {"attributes", "errors", "graph", "schema"},
+    "signatures": {"attributes", "errors", "graph", "objects", "schema"},
+    "objects": {"attributes", "dtypes", "graph", "schema"},
     "formats": {
         "attributes",
         "collector",

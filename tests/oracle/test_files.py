@@ -97,12 +97,13 @@ def _call_what_was_there(model: Model, out: Path) -> None:
     assert why_not_close(model.values[model.ys[0]], found[0].numpy()) == ""
 
 
-def test_a_signature_of_gradients_is_called_by_name(tmp_path: Path) -> None:
-    describe(file_models.nested_calls(tmp_path), tmp_path)
+@pytest.mark.parametrize("make", [file_models.nested_calls, file_models.keras_lstm], ids=lambda make: make.__name__)
+def test_a_signature_of_gradients_is_called_by_name(make: Any, tmp_path: Path) -> None:
+    describe(make(tmp_path), tmp_path)
     model = file_store.described(tmp_path)
     graph = graphgrad.load(model.path)
     xs = [graph.tensor(signatures.tensor_name(graph, x, signatures.INPUTS)) for x in model.xs]
-    found = graphgrad.gradients([graph.tensor(signatures.tensor_name(graph, "y"))], xs, graph=graph)
+    found = graphgrad.gradients([graph.tensor(signatures.tensor_name(graph, model.ys[0]))], xs, graph=graph)
     signatures.export(graph, "gradients", xs, found)
     graphgrad.save(graph, tmp_path / "out")
     with tf.Graph().as_default(), tf1.Session() as session:
@@ -111,6 +112,11 @@ def test_a_signature_of_gradients_is_called_by_name(tmp_path: Path) -> None:
         feeds = {info.name: model.feeds[key] for key, info in made.inputs.items()}
         for key, value in session.run({k: info.name for k, info in made.outputs.items()}, feeds).items():
             assert why_not_close(model.values[f"d{key}"], value) == "", key
+    loaded = tf.saved_model.load(str(tmp_path / "out"))
+    found = loaded.signatures["gradients"](**{key: tf.constant(value) for key, value in model.feeds.items()})
+    assert {f"d{key}" for key in found} == {f"d{x}" for x in model.xs}
+    for key, value in found.items():
+        assert why_not_close(model.values[f"d{key}"], value.numpy()) == "", key
 
 
 SAMPLES = Path(__file__).parents[2] / "samples"
