@@ -23,8 +23,9 @@ def binned(rows: Array, count: int, values: Array, size: int, weights: Array, is
     """For each row how often (or with what weights, or whether at all) each value below `size` is in it."""
     if len(values) and values.min() < 0:
         raise ValueError("values to count must not be negative")
-    if weights.size and weights.shape != values.shape:
-        raise ValueError(f"weights must be empty or of shape {list(values.shape)}, not {list(weights.shape)}")
+    if 0 < weights.size < values.size:
+        raise ValueError(f"{values.size} values have {weights.size} weights")
+    weights = weights.reshape(-1)[: values.size]
     bins = np.zeros((count, size), weights.dtype)
     kept = values < size
     if is_binary:
@@ -103,8 +104,9 @@ def count_dense(values, weights, *, minlength, maxlength, binary_output):
 
 def _rows_of(splits: Array, values: Array) -> tuple[Array, int]:
     """For each value its row, and how many rows there are."""
-    if splits.ndim != 1 or not len(splits):
-        raise ValueError("splits must be a vector with at least one entry")
+    splits = splits.reshape(-1)  # TensorFlow takes them in any shape
+    if not len(splits):
+        raise ValueError("splits must have at least one entry")
     if splits[0] != 0 or splits[-1] != len(values) or (np.diff(splits) < 0).any():
         raise ValueError(f"splits must ascend from 0 to {len(values)}, the number of values")
     return np.repeat(np.arange(len(splits) - 1), np.diff(splits)), len(splits) - 1
@@ -112,12 +114,16 @@ def _rows_of(splits: Array, values: Array) -> tuple[Array, int]:
 
 @kernel("RaggedBincount")
 def ragged_bincount(splits, values, size, weights, *, binary_output):
+    values = values.reshape(-1)
     rows, count = _rows_of(splits, values)
     return binned(rows, count, values, checked_size(size), weights, binary_output)
 
 
 @kernel("RaggedCountSparseOutput")
 def count_ragged(splits, values, weights, *, minlength, maxlength, binary_output):
+    if weights.size and weights.shape != values.shape:
+        raise ValueError(f"weights must be empty or of shape {list(values.shape)}, not {list(weights.shape)}")
+    values, weights = values.reshape(-1), weights.reshape(-1)
     rows, count = _rows_of(splits, values)
     return counted(rows, count, values, weights, (minlength, maxlength), binary_output)
 

@@ -295,6 +295,8 @@ def crop_and_resize_grad_image(dy, boxes, box_index, image_size, *, method, T):
 def crop_and_resize_grad_boxes(dy, image, boxes, box_index, *, method):
     if method != "bilinear":
         raise ValueError(f"the gradient of boxes is known for the method bilinear, not {method!r}")
+    if dy.shape[-1] != image.shape[-1]:
+        raise ValueError(f"crops of {dy.shape[-1]} channels of images of {image.shape[-1]}")
     _, rows, columns = dy.shape[:3]
     height, width = image.shape[1:3]
     crops = _crops(image.shape, boxes, box_index, (rows, columns))

@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
+from graphgrad.kernels import _libm
+
 Array = np.ndarray[Any, Any]
 
 MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 KEY_STEPS = 0x9E3779B9, 0xBB67AE85
 LOW32, LOW64, LOW128 = (1 << 32) - 1, (1 << 64) - 1, (1 << 128) - 1
 CHUNK = 1 << 13  # so many blocks at a time stay in the cache
+ROWS = 1 << 11  # of blocks that become normal numbers: their arrays are small enough for memory that was in use before
 
 float16, float32, float64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
 bfloat16 = np.dtype(ml_dtypes.bfloat16)
@@ -118,14 +121,20 @@ def normal(words: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def box_muller(numbers: Array) -> Array:
+    result = np.empty_like(numbers)
+    for start in range(0, len(numbers), ROWS):
+        _write_normal(numbers[start : start + ROWS], result[start : start + ROWS])
+    return result
+
+
+def _write_normal(numbers: Array, result: Array) -> None:
     wide = numbers.dtype
     radius = np.maximum(numbers[..., 0::2], wide.type(SMALLEST))
     angle = (2 * math.pi * numbers[..., 1::2].astype(float64)).astype(wide)
-    radius = np.sqrt(wide.type(-2) * rounded(np.log, radius))
-    result = np.empty_like(numbers)
-    result[..., 0::2] = rounded(np.sin, angle) * radius
-    result[..., 1::2] = rounded(np.cos, angle) * radius
-    return result
+    radius = np.sqrt(wide.type(-2) * _libm.log(radius))
+    sine, cosine = _libm.sin_cos(angle)
+    np.multiply(sine, radius, out=result[..., 0::2])
+    np.multiply(cosine, radius, out=result[..., 1::2])
 
 
 def rounded(function: np.ufunc, x: Array) -> Array:

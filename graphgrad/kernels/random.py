@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from graphgrad.kernels import _truncated, philox
+from graphgrad.kernels import _libm, _truncated, philox
 from graphgrad.kernels._checks import lone
 from graphgrad.kernels._rows import refuse_outside
 from graphgrad.kernels.philox import Streams, rounded
@@ -228,7 +228,7 @@ def draw_gamma(generator, alpha, count):
     streams = Streams(generator, repeated.size, BLOCKS_PER_NUMBER)
     result = np.empty(repeated.size)
     exponential = np.flatnonzero(repeated == 1)
-    result[exponential] = -np.log1p(-streams.uniform(exponential))
+    result[exponential] = -_libm.log1p(-streams.uniform(exponential))
     boosted = repeated < 1
     d = repeated + np.where(boosted, 2.0 / 3, -1.0 / 3)
     c = 1.0 / 3 / np.sqrt(d)
@@ -237,14 +237,15 @@ def draw_gamma(generator, alpha, count):
         x = streams.normal(waiting)
         v = 1 + c[waiting] * x
         possible = v > 0
-        tried, x, v = waiting[possible], x[possible], v[possible] ** 3
+        tried, x, v = waiting[possible], x[possible], v[possible]
+        v = v * v * v
         u = streams.uniform(tried)
         bound = 0.5 * x * x + d[tried] * (1 - v + np.log(v))
         accepted = (u < 1 - 0.0331 * (x * x) * (x * x)) | (np.log(u) < bound)
         result[tried[accepted]] = (d[tried] * v)[accepted]
         done = tried[accepted]
         small = done[boosted[done]]
-        result[small] *= streams.uniform(small) ** (1 / repeated[small])
+        result[small] *= _libm.power(streams.uniform(small), 1 / repeated[small])
         waiting = np.setdiff1d(waiting, done, assume_unique=True)
     return result.reshape(alpha.size, count).T.reshape(count, *alpha.shape).astype(alpha.dtype)
 
@@ -259,6 +260,8 @@ def random_gamma(shape, alpha, *, seed, seed2, state, node_name):
 
 def gamma_of_shape(generator, shape, alpha):
     shape = shape_of(shape)
+    if not math.prod(shape):
+        return np.empty(shape, alpha.dtype)
     if shape[len(shape) - alpha.ndim :] != alpha.shape:
         raise ValueError(f"the shape {list(shape)} does not end with that of alpha, {list(alpha.shape)}")
     count = math.prod(shape[: len(shape) - alpha.ndim])
