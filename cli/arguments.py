@@ -40,7 +40,14 @@ def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 
 class Command(click.Command):
-    """A command with the options that every command has: how much it tells people."""
+    """A command with the options that every command has: how much it tells people. A variable stands for each option."""
+
+    def __init__(self, name: str | None, **extra: Any):
+        super().__init__(name, **extra)
+        for option in self.params:
+            if isinstance(option, click.Option):
+                spelled = max(option.opts, key=len).lstrip("-")
+                option.envvar = f"GRAPHGRAD_{name}_{spelled}".upper().replace("-", "_")
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         try:

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner
-from graphgrad_cli.main import cli
+from graphgrad_cli.main import COMMANDS, cli
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
 ADD = ["add-gradients", str(MLP), "--ys", "loss", "--xs", "W1"]
@@ -80,6 +81,19 @@ def test_options_from_the_environment(tmp_path: Path) -> None:
     result = run("add-gradients", MLP, "--ys", "loss", "-o", tmp_path / "o.pb", GRAPHGRAD_ADD_GRADIENTS_XS="W2")
     assert result.exit_code == 0
     assert "W2:0" in result.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_variable_stands_for_every_option(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called as the option is spelled: GRAPHGRAD_CONVERT_TO for --to of convert."""
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    context = click.Context(command, click.Context(cli, auto_envvar_prefix="GRAPHGRAD"), info_name=name)
+    for option in command.get_params(context):
+        if isinstance(option, click.Option) and "--help" not in option.opts:
+            spelled = max(option.opts, key=len)[2:]
+            monkeypatch.setenv(f"GRAPHGRAD_{name}_{spelled}".upper().replace("-", "_"), "a b")
+            assert option.resolve_envvar_value(context) == "a b", option.opts
 
 
 def test_quiet_and_verbose(tmp_path: Path) -> None:

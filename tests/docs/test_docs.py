@@ -21,7 +21,14 @@ from tests.docs.write_man import FOLDER as MANUAL
 from tests.docs.write_man import pages
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/index.md", "docs/recipes.md", "docs/coming_from_tensorflow.md", "docs/formats.md", "README.md"]
+PAGES = [
+    "docs/index.md",
+    "docs/recipes.md",
+    "docs/coming_from_tensorflow.md",
+    "docs/formats.md",
+    "samples/README.md",
+    "README.md",
+]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.S | re.M)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 
@@ -44,10 +51,13 @@ def plain(text: str) -> str:
 
 
 def run(line: str) -> str:
-    """What a command line prints; one that is not graphgrad's is a shell's."""
+    """What a command line prints; one that is not graphgrad's alone is a shell's."""
     words = shlex.split(line)
-    if words[0] != "graphgrad":
-        return subprocess.run(["bash", "-c", line], check=True, capture_output=True, text=True).stdout
+    if words[0] != "graphgrad" or {"&&", "|"} & set(words):
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path}
+        done = subprocess.run(["bash", "-ec", line], check=True, capture_output=True, text=True, env=environment)
+        return done.stderr + done.stdout
     result = CliRunner(env={"COLUMNS": "80"}).invoke(cli, words[1:])
     assert result.exit_code == 0, f"{line}: {result.output}"
     return result.stderr + result.stdout
@@ -100,6 +110,11 @@ def test_commands_named_in_passing_run(name: str, folder: Path) -> None:
         assert line.split()[1] in COMMANDS, line
         if line.split()[2:]:
             run(line)
+
+
+def test_there_is_a_sample_for_each_command() -> None:
+    lines = [text.split()[1] for kind, text in blocks("samples/README.md") if kind == "sh"]
+    assert sorted(lines) == sorted(COMMANDS)
 
 
 def test_every_block_is_of_a_kind_that_a_test_runs() -> None:
