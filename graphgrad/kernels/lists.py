@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._variants import boxed, boxes, sum_of, unboxed, zeros_of
 from graphgrad.registry import kernel
 
@@ -253,7 +254,7 @@ def _read(element: Any, owner: TensorList, shape: Shape) -> Array:
 def tensor_list_set_item(input_handle, index, item, *, resize_if_index_out_of_bounds):
     changed = list_of(input_handle)
     changed.accept(item)
-    place = int(index)
+    place = lone(index, "index")
     if resize_if_index_out_of_bounds and place >= changed.length:
         changed = changed.with_elements(changed.elements() + [None] * (place + 1 - changed.length))
     if not 0 <= place < changed.length:
@@ -300,9 +301,10 @@ def tensor_list_element_shape(input_handle, *, shape_type):
 @kernel("TensorListGetItem")
 def tensor_list_get_item(input_handle, index, element_shape, *, element_dtype):
     found = list_of(input_handle, element_dtype)
-    if not 0 <= index < found.length:
-        raise ValueError(f"index {int(index)} lies outside a list of {found.length} elements")
-    return _read(found.storage[int(index)], found, shape_of(element_shape))
+    place = index.item()
+    if not 0 <= place < found.length:
+        raise ValueError(f"index {place} lies outside a list of {found.length} elements")
+    return _read(found.storage[place], found, shape_of(element_shape))
 
 
 def _stacked(elements: list[Any], owner: TensorList, shape: Shape) -> Array:
@@ -332,7 +334,7 @@ def tensor_list_gather(input_handle, indices, element_shape, *, element_dtype):
     outside = (indices < 0) | (indices >= found.length)
     if outside.any():
         raise ValueError(f"index {indices[outside][0]} lies outside a list of {found.length} elements")
-    return _stacked([found.storage[i] for i in indices.tolist()], found, shape_of(element_shape))
+    return _stacked([found.storage[i] for i in indices.reshape(-1).tolist()], found, shape_of(element_shape))
 
 
 @kernel("TensorListConcat")

@@ -51,11 +51,13 @@ def refuse_unfit(x, cs_prev, h_prev, weights, biases):
         )
 
 
-def refuse_unfit_cell(x, cs_prev, h_prev, weights, biases):
-    """Raises where the parts of one step do not fit together, used or not."""
+def refuse_unfit_cell(x, cs_prev, h_prev, weights, biases, **peepholes):
+    """Raises where the parts of one step do not fit together; of peepholes only the rank counts, used or not."""
     if x.ndim != 2:
         raise ValueError(f"x must be a matrix, not of shape {list(x.shape)}")
     refuse_unfit(x, cs_prev, h_prev, weights, biases)
+    for name, peephole in peepholes.items():
+        vector(peephole, name)
 
 
 def peepholes_of(cs_prev, are_used, **peepholes):
@@ -101,8 +103,7 @@ def lstm_step_back(cs_prev, peepholes, step, cs_grad, h_grad):
 
 @kernel("LSTMBlockCell")
 def lstm_cell(x, cs_prev, h_prev, w, wci, wcf, wco, b, *, forget_bias, cell_clip, use_peephole):
-    refuse_unfit_cell(x, cs_prev, h_prev, w, b)
-    peepholes_of(cs_prev, use_peephole, wci=wci, wcf=wcf, wco=wco)
+    refuse_unfit_cell(x, cs_prev, h_prev, w, b, wci=wci, wcf=wcf, wco=wco)
     dtype = x.dtype
     x, cs_prev, h_prev, w, wci, wcf, wco, b = wide(x, cs_prev, h_prev, w, wci, wcf, wco, b)
     peepholes = (wci, wcf, wco) if use_peephole else None
@@ -114,9 +115,7 @@ def lstm_cell(x, cs_prev, h_prev, w, wci, wcf, wco, b, *, forget_bias, cell_clip
 def lstm_cell_grad(
     x, cs_prev, h_prev, w, wci, wcf, wco, b, i, cs, f, o, ci, co, cs_grad, h_grad, *, use_peephole
 ):  # fmt: skip
-    refuse_unfit_cell(x, cs_prev, h_prev, w, b)
-    for name, peephole in (("wci", wci), ("wcf", wcf), ("wco", wco)):
-        vector(peephole, name)
+    refuse_unfit_cell(x, cs_prev, h_prev, w, b, wci=wci, wcf=wcf, wco=wco)
     dtype = x.dtype
     cs_prev, wci, wcf, wco, cs_grad, h_grad = wide(cs_prev, wci, wcf, wco, cs_grad, h_grad)
     step = (*wide(i, cs, f, o, ci, co), None)

@@ -466,6 +466,7 @@ def refuse_unless_scalars(numbers, inputs, slots):
 def dense_step(formula):
     """The kernel that replaces the variable and its slots by what the formula gives."""
     numbers = numbers_of(formula)
+    grad = next(i for i, name in enumerate(inspect.signature(formula).parameters) if name in ("grad", "delta"))
 
     @functools.wraps(formula)  # whose keyword arguments are the attributes the kernel asks for
     def step(*inputs, **attributes):
@@ -477,6 +478,10 @@ def dense_step(formula):
                     f"variables '{variables[0].name}' {list(variables[0].peek().shape)} and '{other.name}' "
                     f"{list(other.peek().shape)} must have the same shape"
                 )
+        if inputs[grad].shape != variables[0].peek().shape:
+            raise ValueError(
+                f"the gradient has another shape than variable '{variables[0].name}': {list(inputs[grad].shape)}"
+            )
         new = formula(*(v.peek() for v in variables), *inputs[len(variables) :], **attributes)
         for variable, array in zip(variables, new, strict=True):
             if array.shape != variable.peek().shape:

@@ -49,7 +49,17 @@ SPARED: dict[str, tuple[str, str]] = {
     ),
     "TensorListGather": ("shape", "which forgets the count of indices where they are not known to be a vector"),
     **dict.fromkeys(
+        [f"{kind}ScatterNd{way}" for kind in ("", "Resource") for way in ("Add", "Max", "Min", "Sub", "Update")],
+        ("bad", "TensorFlow takes updates of shape [1] for one index that is no row of a matrix"),
+    ),
+    **dict.fromkeys(
+        ["BlockLSTMGrad", "BlockLSTMGradV2"], ("bad", "peepholes and biases are read by nothing but a check")
+    ),
+    **dict.fromkeys(
         ["SparseBincount", "RaggedBincount"], ("bad", "of too few weights TensorFlow reads memory beyond them")
+    ),
+    **dict.fromkeys(
+        ["ApplyAdadelta", "ResourceApplyAdadelta"], ("bad", "TensorFlow looks at the shape of one accumulator only")
     ),
     "RaggedTensorToTensor": ("bad", "rows that do not fit read memory beyond the values in TensorFlow"),
 }
