@@ -5,12 +5,14 @@ Splits ascend from 0 to the number of what they cut; anything else is an error.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 
 from graphgrad.kernels._coordinates import filled_rows, unfilled_gradients
+from graphgrad.kernels._crosses import crosses, flat, hashed, joined, of_dense, of_sparse
 from graphgrad.kernels._ragged_rows import RaggedRows, padded
 from graphgrad.kernels._rows import refuse_outside
 from graphgrad.kernels._variants import boxed, boxes, unboxed
@@ -181,3 +183,49 @@ def to_variant_gradient(encoded, row_splits, dense_values_shape, *, Tvalues):
         row = math.prod(shape[1:])
         parts = [part if part.size else np.zeros(int(n) * row, Tvalues) for part, n in zip(parts, lengths, strict=True)]
     return np.concatenate([np.zeros(0, Tvalues), *parts]).reshape(shape)
+
+
+@kernel("RaggedCross")
+def ragged_cross(
+    ragged_values,
+    ragged_row_splits,
+    sparse_indices,
+    sparse_values,
+    sparse_shape,
+    dense_inputs,
+    *,
+    input_order,
+    hashed_output,
+    num_buckets,
+    hash_key,
+    out_values_type,
+    out_row_splits_type,
+):
+    """All ways to take one feature of each column; `input_order` says which kind each column is of."""
+    rows = rows_of_columns(ragged_row_splits, sparse_shape, dense_inputs)
+    kinds = {
+        "R": iter([of_ragged(*parts, rows) for parts in zip(ragged_values, ragged_row_splits, strict=True)]),
+        "S": iter([of_sparse(*p, rows) for p in zip(sparse_indices, sparse_values, sparse_shape, strict=True)]),
+        "D": iter([of_dense(part, rows) for part in dense_inputs]),
+    }
+    columns = [next(kinds[letter]) for letter in input_order]
+    found = crosses(columns, hashed(num_buckets, hash_key) if hashed_output else joined(b"_X_"), rows)
+    splits = np.append(0, np.cumsum([len(row) for row in found]))
+    return flat(found, out_values_type), splits.astype(out_row_splits_type)
+
+
+def rows_of_columns(ragged_row_splits, sparse_shape, dense_inputs):
+    """How many rows the first of the columns has."""
+    counts = [len(splits) - 1 for splits in ragged_row_splits]
+    counts += [int(shape[0]) for shape in sparse_shape] + [len(part) for part in dense_inputs]
+    if not counts:
+        raise ValueError("there are no columns to cross")
+    return counts[0]
+
+
+def of_ragged(values, splits, rows):
+    check_splits(splits, len(values))
+    if len(splits) != rows + 1:
+        raise ValueError(f"ragged features of {len(splits) - 1} rows do not go with {rows}")
+    cut = splits.tolist()
+    return [values[a:b].tolist() for a, b in itertools.pairwise(cut)]

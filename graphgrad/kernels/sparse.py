@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._coordinates import (
     check,
     filled_rows,
@@ -21,6 +22,7 @@ from graphgrad.kernels._coordinates import (
     spanned,
     unfilled_gradients,
 )
+from graphgrad.kernels._crosses import crosses, flat, hashed, joined, of_dense, of_sparse
 from graphgrad.kernels._precision import HALVES
 from graphgrad.kernels._rows import row_sums
 from graphgrad.kernels._softmax import row_softmax
@@ -385,3 +387,32 @@ def _refuse_disorder(rows: Array, shape: Array) -> None:
         at = int((steps <= 0).argmax()) + 1
         wrong = "repeated" if steps[at - 1] == 0 else "out of order"
         raise ValueError(f"indices[{at}] = {rows[at].tolist()} is {wrong}")
+
+
+# ------------------------------------------------------------------------------------------------- crosses
+
+
+def _crossed(indices, values, shapes, dense_inputs, cross, dtype):
+    rows = int(shapes[0][0]) if shapes else len(dense_inputs[0]) if dense_inputs else 0
+    columns = [of_sparse(*parts, rows) for parts in zip(indices, values, shapes, strict=True)]
+    columns += [of_dense(part, rows) for part in dense_inputs]
+    found = crosses(columns, cross, rows)
+    lengths = [len(row) for row in found]
+    places = [np.arange(n) for n in lengths]
+    where = np.stack([np.repeat(np.arange(rows), lengths), np.concatenate([np.arange(0), *places])], 1)
+    return where, flat(found, dtype), np.array([rows, max(lengths, default=0)], np.int64)
+
+
+@kernel("SparseCross")
+def sparse_cross(
+    indices, values, shapes, dense_inputs, *, hashed_output, num_buckets, hash_key, out_type, internal_type
+):
+    if internal_type.kind == "O" and any(v.dtype.kind != "O" for v in (*values, *dense_inputs)):
+        raise ValueError("features must be strings where internal_type is string")
+    cross = hashed(num_buckets, hash_key) if hashed_output else joined(b"_X_")
+    return _crossed(indices, values, shapes, dense_inputs, cross, out_type)
+
+
+@kernel("SparseCrossV2")
+def sparse_cross_v2(indices, values, shapes, dense_inputs, sep):
+    return _crossed(indices, values, shapes, dense_inputs, joined(lone(sep, "sep")), object)

@@ -76,4 +76,9 @@ def fill_empty_rows_grad(op: Operation) -> list[Shape]:
 
 @shape("RaggedCross")
 def cross(op: Operation) -> list[Shape]:
-    return [(None,), (None,)]
+    """As many rows as a ragged or a dense column has."""
+    values, splits = len(op["ragged_values_types"]), len(op["ragged_splits_types"])
+    ends = [t.shape[0] if t.shape else None for t in op.inputs[values : values + splits]]
+    dense = op.inputs[len(op.inputs) - len(op["dense_types"]) :]
+    ends += [dims.total(t.shape[0] if t.shape else None, 1) for t in dense]
+    return [(None,), (next((end for end in ends if end is not None), None),)]

@@ -1,5 +1,8 @@
 """Sparse tensors: indices, values and a dense shape."""
 
+from typing import Any
+
+from graphgrad import dtypes
 from tests.cases import case, const, f32, given
 
 _AT = const([[0, 0], [0, 2], [1, 1], [2, 0]], "int64")
@@ -11,6 +14,13 @@ _SHAPE3 = const([2, 3, 2], "int64")
 _FED_AT = given([[0, 0], [0, 2], [1, 1], [2, 0]], "int64")
 _FED_SHAPE = given([3, 4], "int64")
 _ZERO = const(0.0, "float32")
+
+_NUMBERS, _WORDS = given([1, 2, 3, 4], dtype="int64"), given([b"a", b"bc", b""], dtype="object")
+
+
+def _crossed(**attrs: Any) -> dict[str, Any]:
+    return {"sparse_types": [dtypes.int64, dtypes.string], "dense_types": [], **attrs}
+
 
 CASES = [
     case("SparseReorder", _UNSORTED, f32(4), _SHAPE),
@@ -81,4 +91,18 @@ CASES = [
         )
     ],
     case("SparseTensorDenseMatMul", _FED_AT, f32(4), _FED_SHAPE, f32(4, 2), label="fed"),
+    case(
+        "SparseCross",
+        *([_AT, _OTHER], [_NUMBERS, _WORDS], [_SHAPE, _SHAPE], []),
+        label="hashed",
+        **_crossed(hashed_output=True, num_buckets=1000, hash_key=956888297470),
+        out_type=dtypes.int64,
+        internal_type=dtypes.int64,
+    ),
+    case(
+        "SparseCrossV2",
+        *([_AT, _OTHER], [_NUMBERS, _WORDS], [_SHAPE, _SHAPE], [], given(b"_X_", dtype="object")),
+        label="joined",
+        **_crossed(),
+    ),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 # op type -> (what is spared, why): 'shape' the static shape, 'values I' those of output I, 'bad' inputs of another shape,
 # 'lenient' that graphgrad gives a value where TensorFlow refuses.
 SPARED: dict[str, tuple[str, str]] = {
+    "RaggedCross": ("bad", "columns of another size end the process of TensorFlow, or are read as far as needed"),
     "Svd": ("values 1 values 2", "not asked for, TensorFlow leaves them as they are in memory"),
     "SelfAdjointEigV2": ("values 1", "not asked for, TensorFlow leaves them as they are in memory"),
     "BatchSvd": ("values 1 values 2", "not asked for, TensorFlow leaves them as they are in memory"),
