@@ -91,7 +91,7 @@ def fourier_matrix(g: GraphBuilder, length: Tensor, dtype: DType | None) -> Tens
     """exp(-2πi jk / n) for all j and k."""
     rows = g.Tile(g.ExpandDims(g.range(0, length), 0), [length, 1])
     columns = g.transpose(rows, [1, 0])
-    exponent = -2j * math.pi * g.cast(rows * columns, dtype)  # type: ignore[arg-type]
+    exponent = complex(0, -2 * math.pi) * g.cast(rows * columns, dtype)  # type: ignore[arg-type]
     return g.Exp(exponent / g.cast(length, dtype))  # type: ignore[no-any-return, arg-type]
 
 
