@@ -98,14 +98,24 @@ class ReversePass:
             received[i] = summands[0] if len(summands) == 1 else self._aggregate(op, summands)
 
     def _hand_on(self, op: Operation, received: list[Any]) -> None:
+        before = len(self.g.graph)
         gradients = self._ask_rule(op, received)
         if gradients is None:
             return
+        self._infer_readers(before, gradients)
         for tensor, gradient in zip(op.inputs, gradients, strict=True):
             if gradient is not None:
                 if gradient.__class__ is Tensor and tensor.dtype is not resource:
                     gradient.shaped_like(tensor)
                 self._receive(tensor, gradient)
+
+    def _infer_readers(self, start: int, gradients: Sequence[Any]) -> None:
+        """Works out the shapes of what a rule computes of the gradients it gives, before these are said to be shaped alike."""
+        given = {dx for dx in gradients if dx.__class__ is Tensor}
+        for op in self.g.graph.operations[start:]:
+            if not given.isdisjoint(op.inputs):
+                for output in op.outputs[:1]:
+                    _ = output.shape
 
     def _aggregate(self, op: Operation, summands: list[Any]) -> Any:
         if len(summands) < 2:

@@ -117,7 +117,7 @@ class OpBuilder:
         outer = self._classes, self._device
         existing = () if ignore_existing else self._classes
         self._classes = tuple(sorted({*existing, *colocation_classes(op)}))
-        self._device = op.device or self._device
+        self._device = op.device or ("" if ignore_existing else self._device)
         try:
             yield
         finally:

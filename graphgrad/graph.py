@@ -442,6 +442,7 @@ class Graph:
         for node in self.message.node:
             self._adopt(Operation(self, node.name, node.op, node.device, node))
         self.read_count = len(self.operations)
+        self.learned = 0  # how often a shape became known of that its op's rule did not tell
         self.rewritten: dict[Operation, None] = {}  # nodes that were read and now say something else
         self._held: dict[str, bool] = {}
 

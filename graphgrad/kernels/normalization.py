@@ -249,6 +249,8 @@ def batch_norm_with_global_normalization(
 ):
     _check_rank(x, "NHWC")
     _check_channels(x.shape[-1], mean=mean, variance=variance, beta=beta, gamma=gamma)
+    if not x.size:
+        return x
     scale = 1 / np.sqrt(wide(variance) + variance_epsilon)
     if scale_after_normalization:
         scale = scale * wide(gamma)
@@ -261,7 +263,9 @@ def batch_norm_with_global_normalization_grad(
 ):
     _check_rank(x, "NHWC")
     _check_channels(x.shape[-1], mean=mean, variance=variance, gamma=gamma)
-    dtype = x.dtype
+    dtype, none = x.dtype, np.zeros_like(mean)
+    if not x.size:
+        return x, none, none, none, none
     rows, dy_rows = _Rows(x), _Rows(dy).matrix
     mean, variance, gamma = wide(mean), wide(variance), wide(gamma)
     along = rows.along(mean)

@@ -166,11 +166,15 @@ def max_pool_grad_grad_v2(x, y, ddx, ksize, strides, *, padding, data_format):
 
 @kernel("MaxPool3DGrad")
 def max_pool_3d_grad(x, y, dy, *, ksize, strides, padding, data_format):
+    """Of the largest elements of a window the first; where y is another's result, those near it: TensorFlow runs two kernels."""
     x, y, dy = (channels_last(array, data_format) for array in (x, y, dy))
     w = _geometry(x, ksize, strides, padding, data_format)
     _check_shape("orig_output", y, _output_shape(x, w))
     _check_shape("grad", dy, _output_shape(x, w))
     dx = np.zeros(x.shape, wide(dy).dtype)
+    if np.array_equal(y, fold(x, w, np.maximum, lowest(x.dtype))):
+        hand_back(x, wide(dy), w, dx)
+        return channels_back(dx.astype(dy.dtype, copy=False), data_format)
     for _, outputs, inputs in taps(w):
         dx_tap = dx[inputs]
         np.add(dx_tap, dy[outputs], out=dx_tap, where=np.abs(x[inputs] - y[outputs]) < CLOSE)

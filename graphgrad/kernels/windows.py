@@ -290,7 +290,7 @@ def hand_back(x: np.ndarray, dy: np.ndarray, w: Windows, dx: np.ndarray) -> None
     for _, outputs, inputs in taps(w):
         taken, left_here, dx_tap = share[outputs], left[outputs], dx[inputs]
         taken[...] = x[inputs] == best[outputs]
-        np.negative(taken, taken)
+        np.subtract(0, taken, taken)  # np.negative of strided numbers in their place reads others (numpy 2.4)
         np.bitwise_and(taken, left_here, taken)
         np.bitwise_xor(left_here, taken, left_here)
         dx_tap += taken.view(dy.dtype)

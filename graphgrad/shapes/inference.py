@@ -1,7 +1,8 @@
 """Static shapes and small static values, worked out when asked for and kept on the operation.
 
 Passes with a stack of their own infer what an operation depends on before the operation itself, so depth never
-meets Python's stack; a loop's back edge is not waited for. Most values nobody asks for.
+meets Python's stack; a loop's back edge is not waited for. Most values nobody asks for. A shape that was worked out
+stays, unless more is learned of it from elsewhere; a value that was not known then is looked for again, as in TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,12 +22,21 @@ _UNASKED: Any = object()
 
 
 class Facts:
-    """What is known of an operation's outputs."""
+    """What is known of an operation's outputs. Values were looked for when so many shapes of the graph had been learned."""
 
-    __slots__ = ("shapes", "values")
+    __slots__ = ("learned", "shapes", "values")
 
     def __init__(self, shapes: list[Shape], known: list[Value | None] | None):
-        self.shapes, self.values = shapes, known
+        self.shapes, self.values, self.learned = shapes, known, -1
+
+    def is_open(self, learned: int) -> bool:
+        """Whether values were not looked for yet, or are not known and might be by now."""
+        known = self.values
+        if known is _UNASKED:
+            return True
+        if self.learned in (learned, -1):
+            return False
+        return known is None or any(v is None or not (v.is_constant and v.by_python) for v in known)
 
 
 class _Unknown:
@@ -49,7 +59,7 @@ def shape(tensor: Tensor) -> Shape:
     try:
         if like is not None and facts is not _VISITING:
             tensor._shape_like = None
-            facts.shapes[tensor.index] = dims.merge(facts.shapes[tensor.index], shape(like))
+            learn(tensor, shape(like))
         return facts.shapes[tensor.index]
     except IndexError:  # an output that only its consumers tell of
         return None
@@ -75,7 +85,10 @@ def supposing(shapes: Mapping[Tensor, Shape], ops: Iterable[Operation]) -> Itera
 def learn(tensor: Tensor, found: Shape) -> None:
     """Adds what is known of a tensor's shape from elsewhere."""
     shapes = (tensor.op.facts or _infer(tensor.op)).shapes
-    shapes[tensor.index] = dims.merge(shapes[tensor.index], found)
+    before = shapes[tensor.index]
+    if found is not None and found != before:
+        shapes[tensor.index] = dims.merge(before, found)
+        tensor.op.graph.learned += shapes[tensor.index] != before
 
 
 def settle(op: Operation, shapes: list[Shape]) -> None:
@@ -86,21 +99,23 @@ def settle(op: Operation, shapes: list[Shape]) -> None:
 def value(tensor: Tensor) -> Value | None:
     """The static value, as far as it is known."""
     facts = tensor.op.facts or _infer(tensor.op)
-    known = _find_values(tensor.op) if facts.values is _UNASKED else facts.values
+    known = _find_values(tensor.op) if facts.is_open(tensor.op.graph.learned) else facts.values
     return None if known is None else known[tensor.index]
 
 
 def _find_values(wanted: Operation) -> list[Value | None] | None:
-    stack, entered = [wanted], set()
+    stack, entered, learned = [wanted], set(), wanted.graph.learned
     while stack:
         op = stack[-1]
         facts = op.facts or _infer(op)
-        if op not in entered and facts.values is _UNASKED:
+        if op not in entered and facts.is_open(learned):
             facts.values = None  # what a cycle that comes back here finds
             if values.may_be_known(op):
+                facts.learned = learned
                 entered.add(op)
-                stack += [t.op for t in op.inputs if t.op.facts is None or t.op.facts.values is _UNASKED]
+                stack += [t.op for t in op.inputs if t.op.facts is None or t.op.facts.is_open(learned)]
                 continue
+            facts.learned = -1
         stack.pop()
         if op in entered:
             entered.remove(op)

@@ -228,8 +228,9 @@ def _expand_dims(op: Operation) -> Found:
 @_value("Pack")
 def _pack(op: Operation) -> Found:
     parts = [t.value for t in op.inputs]
-    inner = next((p.shape for p in parts if p is not None), op.inputs[0].shape)
-    if inner is None or None in inner or op["axis"] != 0 or any(t.shape not in (inner, None) for t in op.inputs):
+    shapes: list[Any] = [t.shape for t in op.inputs]
+    inner = next((s for s in shapes if s is not None), ())  # a part without a shape is taken for a number
+    if None in inner or op["axis"] != 0 or any(s not in (inner, None) for s in shapes):
         return None
     count = math.prod(inner)
     seen = [p.flat if p is not None and (p.is_constant or p.by_python) else (None,) * count for p in parts]

@@ -59,14 +59,14 @@ CASES = [
     *[
         case(
             "BatchNormWithGlobalNormalization",
-            f32(2, 3, 3, 4),
+            f32(images, 3, 3, 4),
             *[f32(4), f32(4, low=0.5, high=1.5), f32(4), f32(4)],
-            label=f"scaled:{scaled}",
+            label=f"scaled:{scaled}" + ("" if images else ",empty"),
             order=1,
             variance_epsilon=0.01,
             scale_after_normalization=scaled,
         )
-        for scaled in (True, False)
+        for scaled, images in ((True, 2), (False, 2), (True, 0))
     ],
     case("LRN", f32(2, 3, 3, 6), order=1),
     case("LRN", f32(2, 3, 3, 0), order=1),

@@ -27,7 +27,15 @@ def fed_axis(g: Any) -> Any:
     return g.Placeholder(dtype=dtypes.int32, shape=())
 
 
+def of_unknown_shape(g: Any) -> Any:
+    return g.Placeholder(dtype=dtypes.int32, shape=None)
+
+
 CASES = {
+    "packed numbers that say nothing": (
+        lambda g: g.Fill(g.Pack([of_unknown_shape(g), of_unknown_shape(g)]), 1.0),
+        (None, None),
+    ),
     "the other factor's rank": (lambda g: g.BatchMatMul(unknown(g), shaped(g, 2, 5), adj_y=True), (None, 2)),
     "either of two alike": (lambda g: g.Cross(unknown(g), shaped(g, None)), (None,)),
     "channels of the bias": (lambda g: g.BiasAdd(shaped(g, 2, None), shaped(g, 4)), (2, 4)),

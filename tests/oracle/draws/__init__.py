@@ -236,6 +236,8 @@ def _place(d: Drawer) -> None:
 
 def _rows(d: Drawer, y: Tensor) -> list[Tensor]:
     """The output, rows of it, whose gradient arrives as IndexedSlices, or both."""
+    if d.op_type in ("GatherNd", "RaggedGather"):  # TensorFlow puts one IndexedSlices into another
+        return [y]
     value = _value_of(d, y)
     if value is None or not value.ndim or not value.shape[0] or not d.chance(0.8):
         return [y]
