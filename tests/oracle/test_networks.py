@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
+from graphgrad_cli.main import cli
 
 from graphgrad import compile as compile_graph
 from graphgrad.differentiate import differentiate
-from graphgrad.errors import MissingGradientError
+from graphgrad.errors import ExitCode
 from graphgrad.formats import models
-from graphgrad.graph import IndexedSlices
 from graphgrad.schema import graph_pb2
 from tests.oracle import networks
 from tests.oracle.networks import Network
@@ -49,10 +50,15 @@ def test_gradients(name: str, tmp_path: Path) -> None:
     found = network(name)
     graph = loaded(found, tmp_path)
     ours = differentiate([found.loss], found.xs, graph=graph).gradients
+    models.save(graph, tmp_path / "with_gradients.pb")
+    compare(found, found.definition, graph, ours, tmp_path / "with_gradients.pb")
 
+
+def compare(found: Network, definition: Any, graph: Any, ours: list[Any], written: Path) -> None:
+    """Nodes and numbers against what TensorFlow makes of the definition: in the interpreter, and written in TensorFlow."""
     theirs_graph = tf.Graph()
     with theirs_graph.as_default():
-        tf.import_graph_def(found.definition, name="")
+        tf.import_graph_def(definition, name="")
         theirs = tf1.gradients(
             theirs_graph.get_tensor_by_name(found.loss), [theirs_graph.get_tensor_by_name(x) for x in found.xs]
         )
@@ -68,10 +74,8 @@ def test_gradients(name: str, tmp_path: Path) -> None:
         expected_values = session.run(wanted, found.feeds)
     fetches = [t for d in ours if d is not None for t in parts(d)]
     check(compile_graph(graph, fetches, found.feeds).run(found.feeds), expected_values, fetches, "in the interpreter")
-    models.save(graph, tmp_path / "with_gradients.pb")
-    with tf.Graph().as_default() as written, tf1.Session(graph=written) as session:
-        definition = tf1.GraphDef.FromString((tmp_path / "with_gradients.pb").read_bytes())
-        tf.import_graph_def(definition, name="")
+    with tf.Graph().as_default() as rewritten, tf1.Session(graph=rewritten) as session:
+        tf.import_graph_def(tf1.GraphDef.FromString(written.read_bytes()), name="")
         check(session.run([t.name for t in fetches], found.feeds), expected_values, fetches, "in TensorFlow")
 
 
@@ -87,27 +91,27 @@ def check(values: list[Any], expected: list[Any], tensors: list[Any], where: str
 
 def test_a_custom_gradient_is_refused_or_differentiated_through(tmp_path: Path) -> None:
     """EfficientNet's swish has a gradient of its own, written in Python, that a frozen graph does not hold."""
-    found = networks.application("EfficientNetB0", 32)
+    found = networks.application("EfficientNetB0", 64)
+    model, written = tmp_path / "graph.pb", tmp_path / "with_gradients.pb"
+    model.write_bytes(found.definition.SerializeToString())
+    arguments = ["add-gradients", str(model), "--ys", found.loss, "--xs", ",".join(found.xs), "-o", str(written)]
+    refused = CliRunner().invoke(cli, arguments)
+    assert refused.exit_code == ExitCode.NO_GRADIENT and "custom gradient" in refused.stderr and not written.exists()
+    with tf.Graph().as_default() as theirs, pytest.raises(LookupError):
+        tf.import_graph_def(found.definition, name="")
+        tf1.gradients(theirs.get_tensor_by_name(found.loss), theirs.get_tensor_by_name(found.xs[0]))
+
+    through = CliRunner().invoke(cli, [*arguments, "--custom-gradients", "through"])
+    assert through.exit_code == 0, through.stderr
     graph = loaded(found, tmp_path)
-    with pytest.raises(MissingGradientError, match="custom gradient"):
-        differentiate([found.loss], found.xs, graph=graph)
-    graph = loaded(found, tmp_path)
-    through = differentiate([found.loss], found.xs[:1], graph=graph, custom_gradients="through").gradients[0]
-    assert through is not None and not isinstance(through, IndexedSlices)
-    function = tf1.wrap_function(
-        lambda x: tf.graph_util.import_graph_def(
-            _without_custom_gradients(found.definition), {found.xs[0]: x}, [found.loss]
-        )[0],
-        [tf.TensorSpec(found.feeds[found.xs[0]].shape, tf.float32)],
-    )
-    image = tf.constant(found.feeds[found.xs[0]])
-    with tf.GradientTape() as tape:
-        tape.watch(image)
-        loss = function(image)
-    expected = tape.gradient(loss, image).numpy()
-    check(
-        [compile_graph(graph, [through], found.feeds).run(found.feeds)[0]], [expected], [through], "in the interpreter"
-    )
+    ours = differentiate([found.loss], found.xs, graph=graph, custom_gradients="through").gradients
+    assert written.read_bytes() == graph_bytes(graph, tmp_path)
+    compare(found, _without_custom_gradients(found.definition), graph, ours, written)
+
+
+def graph_bytes(graph: Any, folder: Path) -> bytes:
+    models.save(graph, folder / "again.pb")
+    return (folder / "again.pb").read_bytes()
 
 
 def _without_custom_gradients(definition: Any) -> Any:
