@@ -111,6 +111,8 @@ class ReversePass:
 
     def _infer_readers(self, start: int, gradients: Sequence[Any]) -> None:
         """Works out the shapes of what a rule computes of the gradients it gives, before these are said to be shaped alike."""
+        if self.missing:  # what is made now is thrown away
+            return
         given = {dx for dx in gradients if dx.__class__ is Tensor}
         for op in self.g.graph.operations[start:]:
             if not given.isdisjoint(op.inputs):
