@@ -21,7 +21,6 @@ _UNARY = {
     "BesselJ1": special.j1,
     "Dawsn": special.dawsn,
     "Erfinv": special.erfinv,
-    "Lgamma": special.gammaln,
     "Ndtri": special.ndtri,
     "Spence": special.spence,
 }
@@ -51,6 +50,12 @@ def _bessel_of_second_kind(function, below_zero):
 kernels({op_type: halves_in_float32(function) for op_type, function in _UNARY.items()})
 kernels({op_type: halves_in_float32(_bessel_of_second_kind(*row)) for op_type, row in _SECOND_KIND.items()})
 kernels({"IgammaGradA": gamma_cdf_gradient, "RandomGammaGrad": gamma_sample_gradient})
+
+
+@kernel("Lgamma")
+@halves_in_float32
+def lgamma(x):
+    return _replaced(np.isneginf(x), np.inf, special.gammaln(x))
 
 
 @kernel("Expint")

@@ -1,0 +1,198 @@
+"""Values at the corners: zeros of either sign, infinities and NaN, ties, nothing at all; through the op and its gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphgrad.dtypes import float32
+from tests.cases import Case, Input, case, const, f32, given, i32
+
+_NAN, _INF = np.nan, np.inf
+_POINTS = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, 1e30, _INF, -_INF, _NAN]
+# Every pair of these meets in the operands of a binary op.
+_PAIRS = [0.0, -0.0, 1.0, -1.0, 2.0, -0.5, _INF, -_INF, _NAN]
+
+UNARY = [
+    "Abs",
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
+    "Ceil",
+    "Cos",
+    "Cosh",
+    "Elu",
+    "Erf",
+    "Erfc",
+    "Erfinv",
+    "Exp",
+    "Expm1",
+    "Floor",
+    "Inv",
+    "LeakyRelu",
+    "Lgamma",
+    "Log",
+    "Log1p",
+    "Ndtri",
+    "Neg",
+    "Reciprocal",
+    "Relu",
+    "Relu6",
+    "Rint",
+    "Round",
+    "Rsqrt",
+    "Selu",
+    "Sigmoid",
+    "Sign",
+    "Sin",
+    "Sinh",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Square",
+    "Tan",
+    "Tanh",
+    "Digamma",
+    "BesselI0e",
+    "BesselI1e",
+]
+BINARY = [
+    "Add",
+    "AddV2",
+    "Atan2",
+    "Div",
+    "DivNoNan",
+    "Maximum",
+    "Minimum",
+    "Mul",
+    "MulNoNan",
+    "Pow",
+    "RealDiv",
+    "SquaredDifference",
+    "Sub",
+    "Xdivy",
+    "Xlog1py",
+    "Xlogy",
+    "FloorDiv",
+    "FloorMod",
+]
+GRADS = [
+    "EluGrad",
+    "InvGrad",
+    "LeakyReluGrad",
+    "ReciprocalGrad",
+    "Relu6Grad",
+    "ReluGrad",
+    "RsqrtGrad",
+    "SeluGrad",
+    "SigmoidGrad",
+    "SqrtGrad",
+    "TanhGrad",
+]
+REDUCTIONS = ["Sum", "Mean", "Prod", "Max", "Min", "EuclideanNorm"]
+
+
+# Of the derivative of I1e at 0 TensorFlow's formula leaves noise; the others' gradients have none of their own.
+ORDERS = {"BesselI1e": 1, "Softsign": 1}
+
+
+def points(op: str, dtype: str) -> Input:
+    """TensorFlow's erf of infinity is NaN in float64."""
+    known = [x for x in _POINTS if np.isfinite(x)] if (op, dtype) == ("Erf", "float64") else _POINTS
+    return given(known, dtype)
+
+
+def pair(dtype: str) -> tuple[Input, Input]:
+    x, y = np.meshgrid(_PAIRS, _PAIRS)
+    return given(x, dtype), given(y, dtype)
+
+
+def corner(op: str, *inputs: object, label: str, **attrs: object) -> Case:
+    return case(op, *inputs, label=label, levels=("static",), smooth=False, **attrs)  # type: ignore[arg-type]
+
+
+CASES = [
+    *[
+        corner(op, points(op, dtype), label=dtype, order=ORDERS.get(op, 2))
+        for op in UNARY
+        for dtype in ("float32", "float64")
+    ],
+    *[corner(op, *pair(dtype), label=dtype) for op in BINARY for dtype in ("float32", "float64")],
+    *[corner(op, *pair("float32"), label="float32") for op in GRADS],
+    *[
+        corner(op, given([[_NAN, 1.0, 2.0], [_INF, 0.0, -_INF], [3.0, 3.0, 3.0], [0.0, 0.0, -0.0]]), axes, label=label)
+        for op in REDUCTIONS
+        for label, axes in (("rows", const([-1])), ("columns", const([0])), ("both", const([0, 1])))
+    ],
+    *[
+        corner(op, f32(*shape), axes, label=f"empty:{shape}{axes.value}")
+        for op in REDUCTIONS
+        for shape, axes in (
+            ((0, 3), const([0])),
+            ((0, 3), const([-1])),
+            ((2, 0), const([-1, 0])),
+            ((), const([], "int32")),
+        )
+    ],
+    *[corner(op, given([[_NAN, _NAN], [-_INF, 0.0], [-_INF, -_INF]]), label="") for op in ("Softmax", "LogSoftmax")],
+    *[
+        corner(op, f32(0, 3), label="empty")
+        for op in ("Softmax", "LogSoftmax", "L2Loss", "Relu", "Cumsum")
+        if op != "Cumsum"
+    ],
+    *[
+        corner(op, given([[0.0, 2.0, 0.0, 3.0], [-_INF, 1.0, 0.0, _INF]]), const(-1), label="corners")
+        for op in ("Cumsum", "Cumprod", "CumulativeLogsumexp")
+    ],
+    *[corner(op, f32(2, 0), const(-1), label="empty") for op in ("Cumsum", "Cumprod", "CumulativeLogsumexp")],
+    corner("MatMul", f32(0, 3), f32(3, 2), label="no-rows"),
+    corner("MatMul", f32(2, 0), f32(0, 3), label="nothing-summed"),
+    corner("MatMul", given([[_INF, 0.0], [_NAN, 1.0]]), given([[0.0, 1.0], [1.0, -_INF]]), label="corners"),
+    corner("BatchMatMulV2", f32(0, 2, 3), f32(3, 2), label="no-matrices"),
+    corner("SoftmaxCrossEntropyWithLogits", f32(0, 3), f32(0, 3), label="no-rows"),
+    corner("SparseSoftmaxCrossEntropyWithLogits", f32(0, 3), i32(0), label="no-rows"),
+    corner("BiasAdd", f32(0, 3), f32(3), label="no-rows"),
+    corner("AddN", [f32(0, 2), f32(0, 2)], label="empty"),
+    corner("AvgPool", f32(0, 4, 4, 2), ksize=(1, 2, 2, 1), strides=(1, 2, 2, 1), padding="SAME", label="no-images"),
+    corner(
+        "MaxPool",
+        given(np.reshape([1.0, 1.0, 2.0, 0.0, 2.0, _INF, -_INF, 2.0, 0.0, 0.0, 3.0, 3.0], (1, 3, 4, 1))),
+        ksize=(1, 2, 2, 1),
+        strides=(1, 1, 1, 1),
+        padding="VALID",
+        label="corners",
+    ),
+    corner("ConcatV2", [f32(0, 2), f32(3, 2)], const(-2), label="empty-part"),
+    corner("GatherV2", f32(3, 2), i32(0), const(0), label="no-rows-read"),
+    corner("UnsortedSegmentSum", f32(0, 2), i32(0), const(3), label="no-rows"),
+    corner(
+        "UnsortedSegmentMax", given([_NAN, 1.0, _INF, _INF, -_INF]), const([0, 0, 1, 1, 2]), const(4), label="corners"
+    ),
+    corner("SegmentMax", given([2.0, 2.0, _INF, _INF, -_INF]), const([0, 0, 1, 1, 2]), label="corners"),
+    corner("TopKV2", given([[1.0, _INF, _INF, -_INF]]), const(2), label="ties"),
+    corner(
+        "SelectV2",
+        given([True, False, True], "bool"),
+        given([_NAN, _NAN, 0.0]),
+        given([1.0, _INF, _NAN]),
+        label="corners",
+    ),
+    corner("ClipByValue", given([_NAN, _INF, -_INF, 0.0, 1.0]), given(0.0), given(1.0), label="corners"),
+    corner("Cast", given(_POINTS, "float64"), DstT=float32, label="corners"),
+    corner("Complex", *pair("float32"), label="corners"),
+    corner("Betainc", given([1.0, 2.0, 0.5]), given([1.0, 2.0, 0.5]), given([0.0, 1.0, 0.5]), label="ends"),
+    corner("Igamma", given([1.0, 2.0, 0.5]), given([0.0, _INF, 1.0]), label="ends", order=1),
+    corner("Igammac", given([1.0, 2.0, 0.5]), given([0.0, _INF, 1.0]), label="ends", order=1),
+    corner("LRN", f32(0, 2, 2, 3), label="no-images", order=1),
+    corner("ResizeBilinear", f32(0, 2, 2, 3), const([3, 3]), label="no-images"),
+    corner("Einsum", [f32(0, 2, 3), f32(3, 4)], equation="abc,cd->abd", label="no-rows"),
+    corner("Reshape", f32(0, 3), const([3, -1]), label="empty"),
+    corner("Tile", f32(2, 3), const([0, 2]), label="empty"),
+    corner("Slice", f32(2, 3), const([1, 0]), const([0, -1]), label="empty"),
+    corner("Pad", f32(0, 2), const([[1, 1], [0, 0]]), label="empty"),
+    corner("Cholesky", f32(0, 2, 2), label="no-matrices"),
+    corner("MatrixInverse", f32(0, 2, 2), label="no-matrices"),
+    corner("Sum", f32(), const([], "int32"), label="scalar"),
+]
