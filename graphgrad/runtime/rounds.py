@@ -164,10 +164,10 @@ class _Call:
 class _Fast:
     """A kernel made for operands of certain forms, which may write into memory that nobody reads any more."""
 
-    __slots__ = ("_forms", "_like", "_places", "_run")
+    __slots__ = ("_fits", "_like", "_places", "_run")
 
     def __init__(self, run: Callable[..., Any], inputs: Sequence[Array], result: Array | None):
-        self._run, self._forms = run, [(x.shape, x.strides) for x in inputs]
+        self._run, self._fits = run, _fits(inputs)
         self._like = result  # what a place of its own is made like; None where results are not kept
         self._places: list[Array] = []
 
@@ -176,9 +176,8 @@ class _Fast:
             self._run.forget()
 
     def __call__(self, *inputs: Array) -> Any:
-        for x, form in zip(inputs, self._forms, strict=True):
-            if (x.shape, x.strides) != form:
-                return None
+        if not self._fits(*inputs):
+            return None
         if self._like is None:
             return self._run(*inputs)
         for place in self._places:
@@ -190,6 +189,18 @@ class _Fast:
                 self._places.append(place)
         self._run(*inputs, out=place)
         return place
+
+
+def _fits(operands: Sequence[Array]) -> Callable[..., bool]:
+    """Whether others have the forms of these; most are one or two, and are asked for in every round."""
+    shapes, strides = [x.shape for x in operands], [x.strides for x in operands]
+    if len(operands) == 1:
+        (shape,), (stride,) = shapes, strides
+        return lambda x: x.shape == shape and x.strides == stride
+    if len(operands) == 2:
+        (shape, other), (stride, other_stride) = shapes, strides
+        return lambda x, y: x.shape == shape and y.shape == other and x.strides == stride and y.strides == other_stride
+    return lambda *given: [x.shape for x in given] == shapes and [x.strides for x in given] == strides
 
 
 def _references(places: list[Array]) -> int:
