@@ -153,8 +153,8 @@ def step(name: str, size: int = 0, by_hand: bool = True) -> Measured:
         if not by_hand:
             # Rounding turns units on and off in fifty layers normalised over one image: of gradients, TensorFlow's are up
             # to 0.28 of the largest number off the same in double precision, ours 0.27. There the loss is compared alone,
-            # and all gradients of the same network normalised with fixed numbers.
-            with workers("step", dict.fromkeys((TENSORFLOW, OWN), shop.model(f"{name}-fixed", size, True))) as started:
+            # and all gradients of the same network normalised with fixed numbers, for one image.
+            with workers("step", dict.fromkeys((TENSORFLOW, OWN), shop.model(f"{name}-fixed", 1, True))) as started:
                 _compare(started, OWN, 1000)
         with workers("step", dict.fromkeys(sides, shop.model(name, size, with_gradients=True))) as started:
             for side in sides[1:]:
