@@ -1,4 +1,6 @@
-"""PNG (ISO/IEC 15948) into arrays and back, all colour types and depths, interlaced or not, without another library.
+"""PNG (ISO/IEC 15948) into arrays and back, all colour types and depths, interlaced or not.
+
+Pillow, which reads the other formats, keeps 8 bits of a colour that has 16, and TensorFlow's ops give all of them.
 
 Filters reach from each pixel to its left, upper and upper left neighbour, so pixels are undone along antidiagonals: all
 that lie on one wait for none of the others.

@@ -144,7 +144,8 @@ class _Helper(threading.Thread):
             self._done.release()
 
 
-os.register_at_fork(after_in_child=_Helper._free.clear)  # a child has none of its parent's threads
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Helper._free.clear)  # a child has none of its parent's threads
 
 
 def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
