@@ -47,8 +47,8 @@ def lengths_of(rows: Sequence[Row]) -> list[int]:
 
 
 class Batch:
-    """The examples that one op reads, one or a vector of them, with their names for messages. Where `strict`, a feature
-    outside lists must have values of some kind."""
+    """The examples that one op reads, one or a vector of them, with their names for messages. Where `strict`, a dense
+    feature outside lists must have values of some kind."""
 
     def __init__(self, serialized: Array, names: Array | None = None, message: Any = Example, strict: bool = False):
         if serialized.ndim > 1:
@@ -69,13 +69,13 @@ class Batch:
     def place(self, number: int) -> Place:
         return f"example {number} ({self.names[number].decode('utf-8', 'replace')})"
 
-    def rows(self, key: str, dtype: np.dtype, features: Callable[[Any], Any]) -> list[Row]:
-        """The values that each example has under a key."""
+    def rows(self, key: str, dtype: np.dtype, features: Callable[[Any], Any], strict: bool = False) -> list[Row]:
+        """The values that each example has under a key; where `strict`, of some kind."""
         found: list[Row] = []
         for number, message in enumerate(self.messages):
             feature = features(message).feature
             place = f"{self.place(number)}, feature {key!r}"
-            found.append(values_of(feature[key], dtype, place, self.strict) if key in feature else None)
+            found.append(values_of(feature[key], dtype, place, strict) if key in feature else None)
         return found
 
     def lists(self, key: str, dtype: np.dtype) -> list[list[Row] | None]:
@@ -192,7 +192,7 @@ def parse(batch: Batch, sparse_keys, dense_keys, ragged_keys, dense_defaults, ty
         for key, dtype in zip(sparse_keys, sparse_types, strict=True)
     ]
     dense = [
-        batch.dense(batch.rows(key, dtype, features), key, shape, default, dtype)
+        batch.dense(batch.rows(key, dtype, features, batch.strict), key, shape, default, dtype)
         for key, dtype, shape, default in zip(dense_keys, dense_types, dense_shapes, dense_defaults, strict=True)
     ]
     ragged = [
