@@ -382,6 +382,9 @@ def parse_single_sequence_example(
 ):
     if serialized.ndim:
         raise ValueError(f"serialized must be a scalar, not of shape {list(serialized.shape)}")
+    if feature_list_dense_missing_assumed_empty.ndim != 1:
+        shape = list(feature_list_dense_missing_assumed_empty.shape)
+        raise ValueError(f"feature_list_dense_missing_assumed_empty must be a vector, not of shape {shape}")
     batch = Batch(serialized, debug_name, SequenceExample, strict=True)
     types = (context_sparse_types, Tcontext_dense, (), ())
     keys = keys_of(context_sparse_keys), keys_of(context_dense_keys), []
