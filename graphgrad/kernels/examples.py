@@ -47,15 +47,15 @@ def lengths_of(rows: Sequence[Row]) -> list[int]:
 
 
 class Batch:
-    """The examples that one op reads, one or a vector of them, with their names for messages. Where `strict`, a dense
-    feature outside lists must have values of some kind."""
+    """The examples that one op reads, one or a vector of them, with their names for messages. A dense feature
+    of a sequence must have values of some kind."""
 
-    def __init__(self, serialized: Array, names: Array | None = None, message: Any = Example, strict: bool = False):
+    def __init__(self, serialized: Array, names: Array | None = None, message: Any = Example):
         if serialized.ndim > 1:
             raise ValueError(f"serialized must be a scalar or a vector, not of shape {list(serialized.shape)}")
         if names is not None and names.size and names.shape != serialized.shape:
             raise ValueError(f"there are names of shape {list(names.shape)} for {list(serialized.shape)} examples")
-        self.is_one, self.strict = serialized.ndim == 0, strict
+        self.is_one, self.strict = serialized.ndim == 0, message is SequenceExample
         self.names = (
             names.reshape(-1).tolist() if names is not None and names.size else [b"<unknown>"] * serialized.size
         )
@@ -151,11 +151,10 @@ def key_of(name: Any) -> str:
 
 def keys_of(names: Any) -> list[str]:
     """Keys from a vector, a list of scalars or an attribute. Raises ValueError where one stands there twice."""
-    items = (
-        names.reshape(-1).tolist()
-        if isinstance(names, np.ndarray)
-        else [n.item() if hasattr(n, "item") else n for n in names]
-    )
+    if isinstance(names, np.ndarray):
+        items = names.reshape(-1).tolist()
+    else:
+        items = [name.item() if hasattr(name, "item") else name for name in names]
     return [key_of(item) for item in items]
 
 
@@ -382,10 +381,13 @@ def parse_single_sequence_example(
 ):
     if serialized.ndim:
         raise ValueError(f"serialized must be a scalar, not of shape {list(serialized.shape)}")
+    keys_given = (context_sparse_keys, context_dense_keys, feature_list_sparse_keys, feature_list_dense_keys)
+    if any(key.ndim for keys in keys_given for key in keys):
+        raise ValueError("a key must be a scalar")
     if feature_list_dense_missing_assumed_empty.ndim != 1:
         shape = list(feature_list_dense_missing_assumed_empty.shape)
         raise ValueError(f"feature_list_dense_missing_assumed_empty must be a vector, not of shape {shape}")
-    batch = Batch(serialized, debug_name, SequenceExample, strict=True)
+    batch = Batch(serialized, debug_name, SequenceExample)
     types = (context_sparse_types, Tcontext_dense, (), ())
     keys = keys_of(context_sparse_keys), keys_of(context_dense_keys), []
     context = parse(batch, *keys, context_dense_defaults, types, context_dense_shapes, _context)[:4]

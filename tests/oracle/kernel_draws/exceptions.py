@@ -62,7 +62,6 @@ SPARED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ["ApplyAdadelta", "ResourceApplyAdadelta"], ("bad", "TensorFlow looks at the shape of one accumulator only")
     ),
-    "ParseSingleSequenceExample": ("bad lenient", "which of its inputs TensorFlow looks at first is not all found out"),
     "RaggedTensorToTensor": ("bad", "rows that do not fit read memory beyond the values in TensorFlow"),
 }
 
