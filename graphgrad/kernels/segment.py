@@ -181,6 +181,8 @@ def _sparse(scale: Scale) -> Kernel:
     def sparse_segment(data: Array, indices: Array, segment_ids: Array, num_segments: Array | None = None) -> Array:
         if data.ndim == 0:
             raise ValueError("data of a segment reduction must have at least one axis")
+        if indices.ndim != 1:
+            raise ValueError(f"indices must be a vector, not of shape {list(indices.shape)}")
         _check_sorted(segment_ids, indices.size)
         refuse_outside(indices, len(data))
         count = _segment_count(segment_ids, num_segments)
