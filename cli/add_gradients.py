@@ -60,13 +60,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Add a signature whose outputs are the gradients, each under the name of its x.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    shell_complete=arguments.complete_files,
-    help="Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]",
-)
+@arguments.output_option("Where to write; '-' is standard output.  [default: <stem>.gradients<suffix>]", required=False)
 @arguments.JSON
 def command(model: str, output: str | None, as_json: bool, **options: Any) -> None:
     """Append the gradients of ys with respect to xs to a graph file.

@@ -39,6 +39,11 @@ def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return [CompletionItem(incomplete, type="file")]
 
 
+def output_option(help: str, metavar: str = "OUT", required: bool = True) -> Callable[[Any], Any]:
+    """`-o`: where a command writes."""
+    return click.option("-o", "--output", metavar=metavar, required=required, shell_complete=complete_files, help=help)
+
+
 class Command(click.Command):
     """A command with the options that every command has: how much it tells people. A variable stands for each option."""
 

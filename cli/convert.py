@@ -17,14 +17,7 @@ from graphgrad_cli import arguments
     type=click.Choice(["graph-def", "meta-graph", "saved-model", "tfjs"]),
     help="What to write.  [default: by OUT: .meta is a meta-graph, a name without suffix a saved-model]",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    required=True,
-    shell_complete=arguments.complete_files,
-    help="Where to write; '-' is standard output.",
-)
+@arguments.output_option("Where to write; '-' is standard output.")
 @arguments.JSON
 def command(model: str, tag_set: str | None, kind: str | None, output: str, as_json: bool) -> None:
     """Write a model as another kind of file.

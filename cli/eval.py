@@ -28,13 +28,7 @@ MOST_NODES = 20  # rows of a profile; --json has all
 @arguments.RUN_FIRST
 @arguments.SIGNATURE
 @arguments.TAG_SET
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT.npz",
-    shell_complete=arguments.complete_files,
-    help="Write the results to an archive, each under its name as fetched.",
-)
+@arguments.output_option("Write the results to an archive, each under its name as fetched.", "OUT.npz", required=False)
 @click.option(
     "--threads", type=click.IntRange(min=1), metavar="N", help="Threads for large chains; default: all processors."
 )

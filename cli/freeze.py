@@ -14,14 +14,7 @@ from graphgrad_cli import arguments
 @arguments.tensors_option("--outputs", "Keep only what these need.  [default: the signatures' outputs, or all]")
 @arguments.SIGNATURE
 @arguments.TAG_SET
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    required=True,
-    shell_complete=arguments.complete_files,
-    help="Where to write; '-' is standard output.",
-)
+@arguments.output_option("Where to write; '-' is standard output.")
 @arguments.JSON
 def command(model: str, output: str, as_json: bool, **options: Any) -> None:
     """Turn the variables of a model into constants.

@@ -14,14 +14,7 @@ from graphgrad_cli import arguments
     shell_complete=arguments.complete_files,
     help="An earlier model: what was added, changed and removed since is marked.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="OUT",
-    shell_complete=arguments.complete_files,
-    help="Where to write; .html, .svg or .dot says what.",
-)
+@arguments.output_option("Where to write; .html, .svg or .dot says what.")
 @arguments.TAG_SET
 def command(model: str, against: str | None, output: str, tag_set: str | None) -> None:
     """Draw a model.

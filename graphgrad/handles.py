@@ -42,6 +42,14 @@ def variable_shape(handle: Tensor) -> Shape:
     return None if op is None else op["shape"]
 
 
+def shape_for_what_was_read(handle: Tensor) -> Shape:
+    """The same as operations see it that stand in a file: nothing is known of what functions are called with."""
+    op = handle.op
+    while op.type in ("Identity", "Enter", "Switch", "RefSwitch"):
+        op = op.inputs[0].op
+    return op["shape"] if op.type == "VarHandleOp" else None
+
+
 def shape_for_what_is_new(handle: Tensor) -> Shape:
     """The same as operations see it that were added to a function's body: they know what callers hand over."""
     return variable_shape(handed_in(handle) if handle.op.graph.outer else handle)

@@ -7,6 +7,7 @@ loop into the backward one.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from graphgrad.controlflow import steering
@@ -50,7 +51,7 @@ class Contexts:
         return loop_around(self._of.get(op))
 
 
-class Context:
+class Context(ABC):
     """A loop or a branch. `inside` tells what stands in here for a tensor of the surroundings."""
 
     def __init__(self, contexts: Contexts, outer: Context | None):
@@ -58,18 +59,18 @@ class Context:
         self.inside: dict[Tensor, Tensor] = {}
 
     @property
+    @abstractmethod
     def pivot(self) -> Tensor | None:
         """What an operation without inputs waits for, to run when this context does."""
-        raise NotImplementedError
 
     def adopt(self, op: Operation) -> None:
         """Fits an operation, just built in this context, into it."""
         self.contexts.put(op, self)
         self.fit(op)
 
+    @abstractmethod
     def fit(self, op: Operation) -> None:
         """Replaces inputs and control inputs from elsewhere."""
-        raise NotImplementedError
 
     def bring(self, tensor: Tensor) -> Tensor:
         """The tensor, or what stands for it in here."""
@@ -78,8 +79,9 @@ class Context:
             return found
         return tensor if self.holds(tensor.op) else self._bring_in(tensor)
 
+    @abstractmethod
     def _bring_in(self, tensor: Tensor) -> Tensor:
-        raise NotImplementedError
+        """What stands in here for a tensor from elsewhere that was not brought in before."""
 
     def holds(self, op: Operation) -> bool:
         """Whether the outputs of an operation are in this context or deeper."""

@@ -13,6 +13,7 @@ import mmap
 import os
 import re
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,7 +79,7 @@ def _prefix(path: str, option: str) -> str:
     return re.sub(r"(\.index|\.data-\d{5}-of-\d{5})\Z", "", path)
 
 
-class Checkpoint:
+class Checkpoint(ABC):
     """The tensors of a checkpoint by name."""
 
     def __init__(self, path: str):
@@ -106,11 +107,13 @@ class Checkpoint:
             raise ModelError(f"{self.path}: the slices of tensor {name!r} hold {filled} of its {full.size} elements")
         return full
 
+    @abstractmethod
     def _whole(self, entry: Entry) -> Array:
-        raise NotImplementedError
+        """A tensor that was saved in one piece."""
 
+    @abstractmethod
     def _slice(self, entry: Entry, part: Slice) -> Array:
-        raise NotImplementedError
+        """One of the pieces in which a tensor was saved."""
 
     @functools.cached_property
     def objects(self) -> saved_model_pb2.TrackableObjectGraph | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphgrad import attributes, constants, handles
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.shapes import dims
 
 
@@ -37,24 +37,10 @@ def unknown(op: Operation) -> list[Shape]:
     return [None] * len(op.outputs)
 
 
-def variable(handle: Tensor) -> Operation | None:
-    """The op that made the variable behind a resource handle, where the way to it is plain."""
-    op = handle.op
-    while op.type in ("Identity", "Enter", "Switch", "RefSwitch"):
-        op = op.inputs[0].op
-    return op if op.type == "VarHandleOp" else None
-
-
-def variable_shape(handle: Tensor) -> Shape:
-    """The static shape of the variable behind a resource handle."""
-    op = variable(handle)
-    return None if op is None else op["shape"]
-
-
 def first_variable_shape(op: Operation) -> Shape:
     """The static shape of the variable that an operation takes first."""
     handle = op.inputs[0]
-    return handles.shape_for_what_is_new(handle) if op.is_built else variable_shape(handle)
+    return handles.shape_for_what_is_new(handle) if op.is_built else handles.shape_for_what_was_read(handle)
 
 
 def constant_shape(op: Operation) -> Shape:

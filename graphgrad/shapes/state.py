@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 
+from graphgrad import handles
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import first_variable_shape, merge_all, same_as_first, scalar
-from graphgrad.shapes.common import variable_shape as shape_behind
 
 OPTIMIZERS = (
     *[
@@ -63,12 +63,12 @@ def assign(op: Operation) -> Shape:
 
 @shape("ReadVariableOp")
 def read(op: Operation) -> Shape:
-    return shape_behind(op.inputs[0])
+    return handles.shape_for_what_was_read(op.inputs[0])
 
 
 @shape("_ReadVariablesOp")
 def read_several(op: Operation) -> list[Shape]:
-    return [shape_behind(handle) for handle in op.inputs]
+    return [handles.shape_for_what_was_read(handle) for handle in op.inputs]
 
 
 @shape("VariableShape")
@@ -78,7 +78,7 @@ def variable_shape(op: Operation) -> Shape:
 
 @shape("ResourceGather")
 def gather(op: Operation) -> Shape:
-    params, indices, batch_dims = shape_behind(op.inputs[0]), op.inputs[1].shape, op["batch_dims"]
+    params, indices, batch_dims = handles.shape_for_what_was_read(op.inputs[0]), op.inputs[1].shape, op["batch_dims"]
     if params is None or indices is None:
         return None
     return (*params[:batch_dims], *indices[batch_dims:], *params[batch_dims + 1 :])
@@ -86,7 +86,7 @@ def gather(op: Operation) -> Shape:
 
 @shape("ResourceGatherNd")
 def gather_nd(op: Operation) -> Shape:
-    params, indices = shape_behind(op.inputs[0]), op.inputs[1].shape
+    params, indices = handles.shape_for_what_was_read(op.inputs[0]), op.inputs[1].shape
     if params is None or not indices or indices[-1] is None:
         return None
     return (*indices[:-1], *params[indices[-1] :])

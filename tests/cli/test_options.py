@@ -11,19 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad import dtypes
 from graphgrad.schema import graph_pb2
+from tests.commands import run
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 MLP, EMBEDDINGS = SAMPLES / "01_mlp" / "graph.pb", SAMPLES / "05_embeddings" / "graph.pb"
-
-
-def run(*arguments: object, stdin: bytes | None = None) -> Any:
-    return CliRunner().invoke(cli, [str(a) for a in arguments], input=stdin)
 
 
 def add(model: object, out: object, *options: str, ys: str = "loss", xs: str = "W1") -> Any:

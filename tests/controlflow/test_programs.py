@@ -1,5 +1,5 @@
-"""Graphs of TensorFlow programs with branches and loops, from their nodes alone: the gradients TensorFlow adds when it
-builds the program, node for node and number for number.
+"""Graphs of TensorFlow programs with branches and loops, of nodes alone and with functions: the gradients TensorFlow adds
+when it builds the program (or, with functions, when it finds it in a file), node for node and number for number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from tests.closeness import why_not_close
 from tests.program_store import Program
 from tests.structure import difference, normal_form
 
-PROGRAMS = program_store.read("flow_programs")
+PROGRAMS = {
+    f"{store}:{name}": program
+    for store in ("flow_programs", "function_programs")
+    for name, program in program_store.read(store).items()
+}
 
 
 def differentiated(program: Program) -> tuple[Graph, list[list[Tensor | IndexedSlices | None]]]:
@@ -61,7 +65,7 @@ def test_static_shapes_hold(name: str) -> None:
 
 
 def test_a_plan_runs_again_and_again() -> None:
-    program = PROGRAMS["lstm-static"]
+    program = PROGRAMS["flow_programs:lstm-static"]
     from graphgrad import compile as compile_graph
 
     plan = compile_graph(program.graph(), program.ys, program.feeds, program.variables)

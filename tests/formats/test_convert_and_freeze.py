@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad import dtypes, signatures
@@ -17,11 +15,8 @@ from graphgrad.errors import ArgumentError, ModelError
 from graphgrad.formats import models, restored
 from tests import file_store
 from tests.closeness import why_not_close
+from tests.commands import run
 from tests.file_store import Model
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
 
 
 def frozen(model: Model, out: Path, *more: object) -> Any:

@@ -5,23 +5,17 @@ from __future__ import annotations
 import filecmp
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad.formats import wire
 from graphgrad.schema import graph_pb2, saved_model_pb2
 from tests import file_store
 from tests.closeness import why_not_close
+from tests.commands import run
 from tests.file_store import Model
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
 
 
 def options(model: Model, folder: Path) -> list[object]:

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad.errors import ModelError
+from tests.commands import run
 
 FLOATS = np.array([[1.5, -2.0, 0.25], [0.0, 3.0, -1.0]], np.float32)
 QUANTIZED = {
@@ -23,10 +22,6 @@ QUANTIZED = {
     "uint16": ({"dtype": "uint16", "scale": 0.25, "min": -2.0}, ((FLOATS + 2) / 0.25).astype("<u2").tobytes()),
     "none": (None, FLOATS.tobytes()),
 }
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
 
 
 def constant(name: str, dtype: str, shape: list[int]) -> dict[str, Any]:

@@ -5,28 +5,13 @@ from __future__ import annotations
 import fnmatch
 import json
 from pathlib import Path
-from typing import Any
-
-import pytest
-from click.testing import CliRunner
-from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad import dtypes, listing, paths
 from graphgrad.inspect import Suggestion, abbreviated, suggest
+from tests.commands import run
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
-
-
-@pytest.fixture
-def with_grads(tmp_path: Path) -> Path:
-    out = tmp_path / "with_grads.pb"
-    assert run("add-gradients", MLP, "--ys", "loss", "--xs", "W1,b1", "-o", out).exit_code == 0
-    return out
 
 
 def test_what_a_graph_holds() -> None:

@@ -7,16 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from graphgrad_cli.main import COMMANDS, VERSION, cli
+from graphgrad_cli.main import COMMANDS, VERSION
 
 import graphgrad
+from tests.commands import run
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "01_mlp"
-
-
-def run(*arguments: object) -> object:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
 
 
 @pytest.fixture

@@ -9,22 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from google.protobuf import text_format
-from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad.errors import ModelError
 from graphgrad.schema import graph_pb2
+from tests.commands import run
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 MLP = (SAMPLES / "01_mlp" / "graph.pb").read_bytes()
 
 Change = Callable[[dict[str, graph_pb2.NodeDef], graph_pb2.GraphDef], Any]
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
 
 
 def written(folder: Path, change: Change) -> Path:

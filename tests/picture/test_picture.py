@@ -11,26 +11,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
-from graphgrad_cli.main import cli
 
 import graphgrad
 from graphgrad import dtypes, picture
 from graphgrad.picture.svg import svg
+from tests.commands import run
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(cli, [str(a) for a in arguments])
-
-
-@pytest.fixture
-def with_grads(tmp_path: Path) -> Path:
-    out = tmp_path / "with_grads.pb"
-    assert run("add-gradients", MLP, "--ys", "loss", "--xs", "W1,b1", "-o", out).exit_code == 0
-    return out
 
 
 def by_name(document: dict[str, Any]) -> dict[str, list[Any]]:
