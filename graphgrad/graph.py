@@ -444,6 +444,9 @@ class Graph:
         self.read_count = len(self.operations)
         self.learned = 0  # how often a shape became known of that its op's rule did not tell
         self.rewritten: dict[Operation, None] = {}  # nodes that were read and now say something else
+        self.loop_shapes: dict[Operation, Shape] = {}  # of loop variables whose shape changes from round to round
+        # Of a function's graph, while its results are inferred for one call: what stands for its arguments there.
+        self.given: Mapping[Tensor, Tensor] = {}
         self._held: dict[str, bool] = {}
 
     def _adopt(self, op: Operation) -> None:
@@ -513,11 +516,6 @@ class Graph:
         from graphgrad.shapes import inference
 
         return inference
-
-    @functools.cached_property
-    def loop_shapes(self) -> dict[Operation, Shape]:
-        """What is known of loop variables whose shape changes from iteration to iteration."""
-        return {}
 
     @functools.cached_property
     def outer(self) -> dict[Tensor, Tensor]:

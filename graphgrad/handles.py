@@ -43,11 +43,17 @@ def variable_shape(handle: Tensor) -> Shape:
 
 
 def shape_for_what_was_read(handle: Tensor) -> Shape:
-    """The same as operations see it that stand in a file: nothing is known of what functions are called with."""
-    op = handle.op
-    while op.type in ("Identity", "Enter", "Switch", "RefSwitch"):
-        op = op.inputs[0].op
-    return op["shape"] if op.type == "VarHandleOp" else None
+    """The same as operations see it that stand in a file: of what functions are called with they know only while the
+    results of a call are inferred.
+    """
+    while True:
+        op = handle.op
+        if op.type in ("Identity", "Enter", "Switch", "RefSwitch"):
+            handle = op.inputs[0]
+        elif handle in op.graph.given:
+            handle = op.graph.given[handle]
+        else:
+            return op["shape"] if op.type == "VarHandleOp" else None
 
 
 def shape_for_what_is_new(handle: Tensor) -> Shape:

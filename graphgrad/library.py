@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphgrad import attributes, opdefs, registry
+from graphgrad.attributes import Shape
 from graphgrad.depth import USUAL
 from graphgrad.dtypes import DType, by_enum
 from graphgrad.errors import ModelError
@@ -30,6 +31,7 @@ class Body:
         self, name: str, graph: Graph, arguments: list[Tensor], results: list[Tensor], targets: list[Operation]
     ):
         self.name, self.graph, self.arguments, self.results, self.targets = name, graph, arguments, results, targets
+        self.shapes_of_results: dict[Any, list[Shape]] = {}  # by what is known of what it is called with
 
 
 class Library(Mapping[str, graph_pb2.FunctionDef]):
@@ -44,6 +46,7 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         self.objects: Any = None  # the SavedObjectGraph, where the graph came in a SavedModel
         self._bodies: dict[str, Body] = {}
         self._acyclic: set[str] = set()
+        self._depth = 0, 0  # the number of functions when it was last asked for, and what it was
         self.added: list[graph_pb2.FunctionDef] = []
 
     def __getitem__(self, name: str) -> graph_pb2.FunctionDef:
@@ -154,6 +157,11 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         """How many functions inside functions a call may come to; where there are few functions, their number."""
         if len(self) <= USUAL:
             return len(self)
+        if self._depth[0] != len(self):
+            self._depth = len(self), self._find_depth()
+        return self._depth[1]
+
+    def _find_depth(self) -> int:
         depths: dict[str, int] = {}
         for root in self:
             stack = [] if root in depths else [root]

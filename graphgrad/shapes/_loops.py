@@ -6,6 +6,9 @@ Every wave leaves the Merges with less known dimensions, so they come to an end.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from graphgrad.graph import Graph, Operation, Tensor
 from graphgrad.shapes import dims
 
@@ -13,6 +16,22 @@ BACK_EDGES = frozenset(["NextIteration", "RefNextIteration"])
 
 open_merges: list[Operation] = []  # inferred, and not yet compared
 _is_comparing = False
+
+
+@contextmanager
+def apart(graph: Graph) -> Iterator[None]:
+    """Inside, loops of this graph are compared, whatever is being inferred of others, and nothing of them is kept."""
+    global _is_comparing
+    waiting, was_comparing, kept = open_merges[:], _is_comparing, dict(graph.loop_shapes)
+    _is_comparing = False
+    open_merges.clear()
+    try:
+        yield
+    finally:
+        _is_comparing = was_comparing
+        open_merges[:] = waiting
+        graph.loop_shapes.clear()
+        graph.loop_shapes.update(kept)
 
 
 def back_edge(merge: Operation) -> Tensor | None:

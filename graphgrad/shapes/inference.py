@@ -14,7 +14,7 @@ from typing import Any
 from graphgrad import registry
 from graphgrad.attributes import Shape
 from graphgrad.errors import GraphGradError, ModelError
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Graph, Operation, Tensor
 from graphgrad.shapes import _loops, dims, values
 from graphgrad.shapes.values import Value
 
@@ -79,6 +79,23 @@ def supposing(shapes: Mapping[Tensor, Shape], ops: Iterable[Operation]) -> Itera
         yield
     finally:
         for op, facts in before.items():
+            op.facts = facts
+
+
+@contextmanager
+def called(graph: Graph, given: Mapping[Tensor, Tensor]) -> Iterator[None]:
+    """Inside, of a function's graph is known what follows from what is given for its arguments."""
+    before = [(op, op.facts) for op in graph]
+    known = {argument.op: Facts([x.shape], [value(x)]) for argument, x in given.items()}
+    for op, _ in before:
+        op.facts = known.get(op)
+    kept, graph.given = graph.given, given
+    try:
+        with _loops.apart(graph):
+            yield
+    finally:
+        graph.given = kept
+        for op, facts in before:
             op.facts = facts
 
 
@@ -147,6 +164,8 @@ def _infer(wanted: Operation) -> Facts:
 
 def _work_out(op: Operation) -> Facts:
     rule = registry.shape_rule(op.type)
+    if rule is None and op.signature is None and op.type in op.graph.functions:
+        rule = registry.shape_rule(registry.FUNCTION_CALL)
     shapes: list[Shape]
     if rule is None:
         shapes = [None] * len(op.outputs)

@@ -46,6 +46,8 @@ def _element(handle: Tensor) -> Shape:
             handle = op.inputs[0]
         elif op.type in ("While", "StatelessWhile") and (op.annotation(HELD) or {handle.index: 0})[handle.index]:
             handle = op.inputs[handle.index]
+        elif handle in op.graph.given:
+            handle = op.graph.given[handle]
         elif handle in op.graph.outer:
             handle = op.graph.outer[handle]
         else:

@@ -16,6 +16,8 @@ from graphgrad.schema import graph_pb2
 from tests import program_store
 from tests.closeness import why_not_close
 from tests.controlflow.test_programs import differentiated
+from tests.loops import FLOAT
+from tests.loops import function as function_of
 
 PROGRAMS = program_store.read("call_programs")
 
@@ -128,3 +130,57 @@ def test_what_a_call_and_its_function_do_not_agree_on_is_told(work: str, change:
             gradients("y:0", "x:0", graph=graph)
         else:
             evaluate(graph, "y:0", {"x:0": np.float32(0.5)})
+
+
+def _call(graph: Graph, make: Any, *inputs: Any) -> list[Any]:
+    """The static shapes of what a call gives, as the file alone tells them."""
+    types = [t.dtype for t in inputs]
+    name = graph.functions.unique("f")
+    f = function_of(graph, name, types, make)
+    results = [t.dtype for t in graph.functions.body(name).results]
+    op = graph.build.op("PartitionedCall", inputs, f=f, Tout=results)
+    shapes = [t.shape for t in op.outputs]
+    node = op.node_def()
+    message = graph_pb2.GraphDef(node=[other.node_def() for other in graph])
+    message.library.function.extend(graph.functions[n] for n in graph.functions)
+    message.node[-1].CopyFrom(graph_pb2.NodeDef(name=node.name, op=name, input=node.input))
+    by_name = Graph(message)
+    assert [by_name.tensor(t.name).shape for t in op.outputs] == shapes, "called by its name"
+    return shapes
+
+
+# What TensorFlow knows of the results once it has read such files.
+def test_shapes_of_results_are_those_that_the_body_gives() -> None:
+    g = (graph := Graph()).build
+    matrices = [g.Placeholder(dtype=FLOAT, shape=shape) for shape in ([2, 3], [None, 3], None)]
+    body = lambda g, x: [g.Sin(x), g.Sum(x, 0), g.Shape(x), g.Reshape(x, [3, -1])]  # noqa: E731
+    assert _call(graph, body, matrices[0]) == [(2, 3), (3,), (2,), (3, 2)]
+    assert _call(graph, body, matrices[1]) == [(None, 3), (3,), (2,), (3, None)]
+    assert _call(graph, body, matrices[2]) == [None, None, (None,), (3, None)]
+
+
+def test_one_function_gives_shapes_by_what_it_is_called_with() -> None:
+    graph = _calling("f", {"f": "g", "g": "Sin"})
+    g = graph.build
+    f = graph_pb2.NameAttrList(name="f")
+    for shape in ((2,), (3, 4), (2,), None):
+        x = g.Placeholder(dtype=FLOAT, shape=shape)
+        assert g.PartitionedCall([x], f=f, Tout=[FLOAT])[0].shape == shape
+
+
+def test_constants_and_variables_that_a_call_hands_over_tell_of_shapes() -> None:
+    g = (graph := Graph()).build
+    x, w = g.Placeholder(dtype=FLOAT, shape=None), g.VarHandleOp(dtype=FLOAT, shape=(2, 3))
+    assert _call(graph, lambda g, x, shape: [g.Reshape(x, shape)], x, g.constant([2, 5])) == [(2, 5)]
+    assert _call(graph, lambda g, w: [g.ReadVariableOp(w, dtype=FLOAT)], w) == [(2, 3)]
+
+
+def test_lists_that_a_call_hands_over_tell_of_shapes() -> None:
+    g = (graph := Graph()).build
+    x, empty = g.Placeholder(dtype=FLOAT, shape=(3,)), g.EmptyTensorList(g.constant([3]), -1, element_dtype=FLOAT)
+
+    def body(g: Any, values: Any, x: Any) -> list[Any]:
+        pushed = g.TensorListPushBack(values, x)
+        return [pushed, g.TensorListStack(pushed, -1, element_dtype=FLOAT)]
+
+    assert _call(graph, body, empty, x) == [(), (None, 3)]

@@ -32,7 +32,7 @@ ARROWS = {
     "library": {"attributes", "depth", "dtypes", "errors", "graph", "opdefs", "registry", "schema"},
     "registry": {"families"},
     "build": {"attributes", "constants", "dtypes", "errors", "graph", "opdefs", "schema"},
-    "shapes": {"attributes", "constants", "dtypes", "errors", "graph", "handles", "registry", "shapes"},
+    "shapes": {"attributes", "constants", "depth", "dtypes", "errors", "graph", "handles", "registry", "shapes"},
     "functions": {"attributes", "build", "dtypes", "graph", "handles", "shapes"},
     "controlflow": {
         "attributes",

@@ -16,6 +16,8 @@ import tensorflow as tf
 tf1 = tf.compat.v1
 KINDS = {"row": (3,), "rows": (2, 3), "number": ()}  # of float32
 LEVELS = ("static", "ranks", "nothing")
+# Of frames as a GraphDef, and as a MetaGraphDef; of functions; of functions that are called as well.
+PROGRAMS = ("v1", "meta", "v2", "calls")
 Values = list[tuple[str, Any]]  # tensors that a part may read, with their kinds
 
 
@@ -29,17 +31,17 @@ class Program:
     options: dict[str, Any]
 
 
-def write(seed: int, *, of_functions: bool, level: str) -> Program:
-    """Builds program `seed`; with `of_functions` there may be Case operations and calls in it."""
-    return Writer(seed, of_functions, level).program()
+def write(seed: int, kind: str, level: str) -> Program:
+    """Builds program `seed` of one of the `PROGRAMS`."""
+    return Writer(seed, kind, level).program()
 
 
 class Writer:
     """Draws one program."""
 
-    def __init__(self, seed: int, of_functions: bool, level: str):
+    def __init__(self, seed: int, kind: str, level: str):
         self.rng = np.random.default_rng(seed)
-        self.of_functions, self.level = of_functions, level
+        self.level = level
         self.feeds: dict[Any, np.ndarray[Any, Any]] = {}
         self.tables: list[Any] = []
         self.budget = self.integer(3, 14)  # parts that are still to be written
@@ -52,8 +54,10 @@ class Writer:
             self.look_up,
             self.mapped,
         ]
-        if of_functions:
+        if kind in ("v2", "calls"):
             self.parts += [self.switch_case, self.loop]
+        if kind == "calls":
+            self.parts += [self.call] * 6
 
     # ------------------------------------------------------------------ choices
     def pick(self, *options: Any) -> Any:
@@ -90,7 +94,9 @@ class Writer:
         if self.chance(0.1):
             options["unconnected_gradients"] = "zero"
         if self.chance(0.1):
-            options["stop_gradients"] = [self.pick(*[t for _, t in floats])]
+            # TensorFlow does not stop at calls.
+            stops = [t for _, t in floats if "PartitionedCall" not in _tensor(t).op.type]
+            options["stop_gradients"] = [self.pick(*stops)]
         if self.chance(0.1):
             options["name"] = "back"
         if self.chance(0.15):
@@ -338,6 +344,25 @@ class Writer:
                 scope.append(("rows", found[2].gather([1, 0])))
             else:
                 scope.append(("row", found[2].read(1)))
+
+    def call(self, scope: Values, depth: int) -> None:
+        """Calls a function once or twice; it captures what it is not given."""
+        taken = [self.kind() for _ in range(self.pick(0, 1, 2, 2, 3))]
+        kinds = [self.kind() for _ in range(self.pick(1, 1, 2, 3))]
+        seed, counts, around = self.integer(0, 1 << 30), self.chance(0.25), list(scope)
+
+        def body(*given: Any) -> list[Any]:
+            kept, self.rng = self.rng, np.random.default_rng(seed)
+            try:
+                inner = self.body([*around, *zip(taken, given, strict=True)], depth + 1)
+                return [tf.size(inner[-1][1])] * counts + [_tensor(self.some(inner, kind)) for kind in kinds]
+            finally:
+                self.rng = kept
+
+        function = tf.function(body, autograph=False)
+        for _ in range(self.pick(1, 1, 2)):
+            found = function(*[_tensor(self.some(scope, kind)) for kind in taken])
+            scope += self.used(list(zip(kinds, found[counts:], strict=True)))
 
     def look_up(self, scope: Values, depth: int) -> None:
         table = self.pick(*self.tables)

@@ -1,4 +1,4 @@
-"""Draws programs and compares: python -m tests.oracle.flow_draws v1|meta|v2 [--first N] [--count N] [--level L] [--orders N]
+"""Draws programs and compares: python -m tests.oracle.flow_draws v1|meta|v2|calls [--first N] [--count N] [--level L] [--orders N]
 
 Prints one block per difference, and a line of counts.
 """
@@ -13,14 +13,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 
-from tests.oracle.flow_draws import LEVELS
+from tests.oracle.flow_draws import LEVELS, PROGRAMS
 from tests.oracle.flow_draws.check import check
 
 
 def main() -> None:
     """Compares, and prints what differs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["v1", "meta", "v2"])
+    parser.add_argument("kind", choices=PROGRAMS)
     parser.add_argument("--first", type=int, default=0, help="number of the first program")
     parser.add_argument("--count", type=int, default=20, help="how many programs")
     parser.add_argument("--level", choices=LEVELS, help="what is known of shapes; each in turn where not said")

@@ -1,7 +1,9 @@
 """What TensorFlow and graphgrad make of a drawn program: the same nodes and results, and the same numbers wherever it runs.
 
 A program of frames goes to TensorFlow as a MetaGraphDef, without which it cannot differentiate loops, and to graphgrad as
-the same file ('meta') or as the GraphDef alone ('v1'); one of functions goes to both as a GraphDef ('v2').
+the same file ('meta') or as the GraphDef alone ('v1'); one of functions goes to both as a GraphDef ('v2'). One that
+calls functions ('calls') TensorFlow differentiates where its Python wrote it, by what no file holds: of such only numbers
+are compared.
 """
 
 from __future__ import annotations
@@ -62,16 +64,17 @@ class Call:
 
 def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
     """Compares program `seed`."""
-    (tf1.enable_control_flow_v2 if kind == "v2" else tf1.disable_control_flow_v2)()
+    (tf1.enable_control_flow_v2 if kind in ("v2", "calls") else tf1.disable_control_flow_v2)()
+    written = tf.Graph()
     try:
-        call = _written(seed, kind, level)
+        call = _written(written, seed, kind, level)
     except (TypeError, ValueError) as error:
         return Verdict(note=f"cannot be built: {error}")
     colocated = "colocate_gradients_with_ops" in call.options
-    with tf.Graph().as_default() as graph, tf1.Session() as session:
+    with (written if kind == "calls" else tf.Graph()).as_default() as graph, tf1.Session() as session:
         if kind == "v2":
             tf.import_graph_def(call.message, name="")
-        else:
+        elif call.meta is not None:
             tf1.train.import_meta_graph(call.meta)
         reads = {name: _read(graph.get_tensor_by_name(t), dtype) for name, (t, dtype) in call.variables.items()}
         before = len(graph.get_operations())
@@ -85,6 +88,8 @@ def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
     ours = (
         _loaded(call.meta) if kind == "meta" else Graph(graph_pb2.GraphDef.FromString(call.message.SerializeToString()))
     )
+    if kind == "calls" and (unlike := _unlike_shapes(call.message, ours)):
+        return Verdict(unlike)
     found: Orders = []
     try:
         for _ in range(max(1, len(theirs))):
@@ -93,29 +98,38 @@ def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
         return Verdict(f"graphgrad raises {error}" if theirs else "", note)
     if not theirs:
         return Verdict(note=note)
-    nodes = normal_form([op.node_def() for op in ours.added()], colocated)
-    problem = difference(expected, nodes)
-    if _names(theirs) != _names(found):
-        problem += "\nresults have other names"
+    problem = ""
+    if kind != "calls":
+        nodes = normal_form([op.node_def() for op in ours.added()], colocated)
+        problem = difference(expected, nodes)
+        if _names(theirs) != _names(found):
+            problem += "\nresults have other names"
     wanted = _fetches(call, found, ours.build.dense)
     wanted |= {key: ours.tensor(t) for key, t in wanted.items() if isinstance(t, str)}
     got = dict(zip(wanted, evaluate(ours, list(wanted.values()), call.feeds, variables), strict=True))
+    if kind == "calls":
+        problem = "".join(f"\n{key}: None in one, in the other not zero" for key in _one_sided(values, got))
     problem += _unlike(values, got, "eval") + _unlike(values, _in_tensorflow(ours, wanted, call), "TensorFlow")
     return Verdict(problem, note, len(theirs))
 
 
-def _written(seed: int, kind: str, level: str) -> Call:
-    with tf.Graph().as_default() as graph:
-        program = flow_draws.write(seed, of_functions=kind == "v2", level=level)
+def _written(graph: Any, seed: int, kind: str, level: str) -> Call:
+    with graph.as_default():
+        program = flow_draws.write(seed, kind, level)
         variables = {v.op.name: (handle(v).name, v.dtype.base_dtype) for v in tf1.global_variables()}
         options = {
             key: [handle(t).name for t in value] if isinstance(value, list) else value
             for key, value in program.options.items()
         }
         initializer = tf1.global_variables_initializer().name
+        message = graph.as_graph_def()
+        if kind == "calls" and seed % 2:
+            _call_by_name(message)
         return Call(
-            message=graph.as_graph_def(),
-            meta=None if kind == "v2" else tf1.train.export_meta_graph(graph=graph, clear_extraneous_savers=True),
+            message=message,
+            meta=None
+            if kind in ("v2", "calls")
+            else tf1.train.export_meta_graph(graph=graph, clear_extraneous_savers=True),
             ys=[handle(y).name for y in program.ys],
             xs=[handle(x).name for x in program.xs],
             options=options,
@@ -123,6 +137,28 @@ def _written(seed: int, kind: str, level: str) -> Call:
             initializer=initializer,
             variables=variables,
         )
+
+
+def _call_by_name(message: Any) -> None:
+    """Calls functions as TensorFlow's first Python did: by nodes whose type is the function's name."""
+    results = {f.signature.name: [arg.name for arg in f.signature.output_arg] for f in message.library.function}
+    for nodes in (message.node, *(f.node_def for f in message.library.function)):
+        for node in nodes:
+            if node.op in ("PartitionedCall", "StatefulPartitionedCall"):
+                node.op = node.attr["f"].func.name
+                node.attr.clear()
+    for f in message.library.function:
+        called = {node.name: results[node.op] for node in f.node_def if node.op in results}
+        for node in f.node_def:
+            node.input[:] = [_of_function(reference, called) for reference in node.input]
+        for result in f.ret:
+            f.ret[result] = _of_function(f.ret[result], called)
+
+
+def _of_function(reference: str, called: dict[str, list[str]]) -> str:
+    """`call:output:1` as `call:name:0`, by the name of the function's second result."""
+    node, _, output = reference.partition(":output:")
+    return f"{node}:{called[node][int(output)]}:0" if node in called else reference
 
 
 def _by_tensorflow(call: Call, graph: Any, orders: int) -> tuple[Orders, str]:
@@ -180,3 +216,24 @@ def _unlike(expected: dict[str, Any], found: dict[str, Any], where: str) -> str:
 
 def _names(found: Orders) -> list[list[str]]:
     return [["" if dx is None else dx.name for dx in order] for order in found]
+
+
+def _one_sided(some: dict[str, Any], others: dict[str, Any]) -> list[str]:
+    """The gradients that only one has, and that are not zero."""
+    both = some | others
+    return [key for key in both if not (key in some and key in others) and np.any(both[key])]
+
+
+def _unlike_shapes(message: Any, ours: Graph) -> str:
+    """Where other static shapes are known than TensorFlow knows once it has read the file."""
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(message, name="")
+    lines = []
+    for op in graph.get_operations():
+        for theirs in op.outputs:
+            shape = ours.tensor(theirs.name).shape
+            if theirs.shape.rank != (None if shape is None else len(shape)) or (
+                shape and theirs.shape.as_list() != list(shape)
+            ):
+                lines.append(f"{op.type} {theirs.name}: {shape}, in TensorFlow {theirs.shape}")
+    return "\n".join(lines[:6])
