@@ -12,12 +12,10 @@ from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from graphgrad.kernels import _dilation, _threads  # noqa: F401  (_dilation registers its ops)
+from graphgrad.kernels import _depthwise, _dilation, _threads  # noqa: F401  (_dilation registers its ops)
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels.windows import (
-    Index,
     Sizes,
     Windows,
     channels_last,
@@ -36,7 +34,6 @@ from graphgrad.registry import kernel
 
 COLUMN_BYTES = 1 << 20
 COLUMN_ROWS = 256
-TILE_BYTES = 1 << 19
 FEW_CHANNELS = 16
 FILTER_SHARES = 4  # parts of the sum over blocks that are added up side by side
 SHORT_RUN = 8
@@ -132,7 +129,7 @@ def correlate(x: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray | 
         _threads.matmul(pixels, filters.reshape(filters.shape[-2:]), y.reshape(-1, y.shape[-1]))
         return y
     if groups > 1 and filters.shape[-2] == 1:
-        return _depthwise(x, filters.reshape(*w.kernel, groups, -1), w, y)
+        return _depthwise.convolve(x, filters.reshape(*w.kernel, groups, -1), w, y)
     matrices, columns = _filter_matrices(filters, groups), _Columns(x, w, groups)
 
     def multiply(images: slice, rows: slice) -> None:
@@ -164,7 +161,7 @@ def correlate_input_gradient(
         dx[...] = 0
         return dx
     if groups > 1 and filters.shape[-2] == 1:
-        return _depthwise_input_gradient(dy, filters.reshape(*w.kernel, groups, -1), w, dx)
+        return _depthwise.input_gradient(dy, filters.reshape(*w.kernel, groups, -1), w, dx)
     turned = _turned(w)
     pixels, features = dy.size // dy.shape[-1], dy.shape[-1]
     copied = pixels * features + 2 * channels * features  # per tap: columns, and filters to transpose
@@ -235,7 +232,7 @@ def correlate_filter_gradient(
         _threads.matmul(pixels.T, dy.reshape(-1, dy.shape[-1]), dfilters.reshape(-1, dy.shape[-1]))
         return dfilters
     if groups > 1 and depth == 1:
-        dfilters[...] = _depthwise_filter_gradient(x, dy, w).reshape(filter_shape)
+        dfilters[...] = _depthwise.filter_gradient(x, dy, w).reshape(filter_shape)
         return dfilters
     columns = _Columns(x, w, groups)
     shares = _threads.cut(len(columns.blocks), FILTER_SHARES)
@@ -255,76 +252,6 @@ def correlate_filter_gradient(
     if not np.may_share_memory(totals, dfilters):
         dfilters[...] = totals.sum(0).swapaxes(0, 1).reshape(filter_shape)
     return dfilters
-
-
-def _depthwise(x: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray) -> np.ndarray:
-    """Every channel with its own filters, (*kernel, channels, multiplier); its outputs stay together."""
-    multiplier = filters.shape[-1]
-    if multiplier > 1:
-        x = np.repeat(x, multiplier, axis=-1)
-    filters = filters.reshape(*w.kernel, -1)
-    source, rank = patches(_padded(np.ascontiguousarray(x), w), w), len(w.kernel)
-    if w.strides[-1] == 1:  # a row of windows is one contiguous run of (outputs, channels)
-        run = w.outputs[-1] * x.shape[-1]
-        strides = source.strides[:rank] + source.strides[rank + 1 :]
-        source = as_strided(source, (*source.shape[:rank], *w.kernel, run), strides, writeable=False)
-        filters = np.tile(filters, w.outputs[-1])
-    along, channel = range(1, rank + 1), rank + 1
-    outer = range(channel + 1, channel + 1 + source.ndim - rank - 1)
-    y = out.reshape(*source.shape[: len(outer)], source.shape[-1])
-
-    def add_up(part: Index) -> None:
-        np.einsum(source[part], [*outer, *along, channel], filters, [*along, channel], [*outer, channel], out=y[part])
-
-    images, lines = y.shape[0], max(1, y.shape[1]) if len(outer) > 1 else 1
-    parts = (
-        _image_blocks(y)
-        if images > 1 or lines == 1
-        else [(slice(None), rows) for rows in _threads.cut(lines, max(1, y.nbytes // TILE_BYTES))]
-    )
-    _threads.spread(partial(add_up, part) for part in parts)
-    return out
-
-
-def _image_blocks(y: np.ndarray) -> list[slice]:
-    images = max(1, TILE_BYTES // max(1, y[:1].nbytes))
-    return [slice(image, image + images) for image in range(0, len(y), images)]
-
-
-def _depthwise_input_gradient(dy: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray) -> np.ndarray:
-    multiplier = filters.shape[-1]
-    dx = out if multiplier == 1 else np.empty((*out.shape[:-1], dy.shape[-1]), dy.dtype)
-    filters = filters.reshape(*w.kernel, -1)
-    turned = _turned(w)
-    if turned is not None:
-        flipped = np.flip(filters, tuple(range(len(w.kernel))))
-        _depthwise(dy, flipped[..., None], turned, dx)
-    else:
-
-        def add_up(images: slice) -> None:
-            dx[images] = 0
-            for tap, outputs, inputs in taps(w):
-                dx_tap, dy_tap = dx[images][inputs], dy[images][outputs]
-                dx_tap += np.multiply(dy_tap, filters[tap], _threads.scratch("tap", dy_tap.shape, dy.dtype))
-
-        _threads.spread(partial(add_up, images) for images in _image_blocks(dx))
-    if multiplier > 1:
-        dx.reshape(*out.shape, multiplier).sum(-1, out=out)
-    return out
-
-
-def _depthwise_filter_gradient(x: np.ndarray, dy: np.ndarray, w: Windows) -> np.ndarray:
-    multiplier = dy.shape[-1] // x.shape[-1]
-    if multiplier > 1:
-        x = np.repeat(x, multiplier, axis=-1)
-    dfilters, axes = np.zeros((*w.kernel, x.shape[-1]), x.dtype), list(range(x.ndim))
-
-    def add_up(tap: Sizes, outputs: Index, inputs: Index) -> None:
-        for images in _image_blocks(dy):
-            dfilters[tap] += np.einsum(x[images][inputs], axes, dy[images][outputs], axes, axes[-1:])
-
-    _threads.spread(partial(add_up, *tap) for tap in taps(w))
-    return dfilters.reshape(*w.kernel, -1, multiplier)
 
 
 def convolve(

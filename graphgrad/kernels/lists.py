@@ -60,7 +60,7 @@ class TensorList:
 
     def _followed(self, length: int, place: int = -1, element: Any = None) -> TensorList:
         """The list of that length with an element at a place, which may be the first behind all."""
-        storage = self.storage
+        storage = self._storage if self._storage is not None else self.storage
         successor = TensorList(self.dtype, self.element_shape, storage, length, self.most)
         self._changed = -1
         if place == len(storage):
@@ -110,8 +110,11 @@ class TensorList:
         other = unboxed(other, TensorList)
         if self.length != other.length:
             raise ValueError(f"lists of {self.length} and {other.length} elements cannot be added")
-        pairs = zip(self.elements(), other.elements(), strict=True)
-        return self.with_elements([b if a is None else a if b is None else sum_of(a, b) for a, b in pairs])
+        total = self.elements()
+        for place, element in enumerate(other.elements()):
+            if element is not None:
+                total[place] = element if total[place] is None else sum_of(total[place], element)
+        return self.with_elements(total)
 
 
 def merged(a: Shape, b: Shape) -> Shape:

@@ -24,7 +24,7 @@ def relu(x, *, out=None):
 
 
 def relu6(x, *, out=None):
-    return np.minimum(np.maximum(x, x.dtype.type(0), out), x.dtype.type(6), out)
+    return np.minimum(np.maximum(x, x.dtype.type(0), out=out), x.dtype.type(6), out=out)
 
 
 @kernel("LeakyRelu", elementwise=True)

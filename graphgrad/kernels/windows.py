@@ -168,7 +168,7 @@ def _output_size(size: int, kernel: int, stride: int, dilation: int, pair: tuple
     return reached // stride if reached >= 0 else -(-reached // stride)  # rounded towards zero, as in C
 
 
-def _reach(size: int, stride: int, offset: int, outputs: int) -> tuple[slice, slice]:
+def reach(size: int, stride: int, offset: int, outputs: int) -> tuple[slice, slice]:
     """Which outputs find their tap at `output * stride + offset` inside the input, and where they find it."""
     first = max(0, -(offset // stride))
     stop = max(first, min(outputs, (size - 1 - offset) // stride + 1))
@@ -184,7 +184,7 @@ def taps(w: Windows) -> tuple[tuple[Sizes, Index, Index], ...]:
     so are taps that only ever fall on padding.
     """
     reaches = [
-        [_reach(size, stride, tap * dilation - before, outputs) for tap in range(kernel)]
+        [reach(size, stride, tap * dilation - before, outputs) for tap in range(kernel)]
         for size, kernel, stride, dilation, before, outputs in zip(
             w.inputs, w.kernel, w.strides, w.dilations, w.before, w.outputs, strict=True
         )

@@ -143,7 +143,8 @@ class Plan:
 
     def _run(self, given: list[Any], profile: Watcher | None) -> list[Any]:
         with at_most(self._threads), np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
             try:
                 return self.values(given) if profile is None else self._step_by_step(given, profile)
             except EvaluationError as error:

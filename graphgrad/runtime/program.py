@@ -233,7 +233,7 @@ class _Maker:
             program.calls.append(scalars.function(group, slots, record, self.values, self.handed_on))
             program.steps.append(group[0])
             return
-        if len(group) > 1:
+        if len(group) > 1 or tiles.has_passes(group[0], record, self.fixed, self.owned):
             inside = {step.outputs[0] for step in group if last[step.outputs[0]] == at}
             for step in group:
                 if step.outputs[0] not in inside:

@@ -47,6 +47,11 @@ def _tiled_shape(step: Step, record: Record, fixed: set[int], owned: set[int]) -
     return form.shape
 
 
+def has_passes(step: Step, record: Record, fixed: set[int], owned: set[int]) -> bool:
+    """Whether a large element-wise step goes over its operands more than once, and so is better run on tiles even alone."""
+    return not isinstance(step.run, np.ufunc) and _tiled_shape(step, record, fixed, owned) is not None
+
+
 def fits(step: Step, group: list[Step], record: Record) -> bool:
     """Whether a step reads what the group makes as it is made, and not through a view of it."""
     made = {other.outputs[0] for other in group}
@@ -148,7 +153,7 @@ def _call(step: Step, tile: dict[int, Array]) -> Callable[[], Any]:
 
 def bound(run: Callable[..., Any], given: Sequence[Array], out: Array) -> Callable[[], Any]:
     """The call without arguments. A universal function takes `out` by position, which halves what a small call costs."""
-    if isinstance(run, np.ufunc):
+    if isinstance(run, np.ufunc) and run not in (np.maximum, np.minimum):  # whose third argument numpy is to redefine
         return functools.partial(run, *given, out)
     return functools.partial(run, *given, out=out)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from graphgrad import compile as compile_graph
-from graphgrad import dtypes
+from graphgrad import dtypes, opdefs, registry
 from graphgrad.errors import EvaluationError
+from graphgrad.families import FAMILY_OF
 from graphgrad.graph import Graph
 from graphgrad.runtime import scalars, tiles
 from graphgrad.runtime.execution import MOST_PROGRAMS, Plan
@@ -210,3 +211,28 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
         for a, b in zip(by_threads[0], results, strict=True):
             np.testing.assert_array_equal(a, b)
     np.testing.assert_allclose(by_threads[0][0], evaluate(graph, y, feeds), rtol=0)
+
+
+def _takes_floats(op_type: str) -> bool:
+    """Whether an element-wise op can be called with one or two tensors of float32 and nothing else."""
+    signature = opdefs.signature(op_type)
+    if signature is None or len(signature.inputs) not in (1, 2):
+        return False
+    types = [arg.type_attr for arg in signature.inputs]
+    needed = {name for name, attr in signature.attrs.items() if attr.default is opdefs.REQUIRED}
+    return needed <= set(types) and all(t and FLOAT in (signature.attrs[t].allowed or [FLOAT]) for t in types)
+
+
+ELEMENTWISE = [t for t in FAMILY_OF if registry.kernel_of(t) and registry.is_elementwise(t) and _takes_floats(t)]
+
+
+@pytest.mark.parametrize("op_type", ELEMENTWISE)
+def test_tiles_of_every_element_wise_op(small_tiles: None, op_type: str) -> None:
+    """Alone and in a chain the kernel gives on tiles, written into their places, what it gives on whole arrays."""
+    graph = Graph()
+    inputs = [placeholder(graph, name, 7, 4) for name in "xy"[: len(opdefs.signature(op_type).inputs)]]
+    alone = graph.build.op(op_type, *inputs).outputs[0]
+    chained = graph.build.op(op_type, *[graph.build.AddV2(x, x) for x in inputs]).outputs[0]
+    fetches = [graph.build.Identity(t) for t in (alone, chained)]  # what is fetched itself has no place of its own
+    feeds = {t.op.name: np.abs(numbers(7, 4)) / 4 + i for i, t in enumerate(inputs)}
+    settled(compile_graph(graph, fetches, feeds), feeds)
