@@ -126,8 +126,12 @@ def _grow(beam: Beam, step: Array, leaves: Leaves) -> None:
     scores = step[:-1] + beam.before.total
     if beam.label >= 0:
         scores[beam.label] = step[beam.label] + beam.before.blank
-    for label in np.flatnonzero(scores > leaves.bottom).tolist():
+    for label in sorted({*np.flatnonzero(scores > leaves.bottom).tolist(), *beam.children}):
         child = beam.children.get(label) or beam.children.setdefault(label, Beam(beam, label))
-        if not child.is_active and scores[label] > leaves.bottom:
+        if child.is_active:
+            continue
+        if scores[label] > leaves.bottom:
             child.after = Ways(NEVER, float(scores[label]))
             leaves.push(child)
+        else:
+            child.before = Ways(NEVER, NEVER)  # which has fallen out in this step: in TensorFlow it grows no more

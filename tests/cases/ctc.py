@@ -1,6 +1,6 @@
 """Connectionist temporal classification."""
 
-from tests.cases import case, const, f32, f64
+from tests.cases import case, const, f32, f64, given
 
 PLACES = const([[0, 0], [0, 1], [1, 0], [1, 1], [1, 2]], "int64")
 # The op gives its gradient beside its loss: that output has none, and so there is no second order.
@@ -8,6 +8,12 @@ ONCE = {"order": 1, "smooth": False, "tolerance": 4.0}
 
 
 LOGITS = f32(6, 2, 4, low=-2, high=2)
+# In the second step the labelling 0 falls out of a beam of three, and is met again before it would grow.
+FALLS_OUT = [
+    [[6.3, 10.7, -15.3, -0.8, 6.1, 8.1]],
+    [[-0.2, 8.3, -5.4, -4.9, 0.5, 1.7]],
+    [[-1.3, -4.1, 3.6, 0.2, -5.2, 12.0]],
+]
 
 
 def loss(op="CTCLoss", inputs=LOGITS, labels=(0, 1, 2, 2, 0), lengths=(6, 5), **attrs):
@@ -48,4 +54,5 @@ CASES = [
         )
         for width, paths, merged in ((1, 1, True), (3, 2, True), (10, 3, False))
     ],
+    case("CTCBeamSearchDecoder", given(FALLS_OUT), const([3]), label="falls-out", beam_width=3, top_paths=3),
 ]
