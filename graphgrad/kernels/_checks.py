@@ -28,6 +28,13 @@ def vector(array: np.ndarray, name: str) -> list[Any]:
     return array.tolist()
 
 
+def fits(shape: tuple[int, ...], declared: tuple[int | None, ...] | None) -> bool:
+    """Whether a shape is one that the declaration, whose unknown dimensions are None, allows."""
+    if declared is None:
+        return True
+    return len(shape) == len(declared) and all(d is None or d == n for n, d in zip(shape, declared, strict=True))
+
+
 def same_shapes(kernel: Callable) -> Callable:
     """The kernel of two arrays, which refuses those of different shapes."""
 

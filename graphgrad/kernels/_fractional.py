@@ -138,8 +138,12 @@ def fractional_avg_pool_grad(shape, dy, rows, columns, *, overlapping):
 def fractional_max_pool_grad(x, y, dy, rows, columns, *, overlapping):
     """dy goes to the first element of its cell, in row-major order, that equals the largest."""
     _checked(x.shape, dy, rows, columns)
-    dx, pending = np.zeros_like(x), np.ones(dy.shape, np.bool_)
     best = _pooled(x, rows, columns, overlapping, np.maximum)
+    if dy.shape != best.shape:
+        raise ValueError(f"gradients have shape {list(dy.shape)}, the pooled input has {list(best.shape)}")
+    if not np.array_equal(y, best):
+        raise ValueError("orig_output is not what these pooling sequences make of orig_input")
+    dx, pending = np.zeros_like(x), np.ones(dy.shape, np.bool_)
     for cells, elements in _taps(rows, columns, overlapping):
         hit = pending[cells] & (x[elements] == best[cells])
         pending[cells] &= ~hit

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphgrad.kernels._checks import fits
+
 if TYPE_CHECKING:
     from graphgrad.kernels.philox import NodeGenerator
 
@@ -133,11 +135,6 @@ def first_value(name: str, value: Array, dtype: np.dtype[Any], shape: Shape) -> 
         if not (value.dtype.kind == dtype.kind or (dtype.name == "bfloat16" and value.dtype.kind == "f")):
             raise ValueError(f"variable '{name}' is {dtype.name}, the value given is {value.dtype.name}")
         value = value.astype(dtype)
-    if shape is not None and not fits(value.shape, shape):
+    if not fits(value.shape, shape):
         raise ValueError(f"variable '{name}' has shape {list(shape)}, the value given {list(value.shape)}")
     return value
-
-
-def fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
-    """Whether a shape is one the declaration, whose unknown dimensions are None, allows."""
-    return len(shape) == len(declared) and all(d is None or d == n for n, d in zip(shape, declared, strict=True))

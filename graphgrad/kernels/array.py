@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.kernels._checks import lone, one
+from graphgrad.kernels._checks import fits, lone, one
 from graphgrad.kernels._rows import refuse_outside
 from graphgrad.kernels._variants import zeros_of
 from graphgrad.registry import kernel, kernels, planned
@@ -224,8 +224,14 @@ def concat_v1(concat_dim: Array, values: list[Array]) -> Array:
 
 
 @kernel("ParallelConcat")
-def parallel_concat(values: list[Array]) -> Array:
-    return np.concatenate(values, axis=0)
+def parallel_concat(values: list[Array], *, shape: tuple[int | None, ...] | None) -> Array:
+    """Rows, one in each of the values, as the attribute says beforehand."""
+    if any(value.shape[:1] != (1,) for value in values):
+        raise ValueError(f"each value must be one row, not of shapes {[list(value.shape) for value in values]}")
+    result = np.concatenate(values, axis=0)
+    if not fits(result.shape, shape):
+        raise ValueError(f"the values make a tensor of shape {list(result.shape)}, not {list(shape)}")
+    return result
 
 
 @kernel("ConcatOffset")

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from graphgrad.kernels._checks import fits
 from graphgrad.registry import kernel
 
 
@@ -45,7 +46,7 @@ class TensorArray:
         index = self._place(index, "write to")
         if value.dtype != self.dtype:
             raise ValueError(f"the TensorArray holds {self.dtype}, not {value.dtype}")
-        if not _fits(value.shape, self.element_shape):
+        if not fits(value.shape, self.element_shape):
             raise ValueError(
                 f"an element of the TensorArray has shape {_show(self.element_shape)}, not {list(value.shape)}"
             )
@@ -126,12 +127,6 @@ class TensorArray:
 
     def close(self):
         self.values, self.shapes, self.cleared, self.is_closed = [], [], [], True
-
-
-def _fits(shape, declared):
-    return declared is None or (
-        len(shape) == len(declared) and all(d is None or d == n for n, d in zip(shape, declared, strict=True))
-    )
 
 
 def _same_shape(values):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels._checks import fits
 from graphgrad.kernels._variants import boxed, sum_of, unboxed, zeros_of
 from graphgrad.registry import kernel
 
@@ -76,10 +77,7 @@ def optional_get_value(optional, *, output_types, output_shapes):
     for component, dtype, shape in zip(components, output_types, output_shapes, strict=True):
         if component.dtype != dtype:
             raise TypeError(f"the optional holds {component.dtype.name}, and {dtype.name} is asked for")
-        wrong = shape is not None and (
-            len(shape) != component.ndim or any(n not in (None, m) for n, m in zip(shape, component.shape, strict=True))
-        )
-        if wrong:
+        if not fits(component.shape, shape):
             raise ValueError(f"the optional holds shape {list(component.shape)}, and {list(shape)} is asked for")
     return list(components)
 

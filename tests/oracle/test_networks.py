@@ -1,11 +1,7 @@
-"""Real networks: the gradients to the input and to all weights, in TensorFlow and in the interpreter.
-
-The largest take most of a minute each: GRAPHGRAD_NETWORKS=all runs them too.
-"""
+"""Real networks: the gradients to the input and to all weights, in TensorFlow and in the interpreter."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +21,6 @@ from tests.oracle.networks import Network
 from tests.structure import difference, normal_form
 
 tf1 = tf.compat.v1
-ALL = os.environ.get("GRAPHGRAD_NETWORKS") == "all"
-USUAL = [*networks.SMALL, "MobileNetV2", "ResNet50"]
-NAMES = [*networks.SMALL, *networks.APPLICATIONS] if ALL else USUAL
 TOLERANCE = 1e-3
 
 
@@ -45,7 +38,7 @@ def parts(gradient: Any) -> list[Any]:
     return [gradient.values, gradient.indices] if hasattr(gradient, "indices") else [gradient]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*networks.SMALL, *networks.APPLICATIONS])
 def test_gradients(name: str, tmp_path: Path) -> None:
     found = network(name)
     graph = loaded(found, tmp_path)
@@ -65,8 +58,7 @@ def compare(found: Network, definition: Any, graph: Any, ours: list[Any], writte
     assert [d is None for d in ours] == [d is None for d in theirs]
     if not found.has_gradients:
         nodes = graph_pb2.GraphDef.FromString(theirs_graph.as_graph_def().SerializeToString()).node
-        expected = dict(list(normal_form(nodes).items())[graph.read_count :])
-        problem = difference(expected, normal_form(op.node_def() for op in graph.added()))
+        problem = difference(normal_form(nodes[graph.read_count :]), normal_form(op.node_def() for op in graph.added()))
         assert not problem, problem
 
     wanted = [t for d in theirs if d is not None for t in parts(d)]

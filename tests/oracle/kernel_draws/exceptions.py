@@ -22,7 +22,7 @@ SPARED: dict[str, tuple[str, str]] = {
     "SplitV": ("shape", "TensorFlow takes an unknown axis for the last: docs/fidelity.md"),
     **dict.fromkeys(
         ["QuantizeAndDequantizeV2", "QuantizeAndDequantizeV4"],
-        ("lenient", "one range for each slice is refused in some places and taken in others"),
+        ("lenient", "of a range for each slice its shape rule wants vectors, its kernel scalars: docs/fidelity.md"),
     ),
     **dict.fromkeys(
         ["FusedBatchNormGrad", "FusedBatchNormGradV2", "FusedBatchNormGradV3"],
@@ -30,7 +30,7 @@ SPARED: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(
         ["FractionalAvgPoolGrad", "FractionalMaxPoolGrad"],
-        ("bad lenient", "what fits is said in terms of its own bookkeeping"),
+        ("bad", "what does not fit is read as far as needed, or ends the process of TensorFlow"),
     ),
     **dict.fromkeys(
         ["LRN", "LRNGrad", "DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropFilter"],
@@ -44,14 +44,14 @@ SPARED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ["MatrixSolveLs", "BatchMatrixSolveLs"], ("bad", "matrices with equal columns are close to singular")
     ),
-    "ParallelConcat": (
-        "bad lenient",
-        "TensorFlow refuses to concatenate what it does not know the shapes of beforehand",
-    ),
     "TensorListGather": ("shape", "which forgets the count of indices where they are not known to be a vector"),
     **dict.fromkeys(
         [f"{kind}ScatterNd{way}" for kind in ("", "Resource") for way in ("Add", "Max", "Min", "Sub", "Update")],
         ("bad", "TensorFlow takes updates of shape [1] for one index that is no row of a matrix"),
+    ),
+    **dict.fromkeys(
+        [f"ResourceScatter{way}" for way in ("Add", "Div", "Max", "Min", "Mul", "Sub", "Update")],
+        ("bad", "of rows of another length TensorFlow reads memory beyond the updates, or writes over the rows behind"),
     ),
     **dict.fromkeys(
         ["BlockLSTMGrad", "BlockLSTMGradV2"], ("bad", "peepholes and biases are read by nothing but a check")
