@@ -36,24 +36,34 @@ _CHANGED_BY = (
     *["Identity", "TensorListPopBack", "TensorListPushBack", "TensorListResize", "TensorListScatterIntoExistingList"],
     *["TensorListSetItem", "ZerosLike"],
 )
+_JOINED_BY = ("AddN", "TensorListConcatLists")
 
 
 def _element(handle: Tensor) -> Shape:
     """The shape of a list's elements, as far as the ops that made it tell."""
-    while True:
-        op = handle.op
-        if op.type in _CHANGED_BY and handle.index == 0:
-            handle = op.inputs[0]
-        elif op.type in ("While", "StatelessWhile") and (op.annotation(HELD) or {handle.index: 0})[handle.index]:
-            handle = op.inputs[handle.index]
-        elif handle in op.graph.given:
-            handle = op.graph.given[handle]
-        elif handle in op.graph.outer:
-            handle = op.graph.outer[handle]
-        else:
-            break
-    made_with = _MADE_WITH.get(handle.op.type)
-    return None if made_with is None else _asked(handle.op.inputs[made_with])
+    found: Shape = None
+    waiting, seen = [handle], {handle}
+    while waiting:
+        handle = waiting.pop()
+        before = _made_of(handle)
+        if not before and (made_with := _MADE_WITH.get(handle.op.type)) is not None:
+            found = dims.merge(found, _asked(handle.op.inputs[made_with]))
+        waiting += [t for t in before if t not in seen]
+        seen.update(before)
+    return found
+
+
+def _made_of(handle: Tensor) -> list[Tensor]:
+    """The lists whose elements have the same shape as those of this one."""
+    op = handle.op
+    if op.type in _JOINED_BY:
+        return op.inputs
+    if op.type in _CHANGED_BY and handle.index == 0:
+        return op.inputs[:1]
+    if op.type in ("While", "StatelessWhile") and (op.annotation(HELD) or {handle.index: 0})[handle.index]:
+        return [op.inputs[handle.index]]
+    handed_in = op.graph.given.get(handle, op.graph.outer.get(handle))
+    return [] if handed_in is None else [handed_in]
 
 
 @shape("TensorListGetItem")

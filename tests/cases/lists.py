@@ -57,6 +57,11 @@ def scattered_into(g, rows, new, indices):
     return stacked(g, g.TensorListScatterIntoExistingList(of_rows(g, rows), new, indices), rows.dtype)
 
 
+def summed(g, a, b):
+    """What is known of the elements of one list is known of both."""
+    return stacked(g, g.AddN([of_rows(g, a), g.TensorListFromTensor(b, [2])]), a.dtype)
+
+
 def split(g, rows, lengths):
     handle = g.TensorListSplit(rows, [-1, 2], lengths)
     return [g.TensorListConcatV2(handle, [-1, 2], lengths, element_dtype=rows.dtype)[0]]
@@ -83,6 +88,7 @@ CASES = [
     case("TensorListScatter", f32(2, 2), const([1, 0]), graph=scattered),
     case("TensorListScatterV2", f32(3, 2), const([1, 0, 2]), graph=scattered_v2),
     case("TensorListScatterIntoExistingList", f32(3, 2), f32(2, 2), _INDICES, graph=scattered_into),
+    case("TensorListStack", f32(3, 2), f32(3, 2), graph=summed, label="of a sum"),
     case("TensorListSplit", f32(3, 2), _LENGTHS, graph=split),
     case("TensorListConcat", f32(3, 2), _LENGTHS, graph=joined),
     case("TensorListConcatV2", f32(3, 2), const([2, 1], "int64"), graph=split),
