@@ -62,6 +62,7 @@ SPARED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ["ApplyAdadelta", "ResourceApplyAdadelta"], ("bad", "TensorFlow looks at the shape of one accumulator only")
     ),
+    "ResourceGather": ("bad", "of batches that do not fit TensorFlow reads memory beyond the variable"),
     "RaggedTensorToTensor": ("bad", "rows that do not fit read memory beyond the values in TensorFlow"),
 }
 
