@@ -164,13 +164,14 @@ class ReversePass:
         return [_MISSING if dx is not None else None for dx in gradients] if is_lost else gradients
 
     def _gradients_by(self, rule: Any, op: Operation, received: list[Any]) -> Sequence[Any]:
-        """What the rule gives inside the op's scope; zeros stand for gradients that did not arrive."""
+        """What the rule gives inside the op's scope; zeros stand for gradients that did not arrive, and are an x's too."""
         g = self.g
-        output_gradients = list(received)
-        for i, dz in enumerate(output_gradients):
-            is_open = dz is None and op.outputs[i].dtype is not None and is_trainable(op.outputs[i])
-            if is_open or dz is _MISSING:
-                output_gradients[i] = self._zeros_for(op.outputs[i])
+        for i, output in enumerate(op.outputs):
+            if received[i] is None and output.dtype is not None and is_trainable(output):
+                received[i] = self._zeros_for(output)
+        output_gradients = [
+            self._zeros_for(output) if dz is _MISSING else dz for output, dz in zip(op.outputs, received, strict=True)
+        ]
         outer = g.scope
         g.scope = g.graph.name_authority.unique(f"{outer}{op.name}_grad") + "/"
         try:

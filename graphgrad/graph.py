@@ -164,9 +164,9 @@ class IndexedSlices:
     @property
     def shape(self) -> Shape:
         """What the values of `dense_shape` say."""
-        from graphgrad.shapes.values import as_shape
+        from graphgrad.shapes.values import python_shape
 
-        return None if self.dense_shape is None else as_shape(self.dense_shape)
+        return None if self.dense_shape is None else python_shape(self.dense_shape)
 
 
 class Operation:

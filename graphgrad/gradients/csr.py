@@ -13,7 +13,7 @@ from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Operation, Tensor
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
-from graphgrad.shapes.values import as_shape
+from graphgrad.shapes.values import python_shape
 
 no_gradient("SparseMatrixNNZ", "SparseMatrixZeros")
 
@@ -28,7 +28,7 @@ def dense_to_csr(g, op, dz):
 def csr_to_dense(g, op, dz):
     indices = g.CSRSparseMatrixToSparseTensor(op.inputs[0], type=dz.dtype)[0]
     values = g.GatherNd(dz, indices)
-    static = dz.shape if isinstance(dz, Tensor) else as_shape(dz.dense_shape)
+    static = dz.shape if isinstance(dz, Tensor) else python_shape(dz.dense_shape)
     shape = list(static) if dims.is_known(static) else g.shape(dz, optimize=False, out_type=dtypes.int64)
     return g.SparseTensorToCSRSparseMatrix(indices, values, shape)
 

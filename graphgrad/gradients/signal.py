@@ -15,7 +15,7 @@ from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Tensor
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
-from graphgrad.shapes.values import as_shape
+from graphgrad.shapes.values import python_shape
 
 no_gradient("AudioMicrofrontend")
 
@@ -137,7 +137,7 @@ def padded(g: GraphBuilder, x: Tensor, rank: int, length: Tensor, is_inverse: bo
     """`x` with zeros behind its innermost axes up to the length; of a spectrum the last axis holds one half of it."""
     if x.shape is not None and 0 in x.shape:
         return x
-    wanted = as_shape(length)
+    wanted = python_shape(length)
     if dims.is_known(wanted) and x.shape is not None and dims.is_known(present := x.shape[-len(wanted or ()) :]):
         assert wanted is not None
         wanted = (*wanted[:-1], wanted[-1] // 2 + 1) if is_inverse else wanted  # type: ignore[operator]

@@ -210,10 +210,11 @@ def add_grad(dz, a_indices, b_indices, sum_indices):
 
 
 def _walked(wanted: Array, given: Array) -> tuple[Array, Array]:
-    """Like `_found_in`, but looked for in one walk over what is given: nothing is found behind the first that is out of order."""
+    """Like `_found_in`, but looked for in one walk over both: what the walk has passed already is not found."""
     found, places = _found_in(wanted, given)
-    in_order = np.diff(places, prepend=-1) > 0
-    return np.logical_and.accumulate(found & in_order), places
+    sought, kept = keys(spanned(wanted, given), wanted, given)
+    passed = np.maximum.accumulate(np.append(0, np.searchsorted(kept, sought) + found))[:-1]
+    return found & (places >= passed), places
 
 
 def _extremum(choose: np.ufunc) -> Any:

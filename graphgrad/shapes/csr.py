@@ -65,7 +65,7 @@ def _made(op: Operation, given: list[Shape]) -> Shape:
         return dims.merge(*given)
     if op.type == "SparseMatrixTranspose":
         return None if given[0] is None else _flipped(given[0], True)
-    return _product(op, *given) if op.type == "SparseMatrixSparseMatMul" else None
+    return _product(op, *_both_sure_of_batch(*given)) if op.type == "SparseMatrixSparseMatMul" else None
 
 
 def _with_batch(matrix: Shape, factors: Shape) -> Shape:
@@ -77,6 +77,13 @@ def _with_batch(matrix: Shape, factors: Shape) -> Shape:
 
 def _flipped(shape_: Shape, flip: bool) -> Shape:
     return (*shape_[:-2], shape_[-1], shape_[-2]) if shape_ is not None and flip else shape_
+
+
+def _both_sure_of_batch(a: Shape, b: Shape) -> tuple[Shape, Shape]:
+    """Of two batches of sparse matrices TensorFlow knows the size of the product's only where it knows both."""
+    if a is None or b is None or not len(a) == len(b) == 3 or None not in (a[0], b[0]):
+        return a, b
+    return (None, *a[1:]), (None, *b[1:])
 
 
 def _product(op: Operation, a: Shape, b: Shape) -> Shape:

@@ -65,5 +65,6 @@ def batch_norm_with_global_normalization(op: Operation) -> Shape:
 @shape("BatchNormWithGlobalNormalizationGrad")
 def batch_norm_with_global_normalization_grad(op: Operation) -> list[Shape]:
     x, *vectors, dy = op.inputs
-    whole, channels = _with_channels(x, 4, 3, _length(vectors))
+    _, (length,) = _with_channels(dy, 4, 3, _length(vectors))  # type: ignore[misc]
+    whole, channels = _with_channels(x, 4, 3, length)
     return [dims.merge(whole, dy.shape), *[channels] * 4]

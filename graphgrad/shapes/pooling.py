@@ -15,7 +15,7 @@ from graphgrad.shapes._windows import output_size, paddings
 def _pooled(op: Operation, ksize: Sequence[int], strides: Sequence[int]) -> Shape:
     x = dims.merge(op.inputs[0].shape, (None,) * len(ksize)) or ()
     return tuple(
-        d if k == 1 and s == 1 else output_size(d, k, s, op["padding"], paddings(op, axis))
+        output_size(d, k, s, op["padding"], paddings(op, axis))
         for axis, (d, k, s) in enumerate(zip(x, ksize, strides, strict=True))
     )
 

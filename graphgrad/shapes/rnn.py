@@ -61,7 +61,7 @@ def cudnn_rnn(op: Operation) -> list[Shape]:
     directions = 2 if op["direction"] == "bidirectional" else 1
     cells = op.inputs[2] if op.type == "CudnnRNNV3" else state
     result = (dim(x, 0), dim(x, 1), dims.product(dim(state, 2), directions))
-    states = [with_rank(state, 3), with_rank(cells, 3) if op["rnn_mode"] == "lstm" else ()]
+    states = [state.shape, cells.shape if op["rnn_mode"] == "lstm" else ()]
     return [result, *states, *[None] * (len(op.outputs) - 3)]
 
 

@@ -13,7 +13,7 @@ from graphgrad.shapes.values import complete
 
 
 def handle(op: Operation) -> Shape:
-    """The handle of a tensor array before V3."""
+    """The handle of a tensor array of version 2."""
     return (2,)
 
 
@@ -30,11 +30,12 @@ def second(op: Operation) -> Shape:
     return op.inputs[1].shape
 
 
-shapes(handle, "TensorArray", "TensorArrayV2", "TensorArrayGrad", "TensorArrayGradV2")
+shapes(unknown, "TensorArray", "TensorArrayWrite", "TensorArrayScatter", "TensorArraySplit")
+shapes(handle, "TensorArrayV2", "TensorArrayGrad", "TensorArrayGradV2")
 shapes(handle_and_flow, "TensorArrayV3", "TensorArrayGradV3", "TensorArrayGradWithShape")
 shapes(
     scalar,
-    *[f"TensorArray{op}{version}" for op in ("Write", "Scatter", "Split") for version in ("", "V2", "V3")],
+    *[f"TensorArray{op}{version}" for op in ("Write", "Scatter", "Split") for version in ("V2", "V3")],
     *["TensorArrayUnpack", "TensorArraySizeV2", "TensorArraySizeV3"],
 )
 shapes(unknown, "TensorArrayPack", "TensorArraySize", "StackPop", "StackPopV2")

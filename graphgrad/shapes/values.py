@@ -145,6 +145,14 @@ def python_value(tensor: Tensor) -> Value | None:
     return value if value is not None and value.by_python and value.is_complete else None
 
 
+def python_shape(tensor: Tensor) -> tuple[int | None, ...] | None:
+    """Like `as_shape`, where TensorFlow's Python layer asks: what shape functions alone compute is unknown to it."""
+    value = tensor.value
+    if value is None or value.by_python or tensor.op.type in _FOLLOWED:
+        return as_shape(tensor)
+    return (None,) * len(value.flat)
+
+
 def _by_python(*inputs: Value) -> bool:
     return all(v.by_python for v in inputs)
 

@@ -48,6 +48,7 @@ CASES = [
     case("SparseAdd", _AT, f32(4), _SHAPE, _OTHER, f32(3), _SHAPE, const(0.3, "float32"), order=1, smooth=False),
     case("SparseAdd", _FED_AT, f32(4), _FED_SHAPE, _OTHER, f32(3), _FED_SHAPE, _ZERO, order=1, label="fed"),
     case("SparseAddGrad", f32(5), _AT, _OTHER, const([[0, 0], [0, 2], [1, 0], [1, 1], [2, 0]], "int64")),
+    case("SparseAddGrad", f32(3), _AT, _OTHER, const([[0, 2], [1, 1], [2, 0]], "int64"), label="some left out"),
     case("SparseTensorDenseAdd", _AT, f32(4), _SHAPE, f32(3, 4)),
     case("SparseTensorDenseAdd", const([[0, 1], [0, 1]]), f32(2), const([2, 2]), f32(2, 2)),
     *[

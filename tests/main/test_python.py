@@ -83,6 +83,14 @@ def test_unconnected_gradients(graph: Graph, zero: Any) -> None:
     assert graphgrad.evaluate(graph, zeros) == 0
 
 
+def test_an_output_that_nobody_read_is_given_the_zeros_its_operation_was_differentiated_with() -> None:
+    graph = Graph()
+    x = graph.build.Placeholder(dtype=dtypes.float32, shape=(2, 3), name="x")
+    read, unread = graph.build.Unpack(x, num=2, name="rows")
+    assert names(graphgrad.gradients(read, [x, unread])) == ["gradients/rows_grad/stack:0", "gradients/zeros_like:0"]
+    assert graphgrad.gradients(read, [unread]) == [None]
+
+
 def test_aggregation_methods(graph: Graph) -> None:
     assert (AggregationMethod.DEFAULT, AggregationMethod.EXPERIMENTAL_ACCUMULATE_N) == (0, 2)
     for method, spelled, sums in (

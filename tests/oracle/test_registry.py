@@ -1,10 +1,12 @@
-"""Every op that TensorFlow has a gradient for has one here, and the same ones stop gradients on purpose."""
+"""Every op that TensorFlow has a gradient for has one here and is drawn, and the same ones stop gradients on purpose."""
 
 from __future__ import annotations
 
 from tensorflow.python.framework.ops import gradient_registry
 
 from graphgrad import opdefs, registry
+from tests.oracle.draws import sketches
+from tests.oracle.flow_draws import IN_PROGRAMS
 
 # Their gradients are Python functions of the process that made the graph, or raise whatever they are given.
 WITHOUT = {"EagerPyFunc", "SparseDenseCwiseAdd", "SparseMatrixMul", "TPUEmbeddingActivations"}
@@ -19,3 +21,8 @@ def test_the_same_ops_have_gradients() -> None:
     stopped = {op for op, rule in ours.items() if rule is None}
     assert unknown == WITHOUT
     assert stopped - GIVES_NONE == {op for op, rule in theirs.items() if rule is None}
+
+
+def test_each_that_has_a_gradient_is_drawn() -> None:
+    theirs = {op for op, entry in gradient_registry._registry.items() if entry["type"] and opdefs.signature(op)}
+    assert theirs == {*sketches(), *IN_PROGRAMS, *WITHOUT}

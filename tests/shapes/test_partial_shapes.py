@@ -31,6 +31,11 @@ def of_unknown_shape(g: Any) -> Any:
     return g.Placeholder(dtype=dtypes.int32, shape=None)
 
 
+def sparse(g: Any, *shape: int | None) -> Any:
+    places = g.Placeholder(dtype=dtypes.int64, shape=(None, len(shape)))
+    return g.DenseToCSRSparseMatrix(shaped(g, *shape), places)
+
+
 CASES = {
     "packed numbers that say nothing": (
         lambda g: g.Fill(g.Pack([of_unknown_shape(g), of_unknown_shape(g)]), 1.0),
@@ -52,6 +57,33 @@ CASES = {
     "labels that broadcast": (
         lambda g: g.SoftmaxCrossEntropyWithLogits(shaped(g, 2, 3), shaped(g, 1, 3))[1],
         (2, 3),
+    ),
+    "channels of what arrives": (
+        lambda g: g.BatchNormWithGlobalNormalizationGrad(
+            unknown(g),
+            *[unknown(g)] * 3,
+            shaped(g, 1, None, 2, 3),
+            variance_epsilon=1e-3,
+            scale_after_normalization=True,
+        )[1],
+        (3,),
+    ),
+    "windows of one element, and what is padded": (
+        lambda g: g.MaxPool(
+            shaped(g, 1, 1, 2, 1),
+            ksize=(1, 1, 1, 1),
+            strides=(1, 3, 1, 1),
+            padding="EXPLICIT",
+            explicit_paddings=(0, 0, 1, 0, 0, 1, 0, 0),
+        ),
+        (1, 1, 3, 1),
+    ),
+    "a product of sparse batches": (
+        lambda g: g.CSRSparseMatrixToDense(
+            g.SparseMatrixSparseMatMul(sparse(g, None, 2, 3), sparse(g, 1, 3, 4), type=dtypes.float32),
+            type=dtypes.float32,
+        ),
+        (None, 2, 4),
     ),
     "one piece along any axis": (lambda g: g.SplitV(shaped(g, 4, 3), [4], fed_axis(g), num_split=1)[0], (4, 3)),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import pkgutil
 import zlib
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from graphgrad.dtypes import DType
 from graphgrad.errors import EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, Tensor
+from tests.oracle.draws.computed import computed
 
 Sketch = Callable[["Drawer", str], Any]
 _SKETCHES: dict[str, Sketch] = {}
@@ -55,8 +57,11 @@ def sketches() -> dict[str, Sketch]:
 def draw(op_type: str, number: int, seed: int = 0) -> Drawer:
     """Draw `number` of an op type."""
     drawer = Drawer(op_type, zlib.crc32(f"{seed}/{op_type}/{number}".encode()))
+    if drawer.chance(0.1):
+        drawer.g.scope = drawer.pick("inside/", "a/gradients/", "x_1/")
     drawer.outputs = list(sketches()[op_type](drawer, op_type))
     surround(drawer)
+    drawer.g.scope = ""
     return drawer
 
 
@@ -70,6 +75,7 @@ class Drawer:
         self.graph.message.versions.producer = 2300
         self.g = self.graph.build
         self.feeds: dict[str, np.ndarray[Any, Any]] = {}
+        self.variables: dict[str, np.ndarray[Any, Any]] = {}  # values of variables by name
         self.xs: list[Tensor] = []
         self.outputs: list[Tensor] = []
         self.numbers = True  # False where the values are not determined, or TensorFlow cannot run the op on a CPU
@@ -133,12 +139,19 @@ class Drawer:
             return "float32"
         return str(self.pick(*names))
 
+    def know_more(self) -> None:
+        """For ops whose gradient TensorFlow refuses where shapes are not static."""
+        if self.chance(0.7):
+            self.level = "static"
+
     # ------------------------------------------------------------------ tensors
     def values(self, shape: Sequence[int], dtype: str, low: float, high: float) -> np.ndarray[Any, Any]:
         target = numpy_dtype(dtype)
         if target.kind in "iu":
-            return self.rng.integers(int(low), int(high) + 1, shape).astype(target)
+            return self.rng.integers(math.ceil(low), math.floor(high) + 1, shape).astype(target)
         drawn = self.rng.uniform(low, high, shape)
+        if self.chance(0.08):  # ties, and zeros where there may be any
+            drawn = np.clip(np.round(drawn), low, high)
         if target.kind == "b":
             return drawn > (low + high) / 2
         return (drawn + 1j * self.rng.uniform(low, high, shape) if target.kind == "c" else drawn).astype(target)
@@ -157,6 +170,8 @@ class Drawer:
         if value is None and key in self._drawn and self.chance(0.06):
             return self._drawn[key]
         fed = self.values(shape, dtype, low, high) if value is None else np.asarray(value, numpy_dtype(dtype))
+        if self.chance(0.04):
+            return self.g.ReadVariableOp(self.variable(fed, dtype), dtype=dtype_of(dtype))
         name = f"x{len(self.feeds)}"
         tensor = self.g.Placeholder(dtype=dtype_of(dtype), shape=self.known_of(fed.shape, rank_known), name=name)
         self.feeds[tensor.name] = fed
@@ -165,6 +180,22 @@ class Drawer:
         if value is None:
             self._drawn[key] = tensor
         return tensor
+
+    def variable(self, value: np.ndarray[Any, Any], dtype: str) -> Tensor:
+        """The handle of a variable, one of the xs where gradients reach it."""
+        name = self.g.scope + f"v{len(self.variables)}"
+        self.variables[name] = value
+        known = self.known_of(value.shape)
+        handle: Tensor = self.g.VarHandleOp(
+            dtype=dtype_of(dtype), shape=known, shared_name=name, name=name.split("/")[-1]
+        )
+        if dtype_of(dtype).is_trainable:
+            self.xs.append(handle)
+        return handle
+
+    def value(self, x: Tensor) -> np.ndarray[Any, Any]:
+        """What `tensor` put into x."""
+        return self.feeds[x.name] if x.name in self.feeds else self.variables[x.op.inputs[0].op.name]
 
     def operand(self, shape: Sequence[int], dtype: str = "float32", low: float = -2.0, high: float = 2.0) -> Tensor:
         """Like `tensor`, and sometimes a constant instead."""
@@ -193,12 +224,9 @@ class Drawer:
         dtype = dtype or self.pick("int32", "int32", "int64")
         if self.chance(constant):
             return self.const(value, dtype)
+        if dtype != "bool" and self.chance(0.5):
+            return computed(self, value, dtype)
         fed = np.asarray(value, numpy_dtype(dtype))
-        if fed.ndim == 1 and fed.size and self.chance(0.3):
-            parts = [self.const(v, dtype) if self.chance(0.5) else self.tensor((), dtype, value=v) for v in fed]
-            return self.g.Pack(parts)
-        if self.chance(0.2):
-            return self.g.Identity(self.const(value, dtype))
         return self.tensor(fed.shape, dtype, value=fed)
 
     # ------------------------------------------------------------------ ops
@@ -236,7 +264,9 @@ def _place(d: Drawer) -> None:
 
 def _rows(d: Drawer, y: Tensor) -> list[Tensor]:
     """The output, rows of it, whose gradient arrives as IndexedSlices, or both."""
-    if d.op_type in ("GatherNd", "RaggedGather"):  # TensorFlow puts one IndexedSlices into another
+    if d.op_type in ("GatherNd", "ResourceGatherNd", "RaggedGather"):  # TensorFlow puts one IndexedSlices into another
+        return [y]
+    if y.op.type == d.op_type and y.index in d.undetermined:
         return [y]
     value = _value_of(d, y)
     if value is None or not value.ndim or not value.shape[0] or not d.chance(0.8):
@@ -254,7 +284,7 @@ def _value_of(d: Drawer, y: Tensor) -> np.ndarray[Any, Any] | None:
     if not d.numbers or y.dtype is None or not y.dtype.is_trainable or y.dtype.name in ("variant", "resource"):
         return None
     try:
-        return np.asarray(compile_graph(d.graph, [y], d.feeds).run(d.feeds)[0])
+        return np.asarray(compile_graph(d.graph, [y], d.feeds, d.variables).run(d.feeds)[0])
     except EvaluationError:
         return None
 

@@ -68,7 +68,7 @@ def concat(d: Drawer, op: str) -> Any:
         parts.append(d.operand(part, dtype))
     if op == "Concat":
         return d.op(op, d.index(axis, "int32"), parts)
-    return d.op(op, parts, d.index(axis))
+    return d.op(op, parts, d.index(axis, d.pick("int32", "int32", "int32", "int64")))
 
 
 @sketch("Split")
@@ -97,7 +97,7 @@ def split_v(d: Drawer, op: str) -> Any:
 
 @sketch("Transpose", "ConjugateTranspose")
 def transpose(d: Drawer, op: str) -> Any:
-    shape = d.shape()
+    shape = d.shape(0 if op == "Transpose" else 1)  # of a conjugated scalar TensorFlow's kernel ends the process
     return d.op(op, d.tensor(shape, any_dtype(d)), d.index([int(i) for i in d.rng.permutation(len(shape))]))
 
 
@@ -144,7 +144,10 @@ def fill(d: Drawer, op: str) -> Any:
 @sketch("EnsureShape", "PlaceholderWithDefault")
 def ensure(d: Drawer, op: str) -> Any:
     shape = d.shape()
-    told = d.pick(shape, None, tuple(None if d.chance(0.5) else n for n in shape))
+    # TensorFlow's EnsureShape takes no rank for the rank -1
+    told = d.pick(
+        shape, *([None] if op == "PlaceholderWithDefault" else []), tuple(None if d.chance(0.5) else n for n in shape)
+    )
     return d.op(op, d.tensor(shape, any_dtype(d)), shape=told)
 
 
@@ -156,7 +159,7 @@ def gather(d: Drawer, op: str) -> Any:
     dtype = any_dtype(d)
     if op == "Gather":
         indices = d.rng.integers(0, params[0], d.shape(0, 2))
-        return d.op(op, d.tensor(params, dtype), d.index(indices))
+        return d.op(op, d.tensor(params, dtype), d.index(indices), validate_indices=d.chance(0.8))
     axis = d.axis(len(params))
     place = axis % len(params)
     batch = d.integer(0, place) if d.chance(0.5) else 0
@@ -164,9 +167,8 @@ def gather(d: Drawer, op: str) -> Any:
     spelled = batch - len(shape) if batch and len(shape) > batch and d.chance(0.2) else batch
     indices = d.rng.integers(0, params[place], shape)
     x = d.tensor(params, dtype)
-    kind = d.pick("int32", "int64")
-    i = d.const(indices, kind) if d.chance(0.3) else d.tensor(shape, kind, value=indices)
-    return d.op(op, x, i, d.index(axis), batch_dims=spelled)
+    kind = d.pick("int32", "int64", "int32", "int64", "int16")
+    return d.op(op, x, d.index(indices, kind, 0.3), d.index(axis), batch_dims=spelled)
 
 
 def some_indices(d: Drawer, shape: tuple[int, ...], unique: bool = False) -> tuple[np.ndarray, int]:
@@ -187,16 +189,22 @@ def gather_nd(d: Drawer, op: str) -> Any:
     indices, _ = some_indices(d, shape)
     if d.chance(0.15):
         indices = indices.reshape(-1, indices.shape[-1])[0] if indices.size else indices
-    return d.op(op, d.tensor(shape, any_dtype(d)), d.index(indices))
+    kind = d.pick("int32", "int64", "int32", "int64", "int16")
+    return d.op(op, d.tensor(shape, any_dtype(d)), d.index(indices, kind), **policy(d))
+
+
+def policy(d: Drawer) -> dict[str, str]:
+    """What becomes of indices that lie outside."""
+    return d.pick({}, {}, {"bad_indices_policy": "ERROR"}, {"bad_indices_policy": "IGNORE"})
 
 
 @sketch("ScatterNd")
 def scatter_nd(d: Drawer, op: str) -> Any:
     shape = tuple(max(n, 1) for n in d.dims(d.integer(1, 3)))
     indices, depth = some_indices(d, shape)
-    kind = d.pick("int32", "int64")
+    kind = d.pick("int32", "int64", "int32", "int64", "int16")
     updates = d.tensor((*indices.shape[:-1], *shape[depth:]), any_dtype(d))
-    return d.op(op, d.index(indices, kind), updates, d.index(list(shape), kind))
+    return d.op(op, d.index(indices, kind), updates, d.index(list(shape), kind), **policy(d))
 
 
 @sketch(
@@ -209,7 +217,9 @@ def tensor_scatter(d: Drawer, op: str) -> Any:
     indices, depth = some_indices(d, shape, unique=op == "TensorScatterUpdate" or ordered)
     dtype = str(d.pick(*REAL)) if ordered else any_dtype(d)
     x = d.tensor(shape, dtype)
-    return d.op(op, x, d.index(indices), d.operand((*indices.shape[:-1], *shape[depth:]), dtype))
+    kind = d.pick("int32", "int64", *(("int16", "uint16") if op == "TensorScatterUpdate" else ()))
+    updates = d.operand((*indices.shape[:-1], *shape[depth:]), dtype)
+    return d.op(op, x, d.index(indices, kind), updates, **policy(d))
 
 
 @sketch("Reverse")

@@ -30,7 +30,10 @@ METHODS = {
 # Ops of which TensorFlow's static shapes are not what its kernels give.
 WRONG_SHAPES = {"FractionalMaxPool", "FractionalAvgPool"}
 # Draws of whose gradients TensorFlow learns more shapes: it runs constant parts of the graph, or sees through variants.
-MORE_SHAPES = {"RaggedTensorToTensor", "CompositeTensorVariantFromComponents", "CompositeTensorVariantToComponents"}
+MORE_SHAPES = {
+    *["RaggedTensorToTensor", "CompositeTensorVariantFromComponents", "CompositeTensorVariantToComponents"],
+    *["TensorListScatterIntoExistingList", "TensorListSetItem"],
+}
 
 
 @dataclasses.dataclass
@@ -124,7 +127,8 @@ def _add_seeds(drawer: Drawer) -> None:
     for i, y in enumerate(drawer.ys()):
         shape = None if drawer.chance(0.12) else y.shape
         drawer.vague_seeds |= shape != y.shape
-        drawer.g.Placeholder(dtype=y.dtype, shape=shape, name=f"dy{i}")
+        with drawer.g.on_device(y.op.device):
+            drawer.g.Placeholder(dtype=y.dtype, shape=shape, name=f"dy{i}")
 
 
 def _differentiate(
@@ -132,8 +136,8 @@ def _differentiate(
 ) -> None:
     ys, xs = [y.name for y in drawer.ys()], [x.name for x in drawer.xs]
     call = _first_call(drawer, ys, xs)
-    fine = all(t.dtype.name in ("float64", "complex128") or not t.dtype.is_trainable for t in drawer.xs)
-    for order in range(1, drawer.integer(1, 3 if fine else 2) + 1):  # third derivatives are noise in single precision
+    fine = all(t.dtype.name in ("float64", "complex128") for t in drawer.xs)
+    for order in range(1, drawer.integer(1, 3) + 1):
         calls.append(call)
         before = len(drawer.graph), {op.name for op in graph.get_operations()}
         theirs: list[Any] | None
@@ -164,10 +168,9 @@ def _differentiate(
         if verdict.problem:
             return
         found = [_values(d) for d in ours if d is not None]
-        fetches.update({t.name: (t.name, t) for t in found})
-        for d in ours:
-            if isinstance(d, IndexedSlices):
-                fetches[d.indices.name] = (d.indices.name, d.indices)
+        if order < 3 or fine:  # third derivatives are noise in single precision
+            indices = [d.indices for d in ours if isinstance(d, IndexedSlices)]
+            fetches.update({t.name: (t.name, t) for t in (*found, *indices)})
         ys = [t.name for t in found if t.dtype.is_trainable]
         if not ys:
             return
@@ -181,25 +184,43 @@ def _differentiate(
 
 
 def _first_call(drawer: Drawer, ys: list[str], xs: list[str]) -> Call:
-    chosen = [(y, f"dy{i}:0") for i, y in enumerate(ys) if drawer.chance(0.8)] or [(ys[0], "dy0:0")]
-    complex_too = any(drawer.graph.tensor(y).dtype.is_complex for y, _ in chosen)
-    seeds: list[str | None] | None = [s if complex_too or drawer.chance(0.8) else None for _, s in chosen]
-    if not complex_too and drawer.chance(0.4):
-        seeds = None
-    call = Call([y for y, _ in chosen], [x for x in xs if drawer.chance(0.8)] or xs[:1], seeds)
+    chosen: list[tuple[str, str | None]] = [(y, f"dy{i}:0") for i, y in enumerate(ys) if drawer.chance(0.8)]
+    chosen = chosen or [(ys[0], "dy0:0")]
+    if drawer.chance(0.06):
+        chosen.append(drawer.pick(*chosen))
+    numbers = [t.name for t in drawer.outputs if t.dtype.name in ("int32", "int64")]
+    if numbers and drawer.op_type not in WRONG_SHAPES and drawer.chance(0.1):
+        chosen.insert(drawer.integer(0, 1), (drawer.pick(*numbers), None))
+    # where TensorFlow's NcclBroadcast is asked for the shape of what it gives, it takes this for a receiver
+    given = any(drawer.graph.tensor(y).dtype.is_complex for y, _ in chosen) or drawer.op_type.startswith("Nccl")
+    seeds = [s if given or drawer.chance(0.8) else None for _, s in chosen]
+    call = Call([y for y, _ in chosen], _wanted(drawer, xs), seeds if given or drawer.chance(0.6) else None)
     options: dict[str, Any] = {}
     if drawer.chance(0.1):
         options["gate_gradients"] = True
-    if drawer.chance(0.1):
+    if drawer.op_type.startswith("Nccl") or drawer.chance(0.1):
         options["colocate_gradients_with_ops"] = True
     if drawer.chance(0.1):
         options["aggregation_method"] = drawer.pick(*METHODS)
     if drawer.chance(0.1):
         options["unconnected_gradients"] = "zero"
+    if drawer.chance(0.06):
+        options["name"] = drawer.pick("back", "a/b", "x0", drawer.op_type)
     if drawer.chance(0.1):
-        call.stop_gradients = [drawer.pick(*xs)]
+        call.stop_gradients = [drawer.pick(*xs, *call.ys)]
     call.options = options
     return call
+
+
+def _wanted(drawer: Drawer, xs: list[str]) -> list[str]:
+    """What gradients are asked for: most of the xs, and now and then something else, or one of them again."""
+    chosen = [x for x in xs if drawer.chance(0.8)] or xs[:1]
+    if drawer.op_type not in WRONG_SHAPES and drawer.chance(0.06):
+        chosen.append(drawer.pick(*chosen, *(t.name for t in drawer.outputs)))
+    numbers = [name for name in drawer.feeds if name not in xs]
+    if numbers and drawer.chance(0.06):
+        chosen.insert(0, drawer.pick(*numbers))
+    return chosen
 
 
 def _values(gradient: Any) -> Tensor:
@@ -251,6 +272,7 @@ def _numbers_differ(drawer: Drawer, graph: tf.Graph, fetches: dict[str, tuple[st
     config.graph_options.rewrite_options.disable_meta_optimizer = True  # it aborts the process on some of these graphs
     with tf1.Session(graph=graph, config=config) as session:
         try:
+            _assign(graph, session, drawer)
             for i, y in enumerate(drawer.ys()):
                 feeds[f"dy{i}:0"] = seed_value(i, np.asarray(session.run(y.name, drawer.feeds)))
         except tf.errors.OpError as error:
@@ -267,17 +289,28 @@ def _numbers_differ(drawer: Drawer, graph: tf.Graph, fetches: dict[str, tuple[st
     if not wanted:
         return ""
     try:
-        results = compile_graph(drawer.graph, [t for t, _ in wanted], feeds).run(feeds)
+        results = compile_graph(drawer.graph, [t for t, _ in wanted], feeds, drawer.variables).run(feeds)
     except EvaluationError as error:
         return f"evaluation fails: {_first_line(error)}"
     except Exception as error:
         return f"evaluation crashes: {type(error).__name__}: {_first_line(error)}"
     verdict.numbers = True
     for (tensor, e), result in zip(wanted, results, strict=True):
-        problem = why_not_close(_plain(e), result, _slack(drawer, result))
+        problem = why_not_close(_plain(e), result, _slack(drawer, result) * max(1, verdict.orders))
         if problem:
             return f"value of {tensor.name}: {problem[:600]}"
     return ""
+
+
+def _assign(graph: tf.Graph, session: tf1.Session, drawer: Drawer) -> None:
+    """Gives the variables their values."""
+    with graph.as_default():
+        for name, value in drawer.variables.items():
+            variable = graph.get_tensor_by_name(f"{name}:0")
+            if variable.dtype == tf.resource:
+                session.run(tf.raw_ops.AssignVariableOp(resource=variable, value=value))
+            else:
+                session.run(tf.raw_ops.Assign(ref=variable, value=value, validate_shape=False).op)
 
 
 def _slack(drawer: Drawer, result: Any) -> float:

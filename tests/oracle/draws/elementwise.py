@@ -46,9 +46,9 @@ def unary(d: Drawer, op: str) -> Any:
     else:
         dtype = d.dtype(op)
     if op.startswith("CheckNumerics"):
-        attrs["message"] = "m"
+        attrs["message"] = d.pick("m", "in the middle")
     if op == "LeakyRelu":
-        attrs["alpha"] = d.pick(0.2, 0.0, 1.5)
+        attrs["alpha"] = d.pick(0.2, 0.0, 1.5, -0.3)
     x = d.tensor(d.shape(), dtype, low, high)
     return d.op(op, x, **attrs)
 
@@ -77,8 +77,10 @@ def grads(d: Drawer, op: str) -> Any:
 
 @sketch("Cast")
 def cast(d: Drawer, op: str) -> Any:
-    source, target = d.pick(*ALL), d.pick(*ALL, "int32", "bool")
-    return d.op(op, d.tensor(d.shape(), source), DstT=dtype_of(target), Truncate=d.chance(0.1))
+    others = ("int32", "bool", "int8", "uint64")
+    source, target = d.pick(*ALL, *ALL, *ALL, *others), d.pick(*ALL, *ALL, *ALL, *others)
+    narrow = d.op(op, d.tensor(d.shape(), source, 0), DstT=dtype_of(target), Truncate=d.chance(0.1))
+    return d.op(op, narrow[0], DstT=dtype_of(d.pick(*ALL))) if d.chance(0.3) else narrow
 
 
 @sketch("Complex")
@@ -142,8 +144,15 @@ def identity(d: Drawer, op: str) -> Any:
         return d.op(op, [x, *others])
     if op == "Print":
         data = [d.tensor(d.shape(), d.pick("float32", "int32")) for _ in range(d.integer(0, 2))]
-        return d.op(op, x, data, first_n=0, summarize=d.integer(1, 9))
-    return d.op(op, x, name="eager") if op == "_EagerConst" else d.op(op, x)
+        return d.op(op, x, data, message=d.pick("", "m"), first_n=0, summarize=d.integer(1, 9))
+    attrs: dict[str, Any] = {}
+    if op == "PreventGradient":
+        attrs["message"] = d.pick("", "not here")
+    if op == "DebugIdentityV2":
+        attrs = {"op_name": d.pick("", "x"), "output_slot": d.pick(-1, 0), "tensor_debug_mode": d.pick(-1, 2)}
+    if op == "_EagerConst":
+        attrs["name"] = "eager"
+    return d.op(op, x, **attrs)
 
 
 @sketch("L2Loss")
@@ -161,8 +170,11 @@ def cross(d: Drawer, op: str) -> Any:
 def xla(d: Drawer, op: str) -> Any:
     d.numbers = False
     shape = d.shape()
-    attrs = {
-        "XlaSpmdFullToShardShape": {"manual_sharding": "s"},
-        "XlaSpmdShardToFullShape": {"manual_sharding": "s", "full_shape": shape},
-    }
-    return d.op(op, d.tensor(shape, d.pick(*ALL)), **attrs.get(op, {}))
+    attrs: dict[str, Any] = {"unspecified_dims": (0,)} if d.chance(0.3) and op != "XlaClusterOutput" else {}
+    if op == "XlaSharding":
+        attrs["sharding"] = d.pick("", "s")
+    elif op != "XlaClusterOutput":
+        attrs |= {"manual_sharding": d.pick("s", "t"), "dim": d.pick(-1, 0)}
+    if op == "XlaSpmdShardToFullShape":
+        attrs["full_shape"] = d.pick(shape, (None,) * len(shape))
+    return d.op(op, d.tensor(shape, d.pick(*ALL)), **attrs)

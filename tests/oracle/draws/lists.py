@@ -1,11 +1,12 @@
-"""Lists of tensors, tensor arrays, optionals, variables and switches: what carries tensors from one op to another."""
+"""Lists of tensors, tensor arrays and optionals: what carries tensors from one op to another."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from graphgrad.graph import Tensor
-from tests.oracle.draws import ALL, Drawer, dtype_of, sketch
+from tests.cases import LAST_VERSIONS
+from tests.oracle.draws import ALL, Drawer, sketch
 
 NUMBERS = ("float32", "float32", "float64", "float32", "float64", *ALL)
 
@@ -16,14 +17,14 @@ def rows(d: Drawer, count: int = 3, rank: int | None = None) -> Tensor:
     )
 
 
-def element(d: Drawer, x: Tensor) -> list[int] | Tensor:
+def element(d: Drawer, x: Tensor, *kinds: str) -> Tensor:
     """The elements' shape, as an op is told it."""
-    shape = list(d.feeds[x.name].shape[1:])
-    return d.pick(d.index(shape, "int32"), d.const(-1), d.const([-1] * len(shape)))
+    shape, kind = list(d.value(x).shape[1:]), d.pick("int32", *kinds)
+    return d.pick(d.index(shape, kind), d.const(-1, kind), d.const([-1] * len(shape), kind))
 
 
 def of_rows(d: Drawer, x: Tensor) -> Tensor:
-    return d.g.TensorListFromTensor(x, element(d, x))
+    return d.g.TensorListFromTensor(x, element(d, x, "int64"))
 
 
 def stack(d: Drawer, handle: Tensor, x: Tensor, count: int) -> list[Tensor]:
@@ -32,7 +33,7 @@ def stack(d: Drawer, handle: Tensor, x: Tensor, count: int) -> list[Tensor]:
 
 
 def item_like(d: Drawer, x: Tensor) -> Tensor:
-    return d.tensor(d.feeds[x.name].shape[1:], x.dtype.name)
+    return d.tensor(d.value(x).shape[1:], x.dtype.name)
 
 
 @sketch("TensorListFromTensor", "TensorListStack")
@@ -91,10 +92,12 @@ def scatter(d: Drawer, op: str) -> Any:
     x = rows(d)
     indices = d.index(d.rng.permutation(3), "int32")
     if op == "TensorListScatter":
-        return stack(d, d.g.TensorListScatter(x, indices, element(d, x)), x, 3)
+        return stack(d, d.g.TensorListScatter(x, indices, element(d, x, "int64")), x, 3)
     if op == "TensorListScatterV2":
-        return stack(d, d.g.TensorListScatterV2(x, indices, element(d, x), d.index(d.pick(3, -1), "int32")), x, 3)
-    old = d.tensor(d.feeds[x.name].shape, x.dtype.name)
+        return stack(
+            d, d.g.TensorListScatterV2(x, indices, element(d, x, "int64"), d.index(d.pick(3, -1), "int32")), x, 3
+        )
+    old = d.tensor(d.value(x).shape, x.dtype.name)
     return stack(d, d.g.TensorListScatterIntoExistingList(of_rows(d, old), x, indices), x, 3)
 
 
@@ -102,7 +105,7 @@ def scatter(d: Drawer, op: str) -> Any:
 def split(d: Drawer, op: str) -> Any:
     lengths = [d.integer(1, 2) for _ in range(d.integer(1, 3))]
     x = d.tensor((sum(lengths), *(d.integer(1, 3) for _ in range(d.integer(0, 1)))), d.pick(*NUMBERS))
-    inner = list(d.feeds[x.name].shape[1:])
+    inner = list(d.value(x).shape[1:])
     handle = d.g.TensorListSplit(x, d.const([-1, *inner]), d.index(lengths, "int64"))
     if op == "TensorListConcat":
         return d.op(op, handle, element_dtype=x.dtype, element_shape=d.pick(None, (None, *inner)))
@@ -126,6 +129,7 @@ ARRAY_OPS = [
 def tensor_array(d: Drawer, op: str) -> Any:
     version = op[-2:] if op[-2] == "V" else ""
     name = op.removesuffix(version).removeprefix("TensorArray")
+    d.graph.message.versions.producer = LAST_VERSIONS.get(op, 2300)
     x = rows(d, rank=d.integer(0, 1) if name in ("Split", "Concat") else None)
     made = getattr(d.g, f"TensorArray{version}")(
         d.const(3), dtype=x.dtype, dynamic_size=False, clear_after_read=False, tensor_array_name="t"
@@ -158,18 +162,11 @@ def optional(d: Drawer, op: str) -> Any:
     )
 
 
-@sketch("Switch", "Merge")
-def switch(d: Drawer, op: str) -> Any:
-    x = d.tensor(d.shape(), d.pick(*NUMBERS))
-    no, yes = d.g.Switch(x, d.tensor((), "bool", value=d.chance(0.5)))
-    return [d.g.Merge([d.g.Sin(no), d.g.Square(yes)])[0]]
-
-
 @sketch("RandomGamma")
 def gamma(d: Drawer, op: str) -> Any:
     alpha = d.tensor(d.shape(0, 2), d.dtype(op), 0.5, 3)
     d.numbers = False
-    return d.op(op, d.index(list(d.dims(d.integer(0, 2)))), alpha, seed=3, seed2=d.integer(1, 9))
+    return d.op(op, d.index(list(d.dims(d.integer(0, 2)))), alpha, seed=d.integer(0, 9), seed2=d.integer(0, 9))
 
 
 def shape_ending_in(d: Drawer, shape: tuple[int, ...]) -> list[int]:
@@ -209,27 +206,19 @@ def composite(d: Drawer, op: str) -> Any:
 @sketch("NcclAllReduce", "NcclReduce", "NcclBroadcast")
 def nccl(d: Drawer, op: str) -> Any:
     d.numbers = False
-    shape, dtype = d.shape(), d.pick(*NUMBERS)
+    shape, dtype = d.shape(), d.dtype(op)
     x = d.tensor(shape, dtype)
+    with d.g.on_device("/device:GPU:0" if d.chance(0.9) else ""):  # else TensorFlow raises
+        return reduced(d, op, x)
+
+
+def reduced(d: Drawer, op: str, x: Tensor) -> Any:
+    shape, dtype = d.value(x).shape, x.dtype.name
     if op == "NcclAllReduce":
-        return d.op(op, x, reduction="sum", num_devices=1, shared_name="all")
+        return d.op(
+            op, x, reduction=d.pick("sum", "sum", "prod"), num_devices=d.integer(1, 3), shared_name=d.pick("all", "a")
+        )
     if op == "NcclReduce":
-        return d.op(op, [x, d.tensor(shape, dtype)], reduction="sum")
+        others = [d.tensor(shape, dtype) for _ in range(d.integer(0, 2))]
+        return d.op(op, [x, *others], reduction=d.pick("sum", "sum", "prod"))
     return d.op(op, x, shape=shape)
-
-
-@sketch("ReadVariableOp", "ResourceGather", "ResourceGatherNd")
-def variables(d: Drawer, op: str) -> Any:
-    d.numbers = False
-    shape, dtype = tuple(d.integer(1, 4) for _ in range(d.integer(1, 3))), d.pick(*NUMBERS)
-    known = d.known_of(shape)
-    handle = d.g.VarHandleOp(dtype=dtype_of(dtype), shape=known, shared_name="v")
-    d.xs.append(handle)
-    if op == "ReadVariableOp":
-        return d.op(op, handle, dtype=dtype_of(dtype))
-    if op == "ResourceGather":
-        indices = d.index(d.rng.integers(0, shape[0], d.dims(d.integer(0, 2))))
-        return d.op(op, handle, indices, dtype=dtype_of(dtype))
-    depth = d.integer(1, len(shape))
-    places = d.rng.integers(0, min(shape), (*d.dims(d.integer(0, 2)), depth))
-    return d.op(op, handle, d.index(places), dtype=dtype_of(dtype))

@@ -52,7 +52,7 @@ def solve(d: Drawer, op: str) -> Any:
         matrix = d.tensor((bands, n), dtype, value=values)
         return d.op(op, matrix, d.tensor((n, columns), dtype), **attrs)
     matrix = well_conditioned(d, dtype, n, n)
-    outer = d.feeds[matrix.name].shape[:-2]
+    outer = d.value(matrix).shape[:-2]
     if op == "MatrixTriangularSolve" and d.chance(0.3):
         outer = d.narrowed(outer)
     return d.op(op, matrix, d.tensor((*outer, n, columns), dtype), **attrs)
@@ -61,16 +61,23 @@ def solve(d: Drawer, op: str) -> Any:
 @sketch("MatrixSolveLs")
 def solve_ls(d: Drawer, op: str) -> Any:
     rows, columns, dtype = d.integer(1, 4), d.integer(1, 3), d.dtype(op)
+    d.know_more()
     matrix = well_conditioned(d, dtype, rows, columns)
-    rhs = d.tensor((*d.feeds[matrix.name].shape[:-1], d.integer(1, 2)), dtype)
+    rhs = d.tensor((*d.value(matrix).shape[:-1], d.integer(1, 2)), dtype)
     return d.op(op, matrix, rhs, d.const(d.pick(0.0, 0.5), "float64"), fast=d.chance(0.8))
 
 
 @sketch("Qr", "Svd", "SelfAdjointEigV2", "Eig")
 def decomposition(d: Drawer, op: str) -> Any:
-    """Signs and phases of vectors are free: numbers are compared of the values alone."""
+    """Signs and phases of vectors are free: where numbers are compared, magnitudes are."""
     n, dtype = d.integer(1, 3), d.dtype(op, among=(*FLOATS, *FLOATS, *COMPLEX))
-    d.numbers = False
+    d.know_more()
+    made = decomposed(d, op, n, dtype)
+    d.numbers = op != "Eig" and dtype in FLOATS and d.chance(0.5)
+    return [d.g.Abs(y) for y in made] if d.numbers else made
+
+
+def decomposed(d: Drawer, op: str, n: int, dtype: str) -> list[Tensor]:
     if op == "Eig":
         tout = dtype_of("complex64" if dtype in ("float32", "complex64") else "complex128")
         return d.op(op, well_conditioned(d, dtype, n, n), compute_v=d.chance(0.7), Tout=tout)
@@ -93,7 +100,7 @@ def tridiagonal(d: Drawer, op: str) -> Any:
     values[..., 1, :] += 2
     diagonals = d.tensor(values.shape, dtype, value=values)
     rhs = d.tensor((*outer, n, columns), dtype)
-    return d.op(op, diagonals, rhs, partial_pivoting=d.chance(0.6))
+    return d.op(op, diagonals, rhs, partial_pivoting=d.chance(0.6), perturb_singular=d.chance(0.1))
 
 
 # ---------------------------------------------------------------------- diagonals
@@ -185,22 +192,48 @@ def lstm(d: Drawer, op: str) -> Any:
     attrs: dict[str, Any] = {"use_peephole": d.chance(0.4), "cell_clip": d.pick(-1.0, 0.3, 3.0)}
     if op == "BlockLSTM":
         attrs["forget_bias"] = d.pick(0.0, 1.0)
-    x = d.tensor((time, rows, width))
-    state = [d.tensor((rows, cells)) for _ in range(2)]
-    w = d.tensor((width + cells, 4 * cells))
-    peepholes = [d.tensor((cells,)) for _ in range(3)]
+    dtype = d.dtype(op)
+    x = d.tensor((time, rows, width), dtype)
+    state = [d.tensor((rows, cells), dtype) for _ in range(2)]
+    w = d.tensor((width + cells, 4 * cells), dtype)
+    peepholes = [d.tensor((cells,), dtype) for _ in range(3)]
     steps = time if d.chance(0.7) else d.integer(1, time)
     d.numbers = steps == time  # what stands behind the last step is left to chance
     longest = d.index(steps, "int64")
-    return d.op(op, longest, x, *state, w, *peepholes, d.tensor((4 * cells,)), **attrs)
+    return d.op(op, longest, x, *state, w, *peepholes, d.tensor((4 * cells,), dtype), **attrs)
+
+
+@sketch("CudnnRNN", "CudnnRNNV2", "CudnnRNNV3")
+def cudnn(d: Drawer, op: str) -> Any:
+    d.numbers = False  # needs a GPU
+    time, rows, width, cells, directions = (d.integer(1, 3) for _ in range(5))
+    dtype = d.dtype(op)
+    attrs: dict[str, Any] = {
+        "rnn_mode": d.pick("lstm", "gru", "rnn_relu", "rnn_tanh"),
+        "input_mode": d.pick("linear_input", "skip_input", "auto_select"),
+        "direction": d.pick("unidirectional", "bidirectional"),
+        "dropout": d.pick(0.0, 0.3),
+        "seed": d.integer(0, 3),
+        "seed2": d.integer(0, 3),
+        "is_training": d.chance(0.8),
+    }
+    lengths = []
+    if op == "CudnnRNNV3":
+        attrs |= {"num_proj": d.pick(0, 2), "time_major": d.chance(0.6)}
+        lengths = [d.index([time] * rows, "int32")]
+    state = [d.tensor((directions, rows, cells), dtype) for _ in range(2)]
+    return d.op(op, d.tensor((time, rows, width), dtype), *state, d.tensor((40,), dtype), *lengths, **attrs)
 
 
 @sketch("CTCLoss", "CTCLossV2")
 def ctc(d: Drawer, op: str) -> Any:
     time, rows, classes = d.integer(3, 5), d.integer(1, 2), 4
-    x = d.tensor((time, rows, classes))
+    dtype = d.dtype(op) if op == "CTCLoss" else "float32"
+    d.numbers = dtype == "float32"  # TensorFlow's are no more exact in float64
+    x = d.tensor((time, rows, classes), dtype)
     places = [[r, i] for r in range(rows) for i in range(d.integer(1, 2))]
     labels = d.tensor((len(places),), "int32", 0, 2, rank_known=True)
     lengths = d.tensor((rows,), "int32", value=[d.integer(time - 1, time) for _ in range(rows)])
-    attrs = {"ignore_longer_outputs_than_inputs": True}
+    names = ("preprocess_collapse_repeated", "ctc_merge_repeated")
+    attrs = {"ignore_longer_outputs_than_inputs": True, **{name: d.chance(0.5) for name in names}}
     return d.op(op, x, d.const(places, "int64"), labels, lengths, **attrs)

@@ -15,9 +15,8 @@ def softmax(d: Drawer, op: str) -> Any:
 @sketch("SoftmaxCrossEntropyWithLogits")
 def cross_entropy(d: Drawer, op: str) -> Any:
     shape, dtype = d.dims(2), d.dtype(op)
-    labels = d.narrowed(shape) if d.chance(0.2) else shape
-    labels = labels if len(labels) == 2 else shape
-    x = d.tensor(shape, dtype)
+    logits, labels = (d.pick(shape, shape, shape, (1, shape[1]), (shape[0], 1)) for _ in range(2))
+    x = d.tensor(logits, dtype)
     return d.op(op, x, d.g.Softmax(d.tensor(labels, dtype)) if d.chance(0.3) else d.operand(labels, dtype, 0, 1))
 
 
@@ -67,9 +66,11 @@ def batch_norm(d: Drawer, op: str) -> Any:
     training = d.chance(0.6)
     x = d.tensor(shape, "float32" if op == "FusedBatchNorm" else d.dtype(op))
     scale, offset = d.tensor((depth,), low=0.5), d.tensor((depth,))
-    given = (0,) if training and d.chance(0.5) else (depth,)
+    factor = d.pick(1.0, 1.0, 0.3)
+    given = (0,) if training and factor == 1.0 and d.chance(0.5) else (depth,)
     mean, variance = d.tensor(given), d.tensor(given, low=0.3)
     attrs = {"is_training": training, "data_format": form, "epsilon": d.pick(1e-4, 1e-3)}
+    attrs["exponential_avg_factor"] = factor
     if op != "FusedBatchNorm":
         attrs["U"] = dtype_of("float32")
     d.undetermined = {5} if training else {1, 2, 3, 4, 5}
@@ -92,8 +93,7 @@ def batch_norm_grad(d: Drawer, op: str) -> Any:
     attrs = {"is_training": training, "data_format": form, "epsilon": d.pick(1e-4, 1e-3)}
     if op != "FusedBatchNormGrad":
         attrs["U"] = dtype_of("float32")
-    d.undetermined = {3, 4}
-    return d.op(op, dy, x, *parts, **attrs)
+    return d.op(op, dy, x, *parts, **attrs)[:3]  # TensorFlow gives the others another rank than it says
 
 
 @sketch("BatchNormWithGlobalNormalization")
@@ -102,7 +102,7 @@ def old_batch_norm(d: Drawer, op: str) -> Any:
     shape = d.dims(4)
     x = d.tensor(shape)
     parts = [d.tensor(shape[-1:], low=0.3) for _ in range(4)]
-    return d.op(op, x, *parts, variance_epsilon=1e-3, scale_after_normalization=d.chance(0.5))
+    return d.op(op, x, *parts, variance_epsilon=d.pick(1e-3, 0.1), scale_after_normalization=d.chance(0.5))
 
 
 @sketch("FakeQuantWithMinMaxArgs", "FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel")
@@ -112,7 +112,7 @@ def fake_quant(d: Drawer, op: str) -> Any:
     if op.endswith("Args"):
         low, high = d.pick((-1.0, 1.0), (0.0, 1.0), (-6.0, 6.0))
         return d.op(op, x, min=low, max=high, **attrs)
-    shape = d.feeds[x.name].shape[-1:] if op.endswith("Channel") else ()
+    shape = d.value(x).shape[-1:] if op.endswith("Channel") else ()
     return d.op(op, x, d.tensor(shape, low=-1.5, high=-0.5), d.tensor(shape, low=0.5, high=1.5), **attrs)
 
 
@@ -126,7 +126,8 @@ def quantize(d: Drawer, op: str) -> Any:
     attrs: dict[str, Any] = {}
     if op == "QuantizeAndDequantize":
         d.graph.message.versions.producer = 21
-        return d.op(op, x, range_given=d.chance(0.5), input_min=-1.0, input_max=1.0, signed_input=d.chance(0.5))
+        attrs = {"range_given": d.chance(0.5), "input_min": d.pick(-1.0, -0.5), "input_max": d.pick(1.0, 0.3)}
+        return d.op(op, x, num_bits=d.pick(8, 4), signed_input=d.chance(0.5), **attrs)
     axis = d.integer(0, len(shape) - 1) if d.chance(0.3) else -1
     given = (shape[axis],) if axis >= 0 else ()
     low, high = d.operand(given, dtype, -1.5, -0.5), d.operand(given, dtype, 0.5, 1.5)
@@ -140,6 +141,8 @@ def quantize(d: Drawer, op: str) -> Any:
 
 @sketch("IsotonicRegression")
 def isotonic(d: Drawer, op: str) -> Any:
+    d.know_more()
     dtype = d.dtype(op)
     x = d.tensor(d.dims(2), dtype)
+    # of another output_dtype TensorFlow gives the gradient in that one
     return d.op(op, d.g.Round(x) if d.chance(0.3) else x, output_dtype=dtype_of(dtype))

@@ -35,8 +35,9 @@ def scan(d: Drawer, op: str) -> Any:
 def search(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 3), 2)
     x = d.tensor(shape, d.dtype(op))
-    output = dtype_of(d.pick("int32", "int64"))
-    return [*d.op(op, x, d.index(d.axis(len(shape))), output_type=output), *d.op("Square", x)]
+    output = dtype_of(d.pick("int32", "int64", *(("int16", "uint16") if op == "ArgMax" else ())))
+    axis = d.index(d.axis(len(shape)), d.pick("int32", "int64", *(("int16",) if op == "ArgMax" else ())))
+    return [*d.op(op, x, axis, output_type=output), *d.op("Square", x)]
 
 
 @sketch("TopKV2", "TopK")
@@ -57,7 +58,11 @@ def approx_top_k(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 3), 2)
     axis = d.axis(len(shape))
     x = d.tensor(shape, d.dtype(op), rank_known=True)
-    return d.op(op, x, k=d.integer(1, shape[axis]), reduction_dimension=axis, is_max_k=d.chance(0.5))
+    # without aggregate_to_topk TensorFlow's static size is another than its kernel's
+    k, attrs = d.integer(1, shape[axis]), {"recall_target": d.pick(0.95, 0.5)}
+    if d.chance(0.3):
+        attrs["reduction_input_size_override"] = shape[axis] * 2
+    return d.op(op, x, k=k, reduction_dimension=axis, is_max_k=d.chance(0.5), **attrs)
 
 
 @sketch("NthElement")
@@ -78,6 +83,7 @@ def matmul(d: Drawer, op: str) -> Any:
         attrs |= {"a_is_sparse": d.chance(0.4), "b_is_sparse": d.chance(0.4)}
     else:
         first = second = d.dtype(op)
+        attrs |= {"grad_a": d.chance(0.1), "grad_b": d.chance(0.1)}
     a = d.tensor((k, m) if ta else (m, k), first)
     return d.op(op, a, d.operand((n, k) if tb else (k, n), second), **attrs)
 
@@ -91,8 +97,8 @@ def batch_matmul(d: Drawer, op: str) -> Any:
     dtype = d.dtype(op, "Ta" if op == "BatchMatMulV3" else "T")
     a = d.tensor((*first, k, m) if ta else (*first, m, k), dtype)
     b = d.operand((*second, n, k) if tb else (*second, k, n), dtype)
-    attrs = {"Tout": a.dtype} if op == "BatchMatMulV3" else {}
-    return d.op(op, a, b, adj_x=ta, adj_y=tb, **attrs)
+    attrs: dict[str, Any] = {"Tout": a.dtype} if op == "BatchMatMulV3" else {}
+    return d.op(op, a, b, adj_x=ta, adj_y=tb, grad_x=d.chance(0.1), grad_y=d.chance(0.1), **attrs)
 
 
 # At most one label of an operand is reduced: the order of several follows Python's hashes in TensorFlow.

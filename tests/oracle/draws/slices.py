@@ -65,7 +65,7 @@ def strided_slice(d: Drawer, op: str) -> Any:
     shape = d.shape()
     triple, masks = spec(d, shape)
     x = d.tensor(shape, any_dtype(d))
-    return d.op(op, x, *bounds(d, triple, d.pick("int32", "int64")), **masks)
+    return d.op(op, x, *bounds(d, triple, d.pick("int32", "int64", "int32", "int64", "int16")), **masks)
 
 
 def sliced(shape: tuple[int, ...], triple: list[list[int]], masks: dict[str, int]) -> tuple[int, ...]:

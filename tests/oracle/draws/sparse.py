@@ -108,6 +108,8 @@ def matmul(d: Drawer, op: str) -> Any:
     adjoint_a, adjoint_b = d.chance(0.4), d.chance(0.4)
     inner = shape[0 if adjoint_a else 1]
     s = Sparse(d, shape, dtype)
+    if d.chance(0.3):
+        s.indices = s.fixed(d, s.places, "int32")
     b = d.tensor((columns, inner) if adjoint_b else (inner, columns), dtype)
     return d.op(op, *s.parts(), b, adjoint_a=adjoint_a, adjoint_b=adjoint_b)
 
@@ -199,6 +201,7 @@ CSR = ("float32", "float32", "float64", "complex64", "complex128")
 
 def csr(d: Drawer, shape: tuple[int, ...], dtype: str) -> Tensor:
     """A matrix of compressed sparse rows, made of a dense one."""
+    d.know_more()
     places = Sparse(d, shape, dtype)
     if places.values in d.xs:  # an operand met a second time is out already
         d.xs.remove(places.values)
@@ -226,6 +229,7 @@ def csr_dense(d: Drawer, op: str) -> Any:
 
 @sketch("SparseTensorToCSRSparseMatrix", "CSRSparseMatrixToSparseTensor")
 def csr_sparse(d: Drawer, op: str) -> Any:
+    d.know_more()
     dtype = d.pick(*CSR)
     s = Sparse(d, matrix_shape(d), dtype)
     matrix = d.g.SparseTensorToCSRSparseMatrix(*s.parts())

@@ -18,6 +18,8 @@ KINDS = {"row": (3,), "rows": (2, 3), "number": ()}  # of float32
 LEVELS = ("static", "ranks", "nothing")
 # Of frames as a GraphDef, and as a MetaGraphDef; of functions; of functions that are called as well.
 PROGRAMS = ("v1", "meta", "v2", "calls")
+# Ops whose gradients are drawn here alone: their attributes are functions.
+IN_PROGRAMS = ("Case", "If", "StatelessCase", "StatelessIf", "StatelessWhile", "While")
 Values = list[tuple[str, Any]]  # tensors that a part may read, with their kinds
 
 
