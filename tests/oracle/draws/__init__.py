@@ -245,6 +245,8 @@ def surround(d: Drawer) -> None:
         _place(d)
     if d.chance(0.15):
         d.outputs = [part for y in d.outputs for part in _rows(d, y)]
+    if d.xs and d.chance(0.12):
+        d.outputs += _other_readers(d, d.pick(*d.xs))
 
 
 def _place(d: Drawer) -> None:
@@ -271,12 +273,26 @@ def _rows(d: Drawer, y: Tensor) -> list[Tensor]:
     value = _value_of(d, y)
     if value is None or not value.ndim or not value.shape[0] or not d.chance(0.8):
         return [y]
+    chosen = _gathered(d, y, value.shape[0])
+    return [y, *chosen] if d.chance(0.4) else chosen
+
+
+def _gathered(d: Drawer, y: Tensor, count: int) -> list[Tensor]:
     chosen = []
     for _ in range(d.integer(1, 2)):
         kind = d.pick("int32", "int64")
-        rows = d.index(d.rng.integers(0, value.shape[0], d.dims(d.integer(0, 2), 1, 3)), kind)
+        rows = d.index(d.rng.integers(0, count, d.dims(d.integer(0, 2), 1, 3)), kind)
         chosen.append(d.g.Gather(y, rows) if d.chance(0.2) else d.g.GatherV2(y, rows, d.const(0)))
-    return [y, *chosen] if d.chance(0.4) else chosen
+    return chosen
+
+
+def _other_readers(d: Drawer, x: Tensor) -> list[Tensor]:
+    """What else is made of an x, so that several gradients of it are summed, of rows or of the whole."""
+    fed = d.feeds.get(x.name)
+    if fed is None:
+        return []
+    whole = [d.g.Mul(x, x)] if d.chance(0.5) else []
+    return [*whole, *_gathered(d, x, fed.shape[0])] if fed.ndim and fed.shape[0] else whole
 
 
 def _value_of(d: Drawer, y: Tensor) -> np.ndarray[Any, Any] | None:

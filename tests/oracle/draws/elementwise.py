@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tests.oracle.draws import ALL, COMPLEX, FLOATS, REAL, Drawer, dtype_of, sketch
 
 # op type -> where its values are drawn from
@@ -24,11 +26,13 @@ UNARY = {
 
 BINARY = {
     "Add": (-2, 2), "AddV2": (-2, 2), "Sub": (-2, 2), "Mul": (-2, 2), "Div": (0.3, 2), "RealDiv": (0.3, 2),
-    "FloorDiv": (0.3, 2), "FloorMod": (0.3, 2), "TruncateDiv": (0.3, 2), "Pow": (0.2, 2), "Maximum": (-2, 2),
+    "FloorDiv": (-2, 2), "FloorMod": (-2, 2), "TruncateDiv": (-2, 2), "Pow": (0.2, 2), "Maximum": (-2, 2),
     "Minimum": (-2, 2), "SquaredDifference": (-2, 2), "Atan2": (-2, 2), "DivNoNan": (-2, 2), "MulNoNan": (-2, 2),
     "Xdivy": (-2, 2), "Xlogy": (0.2, 2), "Xlog1py": (0.2, 2), "Igamma": (0.3, 3), "Igammac": (0.3, 3),
     "Polygamma": (1, 3), "Zeta": (1.5, 4), "NextAfter": (-2, 2),
 }  # fmt: skip
+
+AT_ZERO = ("DivNoNan", "MulNoNan", "Xdivy", "Xlogy", "Xlog1py")  # where zero decides
 
 GRADS = (
     "EluGrad", "InvGrad", "LeakyReluGrad", "ReciprocalGrad", "Relu6Grad", "ReluGrad", "RsqrtGrad", "SeluGrad",
@@ -60,7 +64,13 @@ def binary(d: Drawer, op: str) -> Any:
     dtype = d.dtype(op)
     if op == "NextAfter" or d.chance(0.3):
         second = first
-    x = d.tensor(first, dtype, low, high)
+    if op in AT_ZERO and d.chance(0.3):
+        x = d.tensor(first, dtype, value=np.round(d.values(first, "float64", -1, 1)))
+    else:
+        x = d.tensor(first, dtype, low, high)
+    if op == "Pow" and d.chance(0.3):
+        x = d.tensor(first, dtype, -2, 2)
+        return d.op(op, x, d.const(np.full(d.pick((), second), d.pick(0, 1, 2, 3, -1, 0.5)), dtype))
     if d.chance(0.1):
         return d.op(op, x, x)
     kind = d.chance(0.2)

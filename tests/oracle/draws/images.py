@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.oracle.draws import Drawer, sketch
+from tests.oracle.draws import ALL, Drawer, sketch
 
 
 def picture(d: Drawer, channels: int | None = None) -> tuple[int, ...]:
@@ -13,7 +13,7 @@ def picture(d: Drawer, channels: int | None = None) -> tuple[int, ...]:
 
 @sketch("ResizeBilinear", "ResizeBicubic", "ResizeNearestNeighbor")
 def resize(d: Drawer, op: str) -> Any:
-    x = d.tensor(picture(d), d.dtype(op))
+    x = d.tensor(picture(d), d.dtype(op, among=(*ALL, "uint8", "int32")), 0)
     size = d.index([d.integer(1, 6), d.integer(1, 6)], "int32")
     attrs = d.pick({}, {"align_corners": True}, {"half_pixel_centers": True})
     return d.op(op, x, size, **attrs)
@@ -22,7 +22,7 @@ def resize(d: Drawer, op: str) -> Any:
 @sketch("CropAndResize")
 def crop(d: Drawer, op: str) -> Any:
     image, boxes = picture(d), d.integer(1, 3)
-    x = d.tensor(image, d.dtype(op))
+    x = d.tensor(image, d.dtype(op, among=(*ALL, "uint8", "int32")), 0)
     corners = d.tensor((boxes, 4), low=0.05, high=0.95)
     which = d.tensor((boxes,), "int32", 0, image[0] - 1)
     size = d.index([d.integer(2, 4), d.integer(2, 4)], "int32")

@@ -24,7 +24,7 @@ def cross_entropy(d: Drawer, op: str) -> Any:
 def sparse_cross_entropy(d: Drawer, op: str) -> Any:
     batch, classes = d.integer(1, 4), d.integer(1, 4)
     x = d.tensor((batch, classes), d.dtype(op))
-    return d.op(op, x, d.tensor((batch,), d.pick("int32", "int64"), 0, classes - 1))
+    return d.op(op, x, d.index(d.rng.integers(0, classes, batch), constant=0.2))
 
 
 @sketch("BiasAdd", "BiasAddV1", "BiasAddGrad")

@@ -15,7 +15,9 @@ def reduction(d: Drawer, op: str) -> Any:
         x = d.g.Round(x)
     if op == "Prod" and d.chance(0.2):
         x = d.g.Relu(x) if dtype not in ("complex64", "complex128") else x
-    if shape and d.chance(0.15):
+    if d.chance(0.06):
+        axes = d.g.Range(d.const(0), d.g.Rank(x), d.const(1))
+    elif shape and d.chance(0.15):
         axes = d.index(d.axis(len(shape)))
     else:
         chosen = d.axes(len(shape))
@@ -98,10 +100,13 @@ def batch_matmul(d: Drawer, op: str) -> Any:
     a = d.tensor((*first, k, m) if ta else (*first, m, k), dtype)
     b = d.operand((*second, n, k) if tb else (*second, k, n), dtype)
     attrs: dict[str, Any] = {"Tout": a.dtype} if op == "BatchMatMulV3" else {}
+    if op == "BatchMatMulV3" and d.chance(0.1):
+        d.numbers = False  # TensorFlow has no kernel of mixed floats
+        attrs["Tout"] = dtype_of(d.pick(*ALL))
     return d.op(op, a, b, adj_x=ta, adj_y=tb, grad_x=d.chance(0.1), grad_y=d.chance(0.1), **attrs)
 
 
-# At most one label of an operand is reduced: the order of several follows Python's hashes in TensorFlow.
+# Of labels that one operand alone has at most one is reduced: the order of several follows Python's hashes in TensorFlow.
 EQUATIONS = (
     "ab,bc->ac", "ab,cb->ac", "abc,acd->abd", "ab->ba", "ab->a", "aab->ab", "aa->a", "a,b->ab",
     "...a,...a->...", "...ab,bc->...ac", "abcd,aefd->abcef", "ab,b->a", "ab,ab->ab", "abc,cd->abd", "ab...,b...->a...",
@@ -109,9 +114,25 @@ EQUATIONS = (
 )  # fmt: skip
 
 
+def drawn_equation(d: Drawer) -> str:
+    """Labels at random, some twice in an operand, some left out of the result."""
+    operands = [[d.pick(*"abcd") for _ in range(d.integer(0, 3))] for _ in range(d.integer(1, 2))]
+    result, reduced = [], set()
+    for label in dict.fromkeys(label for labels in operands for label in labels):
+        holders = [i for i, labels in enumerate(operands) if label in labels]
+        if d.chance(0.4) and (len(holders) == 2 or holders[0] not in reduced):
+            reduced |= set(holders[:1] if len(holders) == 1 else ())
+        else:
+            result.insert(d.integer(0, len(result)), label)
+    if d.chance(0.3):
+        for labels in (result, operands[0], *(o for o in operands[1:] if d.chance(0.6))):
+            labels.insert(d.integer(0, len(labels)), "...")
+    return f"{','.join(''.join(labels) for labels in operands)}->{''.join(result)}"
+
+
 @sketch("Einsum", "XlaEinsum")
 def einsum(d: Drawer, op: str) -> Any:
-    equation = d.pick(*EQUATIONS)
+    equation = d.pick(*EQUATIONS) if d.chance(0.4) else drawn_equation(d)
     if op == "XlaEinsum":
         d.numbers = False
         equation = d.pick("ab,bc->ac", "abc,acd->abd", "ab,cb->ac")
