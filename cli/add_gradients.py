@@ -133,15 +133,10 @@ def _checkpoints(graph: Graph, values: tuple[str, ...]) -> list[str] | str | Non
 
 def _tell(document: dict[str, Any]) -> None:
     """What was done, for people: on standard error, since standard output may be the graph."""
-    from graphgrad_cli.output import shape, tell
+    from graphgrad_cli import output
 
-    for entry in document["gradients"]:
-        if entry["kind"] == "none":
-            tell(f"{entry['x']}  none: {entry['reason']}")
-        elif entry["kind"] == "tensor":
-            tell(f"{entry['x']}  {entry['tensor']}  {entry['dtype']} {shape(entry['shape'])}")
-        else:
-            tell(f"{entry['x']}  sparse: values {entry['values']}, indices {entry['indices']}")
+    if not output.is_quiet():
+        output.gradients(document["gradients"]).show(to_people=True)
     copies = document.get("nodes_recomputed")
     again = "" if copies is None else f", {copies} of them compute forward nodes again"
-    tell(f"{document['nodes_added']} nodes added{again}: {document['output']}")
+    output.tell(f"{output.counted(document['nodes_added'], 'node')} added{again}: {document['output']}")

@@ -102,15 +102,18 @@ def _print(found: Check) -> None:
     if found.note:
         output.tell(found.note)
     right = ("absolute", "relative", "probes")
-    table = output.table("x", "verdict", "absolute", "relative", "probes", "remark", right=right, whole=("verdict",))
+    table = output.Table("x", "verdict", "absolute", "relative", "probes", "remark", right=right)
     for r in found.results:
         errors = ("", "", "") if r.verdict == "none" else _errors(r)
-        table.add_row(r.x, r.verdict, *errors, _remark(r))
-    output.show(table)
+        table.add(r.x, r.verdict, *errors, _remark(r))
+    table.show()
 
 
 def _errors(result: Any) -> tuple[str, str, str]:
-    return f"{result.largest_absolute:.2e}", f"{result.largest_relative:.2e}", str(result.probes)
+    absolute, relative = (
+        f"{error:.2e}" if error else "0" for error in (result.largest_absolute, result.largest_relative)
+    )
+    return absolute, relative, str(result.probes)
 
 
 def _remark(result: Any) -> str:

@@ -74,18 +74,16 @@ def _print(found: Coverage) -> None:
 
     if found:
         count = sum(found.ops.values())
-        click.echo(f"{count} nodes of {len(found.ops)} op types: all can be differentiated and run")
+        what = f"{output.counted(count, 'node')} of {output.counted(len(found.ops), 'op type')}"
+        click.echo(f"{what}: all can be differentiated and run")
     else:
-        paths = ["path"] if any(entry["path"][1:] for entry in found.without_gradient) else []
-        table = output.table("lacks", "op", "node", *paths, whole=("lacks", "op"))
+        is_way = any(entry["path"][1:] for entry in found.without_gradient)
+        table = output.Table("op", "lacks", "way to the node" if is_way else "node")
         for op, entries in _by_op(found.without_gradient).items():
-            way = entries[0]["path"]
-            table.add_row(
-                "gradient", op, _first([e["node"] for e in entries]), *[" > ".join(way[1:] and way) for _ in paths]
-            )
+            table.add(op, "gradient", _first([" > ".join(e["path"]) or e["node"] for e in entries]))
         for op, nodes in found.without_kernel.items():
-            table.add_row("kernel", op, _first(nodes), *["" for _ in paths])
-        output.show(table)
+            table.add(op, "kernel", _first(nodes))
+        table.show()
         if any(entry.get("custom_gradient") for entry in found.without_gradient):
             output.say(PYTHON)
     if found.left_out:

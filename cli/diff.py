@@ -79,13 +79,15 @@ def _draw(path: str, before: Graph, after: Graph, difference: Difference, title:
 def _print(difference: Difference, stat: bool) -> None:
     from graphgrad_cli import output
 
-    table = output.table("scope", "added", "removed", "changed", "ops", right=("added", "removed", "changed"))
+    table = output.Table("scope", "added", "removed", "changed", "ops", right=("added", "removed", "changed"))
     for scope, kinds in sorted(difference.by_scope().items()):
         counts = [str(sum(kinds[kind].values())) if kind in kinds else "" for kind in ("added", "removed", "changed")]
         ops = sum((kinds[kind] for kind in sorted(kinds)), start=type(next(iter(kinds.values())))())
-        common = ", ".join(f"{op} {n}" for op, n in sorted(ops.items(), key=lambda item: (-item[1], item[0]))[:6])
-        table.add_row(scope or "(top level)", *counts, common + (", ..." if len(ops) > 6 else ""))
-    output.show(table)
+        common = ", ".join(
+            f"{op}{output.TIE}{n}" for op, n in sorted(ops.items(), key=lambda item: (-item[1], item[0]))[:6]
+        )
+        table.add(scope or "(top level)", *counts, common + (", ..." if len(ops) > 6 else ""))
+    table.show()
     if stat:
         return
     lines = [f"- {op.name}  {op.type}" for op in difference.removed] + [

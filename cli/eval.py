@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -143,11 +144,13 @@ def _print_profile(profile: Profile) -> None:
     from graphgrad_cli import output
 
     for what, totals in (("op type", profile.by_type()), ("node", profile.by_node()[:MOST_NODES])):
-        table = output.table(what, "calls", "ms", "MB", "share", right=("calls", "ms", "MB", "share"))
+        right = ("calls", "ms", "memory", "share")
+        table = output.Table(what, *right, right=right)
         for total in totals:
-            cells = f"{total.seconds * 1e3:.3f}", f"{total.bytes / 1e6:.2f}", f"{total.share:.1%}"
-            table.add_row(total.name, str(total.calls), *cells)
-        output.show(table, to_people=True)
+            cells = f"{total.seconds * 1e3:.3f}", output.size(total.bytes), f"{total.share:.1%}"
+            table.add(total.name, str(total.calls), *cells)
+        click.echo(err=True)
+        table.show(to_people=True)
 
 
 def _plain(array: Any) -> Any:
@@ -169,8 +172,11 @@ def _plain(array: Any) -> Any:
 
 def _print(names: list[str], results: list[Any]) -> None:
     import numpy as np
+    from graphgrad_cli import output
 
+    columns = output.columns_of(sys.stdout)
+    broken = None if columns == output.UNBROKEN else columns  # by numpy's own measure where nobody looks
     for name, array in zip(names, results, strict=True):
-        text = np.array2string(array, threshold=100, separator=" ")
+        text = np.array2string(array, max_line_width=broken, threshold=100, separator=" ")
         head = f"{name}  {'string' if array.dtype == object else array.dtype} {list(array.shape)}"
         click.echo(f"{head}  {text}" if array.ndim == 0 else f"{head}\n{text}")

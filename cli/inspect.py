@@ -8,6 +8,7 @@ import click
 from graphgrad_cli import arguments
 
 if TYPE_CHECKING:
+    from graphgrad.attributes import Shape
     from graphgrad.graph import Graph
     from graphgrad.inspect import Inspection, Item, Suggestion
     from graphgrad.paths import Path
@@ -107,22 +108,24 @@ def _memory(graph: Graph, found: Inspection, options: dict[str, Any]) -> dict[st
     placeholders = [graph.tensor(item.name) for item in found.inputs]
     feeds = list(dict.fromkeys([*(t for t in placeholders if t.name not in given), *map(graph.tensor, given)]))
     plan = compile(graph, fetches, feeds)
-    shapes = {}
-    for tensor in feeds:
-        shape = given.get(tensor.name, tensor.shape)
-        if shape is None or None in shape:
-            raise ArgumentError(
-                f"the shape of {tensor.name!r} is not known: give it with --feed-shapes {tensor.op.name}=.."
-            )
-        shapes[tensor.name] = shape
+    shapes = {tensor.name: given.get(tensor.name, tensor.shape) for tensor in feeds}
+    partial = {name: shape for name, shape in shapes.items() if shape is None or None in shape}
+    if partial:
+        options = " ".join(f"--feed-shapes {name.removesuffix(':0')}={_some(shape)}" for name, shape in partial.items())
+        raise ArgumentError(f"the shapes of feeds are not all known: give them, as with {options}")
     most = plan.footprint(shapes)
     return {
         "bytes": most.bytes,
         "node": most.node or None,
         "unknown": most.unknown,
         "fetches": fetches,
-        "feeds": {name: list(shape) for name, shape in shapes.items()},
+        "feeds": {name: list(shape or ()) for name, shape in shapes.items()},
     }
+
+
+def _some(shape: Shape) -> str:
+    """A shape that would do, as `--feed-shapes` takes it."""
+    return ".." if shape is None else ",".join("1" if size is None else str(size) for size in shape)
 
 
 def _feed_shape(graph: Graph, item: str) -> tuple[str, tuple[int, ...]]:
@@ -149,10 +152,12 @@ def _print(found: Inspection) -> None:
     from graphgrad_cli import output
 
     versions = f"producer {found.producer}, min_consumer {found.min_consumer}"
-    click.echo(f"{found.nodes} nodes of {len(found.ops)} op types, {versions}")
+    nodes, types = output.counted(found.nodes, "node"), output.counted(len(found.ops), "op type")
+    click.echo(f"{nodes} of {types}, {versions}")
     click.echo(
-        f"{found.parameters:,} parameters; {found.constants} constants of {output.size(found.constant_bytes)}, "
-        f"{len(found.variables)} variables of {output.size(sum(v.bytes or 0 for v in found.variables))}"
+        f"{output.counted(found.parameters, 'parameter')}; "
+        f"{output.counted(found.constants, 'constant')} of {output.size(found.constant_bytes)}, "
+        f"{output.counted(len(found.variables), 'variable')} of {output.size(sum(v.bytes or 0 for v in found.variables))}"
     )
     for name, sides in found.signatures.items():
         shown = [
@@ -171,16 +176,16 @@ def _print(found: Inspection) -> None:
     counts = {"ops": found.ops, "dtypes": found.dtypes, "control flow": found.control_flow, "devices": found.devices}
     for title, counted in counts.items():
         if counted:
-            shown = [f"{name} {n}" for name, n in list(counted.items())[: 2 * SHOWN]]
+            shown = [f"{name}{output.TIE}{n}" for name, n in list(counted.items())[: 2 * SHOWN]]
             more = f", and {len(counted) - len(shown)} more" if len(counted) > len(shown) else ""
             click.echo()
             output.say(f"{title}: {', '.join(shown)}{more}")
     if found.functions:
-        table = output.table("function", "nodes", "inputs", "outputs", right=("nodes", "inputs", "outputs"))
+        table = output.Table("function", "nodes", "inputs", "outputs", right=("nodes", "inputs", "outputs"))
         for f in found.functions[:SHOWN]:
-            table.add_row(f["name"], str(f["nodes"]), str(f["inputs"]), str(f["outputs"]))
+            table.add(f["name"], str(f["nodes"]), str(f["inputs"]), str(f["outputs"]))
         click.echo()
-        output.show(table)
+        table.show()
         _more(found.functions)
 
 
@@ -188,12 +193,12 @@ def _print_items(title: str, items: list[Item]) -> None:
     from graphgrad_cli import output
 
     sizes = ["bytes"] if any(item.bytes is not None for item in items) else []
-    table = output.table(title, "dtype", "shape", *sizes, right=sizes, whole=("dtype", "shape"))
+    table = output.Table(title, "dtype", "shape", *sizes, right=sizes)
     for item in items[:SHOWN]:
         size = [output.size(item.bytes) if item.bytes is not None else "" for _ in sizes]
-        table.add_row(item.name, item.dtype, output.shape(item.shape), *size)
+        table.add(item.name, item.dtype, output.shape(item.shape), *size)
     click.echo()
-    output.show(table)
+    table.show()
     _more(items)
 
 
@@ -207,13 +212,16 @@ def _print_suggestion(model: str, graph: Graph, suggested: Suggestion) -> None:
 
     from graphgrad_cli import output
 
+    from graphgrad import signatures
     from graphgrad.inspect import abbreviated
 
     if not suggested.ys or not suggested.xs:
-        click.echo("no floating tensor that could be a y and depends on something: name them yourself, see `show`")
+        output.say("no floating tensor that could be a y and depends on something: name them yourself, see `show`")
         return
     chosen = []
-    for option, names in (("--ys", suggested.ys), ("--xs", suggested.xs)):
+    sides = ("--ys", suggested.ys, signatures.OUTPUTS), ("--xs", suggested.xs, signatures.INPUTS)
+    for option, tensors, side in sides:
+        names = [signatures.called(graph, tensor, side) for tensor in tensors]
         more = f", and {len(names) - SHOWN} more: --json lists all" if len(names) > SHOWN else ""
         output.say(f"{option[2:]}: {', '.join(names[:SHOWN])}{more}")
         chosen += [option, ",".join(names if len(names) <= SHOWN else abbreviated(graph, names))]
@@ -222,23 +230,24 @@ def _print_suggestion(model: str, graph: Graph, suggested: Suggestion) -> None:
 
 
 def _print_gradients(gradients: dict[str, Any]) -> None:
+    from graphgrad_cli import output
+
+    table = output.Table("no gradient for", "way to the node")
     for missing in gradients["missing"]:
-        way = " > ".join(missing["path"])
-        click.echo(f"no gradient for op type {missing['op']!r} (node {missing['node']!r}): {way}")
-    for entry in gradients["gradients"]:
-        what = f"none: {entry['reason']}" if entry["kind"] == "none" else entry["kind"].replace("_", " ")
-        click.echo(f"{entry['x']}  {what}")
+        table.add(missing["op"], " > ".join(missing["path"]) or missing["node"])
+    table.show()
+    output.gradients(gradients["gradients"]).show()
     if not gradients["missing"]:
-        click.echo(f"{gradients['nodes_added']} nodes would be added")
+        click.echo(f"{output.counted(gradients['nodes_added'], 'node')} would be added")
 
 
 def _print_path(way: Path) -> None:
     from graphgrad_cli import output
 
     if not way.stages:
-        click.echo(f"{way.end} does not depend on {way.start}: no path leads from the one to the other")
+        output.say(f"{way.end} does not depend on {way.start}: no path leads from the one to the other")
         return
-    table = output.table("tensor", "op", "gradient", whole=("op",))
+    table = output.Table("tensor", "op", "gradient")
     for stage in way.stages:
-        table.add_row(stage.tensor, stage.op, f"stops: {stage.obstacle}" if stage.obstacle else "passes")
-    output.show(table)
+        table.add(stage.tensor, stage.op, f"stops: {stage.obstacle}" if stage.obstacle else "passes")
+    table.show()

@@ -45,11 +45,11 @@ def command(op: str | None, as_json: bool) -> None:
         for what in ("family", "shape", "gradient", "kernel"):
             click.echo(f"  {what:<9} {getattr(found, what) or '-'}")
     else:
-        table = output.table("op", "family", "shape", "gradient", "kernel")
+        table = output.Table("op", "family", "shape", "gradient", "kernel")
         for r in rules:
             marks = [
                 "yes" if v not in (None, "none on purpose") else "none" if v else "-"
                 for v in (r.shape, r.gradient, r.kernel)
             ]
-            table.add_row(r.op, r.family or "-", *marks)
-        output.show(table)
+            table.add(r.op, r.family or "-", *marks)
+        table.show()

@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from graphgrad import opdefs
+from graphgrad import listing, opdefs
 from graphgrad.errors import ArgumentError, did_you_mean
 from graphgrad.graph import Graph, Operation
 from graphgrad.schema import graph_pb2
@@ -165,7 +165,7 @@ def _compare_constants(a: Operation, b: Operation, attr: str) -> tuple[tuple[str
 def _show(attr: graph_pb2.AttrValue | None) -> str:
     if attr is None:
         return "(none)"
-    text = text_format.MessageToString(attr, as_one_line=True)
+    text = listing.shown(attr)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 

@@ -111,10 +111,11 @@ def elements(op: Operation) -> str:
 def attributes_of(op: Operation) -> Iterator[tuple[str, str]]:
     for name in op.attr_names():
         if not (op.type == "Const" and name == "value"):
-            yield name, _shown(op.attr_message(name))
+            yield name, shown(op.attr_message(name))
 
 
-def _shown(message: Any) -> str:
+def shown(message: Any) -> str:
+    """An attribute's value as text."""
     value = attributes.decode(message)
     kind = message.WhichOneof("value")
     if kind == "shape":

@@ -63,6 +63,14 @@ def tensor_name(graph: Graph, item: str, first: str = OUTPUTS) -> str:
     )
 
 
+def called(graph: Graph, tensor: str, side: str) -> str:
+    """What a tensor may be called by: its name in the chosen signature, where that one names it, or else its own."""
+    found = chosen(graph)
+    infos = {} if found is None else found.inputs if side == INPUTS else found.outputs
+    known = [key for key in sorted(infos) if tensors_of(infos[key]) == [graph.tensor(tensor).name]]
+    return next((key for key in known if tensor_name(graph, key, side) == graph.tensor(tensor).name), tensor)
+
+
 def _plain_name(key: str, info: saved_model_pb2.TensorInfo) -> str:
     names = tensors_of(info)
     if len(names) != 1:

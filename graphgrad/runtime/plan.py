@@ -123,8 +123,10 @@ def evaluate(
     plan = compile(graph, fetches, given, state=state, threads=threads)
     if memory_limit is not None:
         _refuse_larger(plan, given, memory_limit)
-    if profile is not None and plan.is_stateless:
-        plan.run(given)  # what a first run does once, loading libraries and asking for memory, is not shown
+    if profile is not None:
+        if plan.is_stateless:
+            plan.run(given)  # what a first run does once, loading libraries and asking for memory, is not shown
+        profile.begin()
     results = plan.run(given, profile)
     return results if isinstance(fetches, (list, tuple)) else results[0]
 

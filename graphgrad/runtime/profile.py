@@ -37,6 +37,10 @@ class Profile:
 
     def __init__(self) -> None:
         self.costs: list[Cost] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """The run starts now: what came before, compiling above all, is no node's."""
         self._began = self._last = time.perf_counter()
 
     def note(self, at: int, step: Step, slots: list[Any]) -> None:

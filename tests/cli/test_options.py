@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import graphgrad
 from graphgrad import dtypes
+from graphgrad.runtime import plan, profile
 from graphgrad.schema import graph_pb2
 from tests.commands import run
 
@@ -189,6 +191,21 @@ def test_profile_and_trace(tmp_path: Path) -> None:
     assert run(*arguments[:-1], "0").exit_code == 2
 
 
+def test_compiling_is_no_node_s_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.count()
+    compile = plan.compile
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(profile.time, "perf_counter", lambda: 1000 + next(now))
+        return compile(*arguments, **options)
+
+    monkeypatch.setattr(profile.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(plan, "compile", slow)
+    watched = profile.Profile()
+    plan.evaluate(graphgrad.load(MLP), "loss", dict(np.load(MLP.with_name("feeds.npz"))), profile=watched)
+    assert watched.costs[0].name == "MatMul" and all(cost.seconds < 1000 for cost in watched.costs)
+
+
 @pytest.mark.parametrize(("limit", "code"), [("1KB", 5), ("1MiB", 0), ("much", 2), ("-3", 2)])
 def test_a_run_that_would_take_more_memory_is_refused(limit: str, code: int, tmp_path: Path) -> None:
     out = tmp_path / "out.npz"
@@ -234,5 +251,5 @@ def test_inspect_says_what_a_run_holds(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert 0.9 < measured / found["bytes"] < 1.2
     assert "holds 2.4 MB at most" in run(*command, "--feed-shapes", "x=[200,1000]").stdout
-    assert "give it with --feed-shapes x=" in run(*command).stderr
+    assert "as with --feed-shapes x=1,1000" in run(*command).stderr
     assert "NAME=8,224,224,3" in run(*command, "--feed-shapes", "x=many").stderr

@@ -1,16 +1,24 @@
-"""Every command on every sample: what it prints fits a terminal of 80 columns, breaks no name in a pipe, and parses."""
+"""Every command on every sample: what it prints fits terminals, narrow and wide, breaks no name, and parses."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import re
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from graphgrad_cli.main import COMMANDS, cli
-from graphgrad_cli.output import broken
+from graphgrad_cli.output import Table
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -82,10 +90,12 @@ def test_every_command_on_every_sample(command: str, sample: str, tmp_path: Path
         (line,) = lines("add-gradients", sample, tmp_path)
         assert run("add-gradients", *line[:-1], line[-1].replace("/o", "/changed")).exit_code == 0
     for line in lines(command, sample, tmp_path):
-        found = run(command, *line, COLUMNS="80")
         expected = {"diff": (1,), "coverage": (0, 1)}.get(command, (0,))
-        assert found.exit_code in expected, (line, found.output)
-        assert all(len(row) <= 80 for row in tables(found.output)), found.output
+        for width in (80, 200):
+            found = run(command, *line, COLUMNS=str(width))
+            assert found.exit_code in expected, (line, found.output)
+            rows = tables(found.output)
+            assert all(len(row) <= width or " " not in row.strip() for row in rows), found.output
         options = [option.name for option in cli.get_command(None, command).params]  # type: ignore[arg-type,union-attr]
         if "as_json" in options:
             parsed = run(command, *line, "--json", "--quiet")
@@ -108,17 +118,54 @@ def test_all_samples_are_tried() -> None:
     assert list(MODELS) == sorted(path.name for path in SAMPLES.iterdir() if path.is_dir())
 
 
-def test_a_pipe_gets_whole_names() -> None:
+def test_a_row_has_one_line_in_a_pipe() -> None:
     model = str(SAMPLES / "09_checkpoint" / "model.meta")
-    assert "train/update_kernel/part_0/ApplyGradientDescent and 2 more" in run("coverage", model, COLUMNS=None).stdout
+    name = "train/update_kernel/part_0/ApplyGradientDescent and 2 more"
+    assert f"gradient   {name}\n" in run("coverage", model, COLUMNS=None).stdout
     narrow = run("coverage", model, COLUMNS="80").stdout
-    assert "train/update_kernel/part_0/\n" in narrow and max(map(len, narrow.splitlines())) <= 80
+    assert f"gradient\n    {name}\n" in narrow and max(map(len, narrow.splitlines())) <= 80
 
 
-def test_names_are_broken_behind_slashes() -> None:
-    assert broken("block_1/conv/kernel", 12) == ["block_1/", "conv/kernel"]
-    assert broken("a > bb/cccccccccc", 6) == ["a >", "bb/", "cccccc", "cccc"]
-    assert broken("short", 80) == ["short"]
+def test_names_are_whole() -> None:
+    """One that is too long stands alone; text is broken between words, and stands below where a word is too long."""
+    table = Table("name", "bytes", "remark", right=("bytes",))
+    table.add("w", "12", "as it should be, more or less")
+    table.add("block_1/conv_1/kernel", "4", "fine")
+    table.add("b", "1", "see block_1/conv_1/convolution/kernel")
+    assert table.lines(40) == [
+        "name   bytes   remark",
+        "─" * 40,
+        "w         12   as it should be, more or",
+        "               less",
+        "block_1/conv_1/kernel",
+        "           4   fine",
+        "b          1",
+        "    see",
+        "    block_1/conv_1/convolution/kernel",
+    ]
+    assert table.lines(200)[3] == "block_1/conv_1/kernel       4   fine"
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_terminal_of_its_own(columns: int) -> None:
+    """How wide it is is asked of it; headings are bold."""
+    model = str(SAMPLES / "11_dynamic_rnn" / "model.meta")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    line = [sys.executable, "-c", "from graphgrad_cli.start import main; main()", "inspect", model]
+    with subprocess.Popen(line, stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as running:
+        os.close(theirs)
+        text = b""
+        with contextlib.suppress(OSError):  # Linux says so when the other side is closed
+            while part := os.read(ours, 65536):
+                text += part
+    os.close(ours)
+    assert running.returncode == 0
+    lines = text.decode().replace("\r\n", "\n").splitlines()
+    (ops,) = [row for row in lines if row.startswith("ops: ")]
+    assert columns - 30 < len(ops) <= columns
+    assert "\x1b[1mvariables                   dtype     shape   bytes\x1b[0m" in lines
 
 
 def test_colour_is_only_for_terminals() -> None:

@@ -214,6 +214,8 @@ def test_signatures_are_shown_and_suggested(tmp_path: Path) -> None:
     assert document["signatures"] == {"serving_default": sides}
     assert document["suggested"]["ys"] == ["StatefulPartitionedCall"]
     assert set(document["suggested"]["xs"]) == {"Variable", "Variable_1", "serving_default_x"}
+    told = run("inspect", model.path, "--suggest").stdout
+    assert "ys: y\n" in told and "--ys y --xs Variable,Variable_1,x\n" in told
 
 
 @pytest.mark.parametrize("length", [*range(100, 140), 200, 300])

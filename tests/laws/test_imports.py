@@ -128,7 +128,7 @@ ARROWS = {
     "paths": {"graph", "registry"},
     "picture": {"diff", "errors", "graph", "listing", "picture"},
     "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "shapes"},
-    "diff": {"errors", "graph", "opdefs", "schema"},
+    "diff": {"errors", "graph", "listing", "opdefs", "schema"},
     "coverage": {"errors", "families", "graph", "opdefs", "registry"},
 }
 # Imports inside functions that close a circle or keep a start fast: (from, to).

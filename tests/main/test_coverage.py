@@ -61,7 +61,7 @@ def test_all_that_is_lacking(model: Path) -> None:
         "AddV2": 1, "Aside": 1, "Exp": 1, "Lost": 1, "Mine": 1, "Neg": 1, "Placeholder": 2, "StatefulPartitionedCall": 1
     }  # fmt: skip
     shown = run(model).stdout
-    assert "gradient   Lost    f/lost\n" in shown and "kernel     Aside   f/aside" in shown
+    assert "Lost    gradient   f/lost\n" in shown and "Aside   kernel     f/aside" in shown
 
 
 def test_between_ys_and_xs(model: Path) -> None:

@@ -56,12 +56,12 @@ CHANGES: dict[str, tuple[Change, str, dict[str, tuple[str, str]]]] = {
     "attr": (
         lambda n, g: setattr(n["x"].attr["shape"].shape.dim[0], "size", 5),
         "x",
-        {"shape": ("shape { dim { size: -1 } dim { size: 8 } }", "shape { dim { size: 5 } dim { size: 8 } }")},
+        {"shape": ("[?,8]", "[5,8]")},
     ),
     "internal": (
         lambda n, g: n["x"].attr["_class"].list.s.append(b"loc:@W1"),
         "x",
-        {"_class": ("(none)", 'list { s: "loc:@W1" }')},
+        {"_class": ("(none)", "[loc:@W1]")},
     ),
 }
 

@@ -52,7 +52,7 @@ def test_commands_print_what_the_page_says(sample: Path, tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     printed = ""
     for command in commands.strip().split("\n"):
-        result = CliRunner().invoke(cli, shlex.split(command)[1:])
+        result = CliRunner(env={"COLUMNS": "80"}).invoke(cli, shlex.split(command)[1:])
         assert result.exit_code == 0, result.stderr
         printed += result.stderr + result.stdout
     assert PADDED_NUMBER.sub("#", printed) == PADDED_NUMBER.sub("#", expected)
