@@ -93,7 +93,7 @@ def panel(browser: Any) -> str:
 
 
 def overlapping_boxes(browser: Any) -> list[Any]:
-    """Pairs of closed boxes whose rectangles on the screen overlap, and labels wider than their boxes."""
+    """Pairs of closed boxes whose rectangles on the screen overlap, and labels that reach out of their boxes."""
     return browser.execute_script(  # type: ignore[no-any-return]
         """
         const closed = [...document.querySelectorAll(".box:not(.open)")];
@@ -103,8 +103,10 @@ def overlapping_boxes(browser: Any) -> list[Any]:
           if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
             bad.push([closed[i].dataset.id, closed[i + 1 + j].dataset.id]);
         }));
-        closed.forEach((b, i) => b.querySelectorAll("text:not(.badge)").forEach((t) => {
-          if (t.getBoundingClientRect().width > rects[i].width) bad.push([b.dataset.id, "its label"]);
+        closed.forEach((b, i) => b.querySelectorAll("text").forEach((t) => {
+          const [label, r] = [t.getBoundingClientRect(), rects[i]];
+          if (label.left < r.left || label.right > r.right || label.top < r.top || label.bottom > r.bottom)
+            bad.push([b.dataset.id, "its label"]);
         }));
         return bad;
         """
@@ -157,6 +159,7 @@ def test_a_way_lights_up(page: Any) -> None:
     lit = {e.get_attribute("data-id") for e in browser.find_elements(By.CSS_SELECTOR, ".box.lit")}
     assert {"W1", "MatMul", "BiasAdd", "hidden", "losses"} <= lit
     assert not {"x", "b2", "labels"} & lit
+    assert "The way" in panel(browser) and "hidden" in panel(browser)
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.ESCAPE)
     wait(browser, lambda: not browser.find_elements(By.CSS_SELECTOR, ".box.lit"))
 
@@ -180,6 +183,20 @@ def test_two_graphs_are_one_picture(page: Any) -> None:
     assert "added" in box(browser, "gradients/").get_attribute("class")
     assert "added" not in box(browser, "MatMul").get_attribute("class")
     assert f"{len(after.added())} added" in panel(browser)
+    assert f"+{len(after.added())}" in box(browser, "gradients/").text
+    assert overlapping_boxes(browser) == []
+
+
+def test_gradients_are_in_no_group_of_forward_nodes(page: Any) -> None:
+    graph = graphgrad.Graph()
+    x = graph.build.Placeholder(dtype=dtypes.float32, shape=(), name="x")
+    for _ in range(100):
+        x = graph.build.Neg(x)
+    graphgrad.gradients([x], ["x:0"], graph=graph)
+    browser = page(graph)
+    browser.find_element(By.ID, "close").click()
+    wait(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".box")) == 3)
+    assert "gradient" in box(browser, "gradients/").get_attribute("class")
 
 
 def test_a_hundred_thousand_nodes(page: Any) -> None:

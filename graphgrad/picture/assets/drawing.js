@@ -75,9 +75,13 @@ function joinOnlyChild(box) {
   }
 }
 
-// Children beyond a crowd are put into groups of neighbours along the flow of data, and groups into groups.
+// Children beyond a crowd are put into groups of neighbours along the flow of data, and groups into groups. Scopes of
+// gradients stay outside of groups of forward nodes.
 function groupCrowd(box) {
-  if (box.children.length > CROWD) box.children.sort((a, b) => a.depth - b.depth);
+  if (box.children.length <= CROWD) return;
+  const isApart = (child) => child.node < 0 && child.gradient === child.nodes && box.gradient < box.nodes;
+  const apart = box.children.filter(isApart);
+  box.children = box.children.filter((child) => !isApart(child)).sort((a, b) => a.depth - b.depth);
   while (box.children.length > CROWD) {
     const groups = [];
     for (let i = 0; i < box.children.length; i += CROWD) {
@@ -94,6 +98,7 @@ function groupCrowd(box) {
     }
     box.children = groups;
   }
+  box.children.push(...apart);
 }
 
 // ---------------------------------------------------------------- what is seen
@@ -148,15 +153,22 @@ function shortened(text) {
 }
 
 function linesOf(graph, box) {
-  if (box.node < 0) return [shortened(box.label), `${box.nodes} nodes`];
+  if (box.node < 0) return [`${box.isOpen ? "▾" : "▸"} ${shortened(box.label)}`, nodesOf(box)];
   const op = graph.texts[graph.nodes[box.node][OP]];
   return op === box.label ? [shortened(op)] : [shortened(box.label), shortened(op)];
+}
+
+function nodesOf(box) {
+  return box.nodes === 1 ? "1 node" : `${box.nodes} nodes`;
 }
 
 function elkGraph(graph, root, seen) {
   const elkOf = (box) => {
     box.lines = linesOf(graph, box);
-    const width = Math.max(44, ...box.lines.map((line) => line.length * CHARACTER + 18));
+    box.mark = marks(box);
+    const last = box.isOpen ? 0 : box.lines.length - 1; // the line that the mark stands behind
+    const lengths = box.lines.map((line, i) => line.length + (i === last && box.mark ? 1 + box.mark.length : 0));
+    const width = Math.max(44, ...lengths.map((length) => length * CHARACTER + 18));
     if (!box.isOpen) return { id: box.id, width, height: 10 + 14 * box.lines.length };
     return {
       id: box.id,
@@ -236,19 +248,22 @@ function marks(box) {
 }
 
 function boxSvg(graph, box) {
-  const title = box.node < 0 ? `${box.id} (${box.nodes} nodes)` : `${box.id}: ${graph.texts[graph.nodes[box.node][OP]]}`;
+  const title = box.node < 0 ? `${box.id} (${nodesOf(box)})` : `${box.id}: ${graph.texts[graph.nodes[box.node][OP]]}`;
   const radius = box.node < 0 ? 4 : 9;
+  const written = (line, i) => escaped(line) + (i === box.lines.length - 1 ? badgeSvg(box) : "");
   const lines = box.isOpen
     ? ""
-    : box.lines.map((line, i) => `<text x="${box.x + box.width / 2}" y="${box.y + 17 + 14 * i}" class="line${i}">${escaped(i === 0 && box.node < 0 ? "+ " + line : line)}</text>`).join("");
-  const mark = marks(box);
-  const badge = mark ? `<text x="${box.x + box.width - 4}" y="${box.y - 3}" class="badge">${escaped(mark)}</text>` : "";
-  return `<g class="box ${classesOf(graph, box)}" data-id="${escaped(box.id)}"><title>${escaped(title)}</title><rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="${radius}"/>${lines}${badge}</g>`;
+    : box.lines.map((line, i) => `<text x="${box.x + box.width / 2}" y="${box.y + 17 + 14 * i}" class="line${i}">${written(line, i)}</text>`).join("");
+  return `<g class="box ${classesOf(graph, box)}" data-id="${escaped(box.id)}"><title>${escaped(title)}</title><rect x="${box.x}" y="${box.y}" width="${box.width}" height="${box.height}" rx="${radius}"/>${lines}</g>`;
+}
+
+function badgeSvg(box) {
+  return box.mark ? ` <tspan class="badge">${escaped(box.mark)}</tspan>` : "";
 }
 
 // The names of open boxes are written over the edges that cross them.
-function headSvg(box) {
-  return `<text x="${box.x + 10}" y="${box.y + 18}" class="head">− ${escaped(box.lines[0])}</text>`;
+function headSvg(graph, box) {
+  return `<text x="${box.x + 10}" y="${box.y + 18}" class="head ${classesOf(graph, box)}">${escaped(box.lines[0])}${badgeSvg(box)}</text>`;
 }
 
 function edgeSvg(edge) {
@@ -265,7 +280,7 @@ function svgInside(graph, drawn) {
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" class="head"/></marker></defs>' +
     open.map((box) => boxSvg(graph, box)).join("") +
     drawn.edges.map(edgeSvg).join("") +
-    open.map(headSvg).join("") +
+    open.map((box) => headSvg(graph, box)).join("") +
     closed.map((box) => boxSvg(graph, box)).join("")
   );
 }

@@ -150,7 +150,7 @@ function scopePanel(box) {
   }
   const common = [...ops].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
   return (
-    `<h2>${escaped(box.id)}</h2><div>${box.nodes} nodes, ${box.gradient} of gradients</div>` +
+    `<h2>${escaped(box.id)}</h2><div>${nodesOf(box)}, ${box.gradient} of gradients</div>` +
     list("Compared", counts) +
     list("Ops", common.slice(0, 40).map(([op, n]) => code(`${n} ${op}`)))
   );
@@ -206,6 +206,7 @@ function light() {
     aside.innerHTML = "<h2>No way</h2><div>No tensors go from the one to the other.</div>";
     lit = null;
   }
+  if (lit) aside.innerHTML = `<h2>The way</h2><div>${lit.size} nodes</div>` + list("", [...lit].sort((a, b) => a - b).slice(0, 200).map(link));
   mark();
 }
 
