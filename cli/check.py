@@ -130,9 +130,11 @@ def _remark(result: Any) -> str:
 def _junit(model: str, found: Check) -> bytes:
     from xml.etree import ElementTree
 
-    wrong = [r for r in found.results if r.verdict == "disagrees"]
+    verdicts = [r.verdict for r in found.results]
+    counts = {"tests": len(verdicts), "failures": verdicts.count("disagrees"), "errors": 0}
+    counts["skipped"] = counts["tests"] - counts["failures"] - verdicts.count("agrees")
     suite = ElementTree.Element(
-        "testsuite", name=f"graphgrad check {model}", tests=str(len(found.results)), failures=str(len(wrong))
+        "testsuite", name=f"graphgrad check {model}", **{what: str(count) for what, count in counts.items()}
     )
     for r in found.results:
         case = ElementTree.SubElement(suite, "testcase", classname=model, name=r.x)

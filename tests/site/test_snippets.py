@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+import graphgrad
+from graphgrad import dtypes
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -63,6 +66,31 @@ def test_pre_commit(folder: Path) -> None:
     assert (done.returncode, done.stdout.count("all can be differentiated")) == (0, 2)
     (folder / "model.pb").write_bytes(b"no graph")
     assert run([*shlex.split(hook["entry"]), *matching], folder).returncode != 0
+
+
+def test_pre_commit_itself(folder: Path) -> None:
+    """In a repository of its own, with graphgrad installed from here instead of from the index."""
+    python = [sys.executable, "-m"]
+    wheels = folder / "wheels"
+    subprocess.run([*python, "pip", "wheel", "-q", "--no-deps", "-w", wheels, ROOT], check=True)
+    environment = os.environ | {"PIP_FIND_LINKS": str(wheels), "PRE_COMMIT_HOME": str(folder / "home")}
+    environment |= {f"GIT_{who}_{what}": "someone" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    (folder / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": snippets()["pre-commit"]}))
+    graph = graphgrad.Graph()
+    graph.build.Lu(graph.build.Placeholder(dtype=dtypes.float32, shape=(2, 2), name="x"), name="lu")
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+    call("git", "init", "-q", ".")
+    assert call(*python, "pre_commit", "install").returncode == 0
+    call("git", "add", "model.pb", ".pre-commit-config.yaml")
+    committed = call("git", "commit", "-m", "fine")
+    assert committed.returncode == 0 and "Passed" in committed.stderr, committed.stderr
+    graphgrad.save(graph, folder / "other.pb")
+    call("git", "add", "other.pb")
+    refused = call("git", "commit", "-m", "an op without a gradient")
+    assert refused.returncode == 1 and "in other.pb" in refused.stderr and "Lu" in refused.stderr, refused.stderr
 
 
 def test_the_workflow_is_the_script() -> None:
