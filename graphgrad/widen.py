@@ -33,12 +33,19 @@ def widened(graph: Graph) -> Graph:
             contents[node.name] = content
     for function in message.library.function:
         _widen_function(function)
-    return Graph(message, contents)
+    return _beside(graph, message, contents)
 
 
 def copied(graph: Graph) -> Graph:
     """The graph as it is, to be added to apart."""
-    return Graph(_message(graph), graph.payloads)
+    return _beside(graph, _message(graph), graph.payloads)
+
+
+def _beside(graph: Graph, message: graph_pb2.GraphDef, contents: Mapping[str, memoryview]) -> Graph:
+    """The graph of a message whose functions are called by the same objects."""
+    made = Graph(message, contents)
+    made.functions.objects = graph.functions.objects
+    return made
 
 
 def _message(graph: Graph) -> graph_pb2.GraphDef:
@@ -46,6 +53,7 @@ def _message(graph: Graph) -> graph_pb2.GraphDef:
     message.node.extend(op.node_def() for op in graph)
     message.library.function.extend(graph.functions.values())
     message.library.gradient.MergeFrom(graph.message.library.gradient)
+    message.library.registered_gradients.MergeFrom(graph.message.library.registered_gradients)
     return message
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.commands import run
 
 settings.register_profile("any machine", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it; nothing a test prints is printed on a terminal
 
 
 @pytest.fixture

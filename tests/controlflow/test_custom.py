@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphgrad.check import check
 from graphgrad.differentiate import gradients
 from graphgrad.errors import MissingGradientError, ModelError
 from graphgrad.graph import Graph
@@ -49,6 +50,18 @@ def model(argument: str = "cos_x", is_registered: bool = True) -> graph_pb2.Grap
     return message
 
 
+def objects() -> saved_model_pb2.SavedObjectGraph:
+    """What a SavedModel says of the custom gradient: it captured x, and gives none for its first input."""
+    found = saved_model_pb2.SavedObjectGraph()
+    found.nodes.add()
+    found.nodes.add().captured_tensor.name = "x:0"
+    function = found.concrete_functions["gradient_of_sine"]
+    function.bound_inputs.append(1)
+    for kind in ("none_value", "tensor_spec_value"):
+        getattr(function.output_signature.list_value.values.add(), kind).SetInParent()
+    return found
+
+
 def derivative(graph: Graph) -> Any:
     return evaluate(graph, gradients("y:0", "x:0", graph=graph)[0], {"x:0": X})
 
@@ -59,14 +72,7 @@ def test_what_is_captured_is_found_by_its_name() -> None:
 
 def test_what_is_captured_is_found_among_the_objects() -> None:
     graph = Graph(model(argument="whatever"))
-    graph.meta = saved_model_pb2.MetaGraphDef()
-    objects = graph.meta.object_graph_def
-    objects.nodes.add()
-    objects.nodes.add().captured_tensor.name = "x:0"
-    function = objects.concrete_functions["gradient_of_sine"]
-    function.bound_inputs.append(1)
-    for kind in ("none_value", "tensor_spec_value"):
-        getattr(function.output_signature.list_value.values.add(), kind).SetInParent()
+    graph.meta = saved_model_pb2.MetaGraphDef(object_graph_def=objects())
     np.testing.assert_allclose(derivative(graph), TRIPLE, rtol=1e-6)
 
 
@@ -87,3 +93,13 @@ def test_it_may_be_differentiated_again() -> None:
     [dx] = gradients("y:0", "x:0", graph=graph)
     [ddx] = gradients(dx, "x:0", graph=graph)
     np.testing.assert_allclose(evaluate(graph, ddx, {"x:0": X}), -3 * np.sin(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("argument", ["cos_x", "unknown"])
+def test_a_check_knows_them_too(argument: str) -> None:
+    """By the names of arguments and by the objects: the gradient it compares is the custom one, which is wrong."""
+    graph = Graph(model(argument))
+    if argument == "unknown":
+        graph.meta = saved_model_pb2.MetaGraphDef(object_graph_def=objects())
+    (found,) = check(graph, ["y"], ["x"], {"x:0": X}).results
+    assert (found.verdict, round(found.worst["symbolic"] / found.worst["numerical"])) == ("disagrees", 3)
