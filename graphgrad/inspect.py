@@ -10,13 +10,14 @@ import fnmatch
 import math
 import re
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from graphgrad import signatures
 from graphgrad.attributes import Shape, decode_shape
 from graphgrad.dtypes import DType
 from graphgrad.frontier import Frontier
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation, Tensor, needed_by
 
 INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 VARIABLES = ("VariableV2", "Variable", "VarHandleOp", "TemporaryVariable")
@@ -46,7 +47,7 @@ class Item:
 @dataclasses.dataclass(frozen=True)
 class Inspection:
     """What is in a graph. `parameters` counts the elements of variables and of constants with more than one element
-    whose dtype has gradients."""
+    whose dtype has gradients; of a model with signatures, of those that their outputs follow from."""
 
     nodes: int
     producer: int
@@ -81,7 +82,7 @@ def inspect(graph: Graph) -> Inspection:
     """What the graph holds."""
     constants = [_constant(op) for op in graph if op.type == "Const"]
     variables = [_variable(op) for op in graph if op.type in VARIABLES]
-    versions = graph.message.versions
+    versions, used = graph.message.versions, _used(graph)
     return Inspection(
         nodes=len(graph),
         producer=versions.producer,
@@ -91,7 +92,8 @@ def inspect(graph: Graph) -> Inspection:
         variables=variables,
         constants=len(constants),
         constant_bytes=sum(c.bytes or 0 for c in constants),
-        parameters=sum(_elements(i.shape) for i in variables) + sum(_elements(t.shape) for t in _parameters(graph)),
+        parameters=sum(_elements(i.shape) for i in variables if graph.operation(i.name) in used)
+        + sum(_elements(t.shape) for t in _parameters(graph) if t.op in used),
         largest_constants=sorted(constants, key=lambda c: -(c.bytes or 0))[:LARGEST],
         ops=_counted(op.type for op in graph),
         dtypes=_counted(repr(t.dtype) for op in graph for t in op.outputs if t.dtype is not None),
@@ -100,6 +102,13 @@ def inspect(graph: Graph) -> Inspection:
         control_flow={what: n for what, types in CONTROL_FLOW.items() if (n := sum(op.type in types for op in graph))},
         signatures={name: _signature(found) for name, found in signatures.signatures(graph).items()},
     )
+
+
+def _used(graph: Graph) -> Collection[Operation]:
+    """What the outputs of the signatures follow from; without signatures everything."""
+    infos = [info for found in signatures.signatures(graph).values() for info in found.outputs.values()]
+    names = [name for info in infos for name in signatures.tensors_of(info)]
+    return set(needed_by(graph.tensor(name).op for name in names)) if names else graph.operations
 
 
 def _signature(found: signatures.Signature) -> dict[str, dict[str, str]]:

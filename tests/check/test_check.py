@@ -215,9 +215,8 @@ def test_command(tmp_path: Path) -> None:
     assert "all results are finite" in result.stdout
     suite = ElementTree.parse(report).getroot()
     # What every reader of such reports asks for: schemas make these obligatory.
-    assert {k: v for k, v in suite.attrib.items() if k != "name"} == dict(
-        tests="2", failures="0", errors="0", skipped="1"
-    )
+    counts = [suite.get(what) for what in ("tests", "failures", "errors", "skipped")]
+    assert counts == ["2", "0", "0", "1"]
     assert [(case.get("name"), [kind.tag for kind in case]) for case in suite] == [
         ("W1:0", []),
         ("labels:0", ["skipped"]),

@@ -9,6 +9,7 @@ from pathlib import Path
 import graphgrad
 from graphgrad import dtypes, listing, paths
 from graphgrad.inspect import Suggestion, abbreviated, suggest
+from graphgrad.schema import saved_model_pb2
 from tests.commands import run
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
@@ -37,6 +38,19 @@ def test_variables_functions_devices_and_loops() -> None:
     assert found.parameters == 6
     assert found.control_flow == {"loops (Enter, Exit)": 1}
     assert found.devices == {"/cpu:0": 1}
+
+
+def test_parameters_are_those_of_the_signatures() -> None:
+    """A Keras export holds every variable several times; the signature needs each once."""
+    graph = graphgrad.Graph()
+    g = graph.build
+    for name in ("kernel", "kernel_1"):
+        g.ReadVariableOp(g.VarHandleOp(dtype=dtypes.float32, shape=(3, 2), name=name), dtype=dtypes.float32)
+    assert graphgrad.inspect(graph).parameters == 12
+    y = g.Neg(graph.operation("ReadVariableOp_1").outputs[0], name="y")
+    graph.meta = saved_model_pb2.MetaGraphDef()
+    graph.meta.signature_def["serve"].outputs["y"].name = y.name
+    assert graphgrad.inspect(graph).parameters == 6
 
 
 def test_suggestions_can_be_differentiated() -> None:
