@@ -29,7 +29,7 @@ SHOWN = 12  # rows of each list; --json has all
     help="Show the way from A to B and where a gradient stops on it.",
 )
 @click.option("--memory", is_flag=True, help="Say what an evaluation holds at most, before one runs.")
-@arguments.tensors_option("--fetch", "With --memory: what is evaluated.  [default: the outputs]")
+@arguments.tensors_option("--fetch", "With --memory: what is evaluated.  [default: the outputs of the signature, or all]")
 @click.option(
     "--feed-shapes",
     multiple=True,
@@ -60,7 +60,7 @@ def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: 
         suggested = suggest(graph) if options["suggest"] else None
         way = paths.path(graph, *path) if path else None
         gradients = _gradients(graph, options["ys"], options["xs"])
-        memory = _memory(graph, found, options) if options["memory"] else None
+        memory = _memory(graph, options) if options["memory"] else None
     if as_json:
         extras = {
             "suggested": suggested and vars(suggested),
@@ -98,14 +98,17 @@ def _gradients(graph: Graph, ys: tuple[str, ...], xs: tuple[str, ...]) -> dict[s
     return {"gradients": found.as_json(), "missing": [], "nodes_added": len(graph.added())}
 
 
-def _memory(graph: Graph, found: Inspection, options: dict[str, Any]) -> dict[str, Any]:
+def _memory(graph: Graph, options: dict[str, Any]) -> dict[str, Any]:
     """What evaluating the fetches takes at its most."""
     from graphgrad import compile
     from graphgrad.errors import ArgumentError
+    from graphgrad.graph import needed_by
+    from graphgrad.inspect import INPUTS, evaluated
 
-    fetches = arguments.names(graph, options["fetch"], "--fetch") or [graph.tensor(i.name).name for i in found.outputs]
+    fetches = arguments.names(graph, options["fetch"], "--fetch") or [t.name for t in evaluated(graph)]
     given = dict(_feed_shape(graph, item) for item in options["feed_shapes"])
-    placeholders = [graph.tensor(item.name) for item in found.inputs]
+    needed = set(needed_by(graph.tensor(name).op for name in fetches))
+    placeholders = [op.outputs[0] for op in graph if op in needed and op.type in INPUTS]
     feeds = list(dict.fromkeys([*(t for t in placeholders if t.name not in given), *map(graph.tensor, given)]))
     plan = compile(graph, fetches, feeds)
     shapes = {tensor.name: given.get(tensor.name, tensor.shape) for tensor in feeds}
@@ -144,7 +147,7 @@ def _print_memory(memory: dict[str, Any]) -> None:
     by = f", by the time of node {memory['node']}" if memory["node"] else ""
     output.say(f"evaluating {', '.join(memory['fetches'][:SHOWN])} holds {output.size(memory['bytes'])} at most{by}")
     if memory["unknown"]:
-        output.say(f"without these, whose size only a run tells: {', '.join(memory['unknown'][:SHOWN])}")
+        output.say(f"without what these hold, which only a run tells: {', '.join(memory['unknown'][:SHOWN])}")
         _more(memory["unknown"])
 
 

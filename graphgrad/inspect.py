@@ -163,6 +163,11 @@ def _named_outputs(graph: Graph) -> list[Tensor]:
     return [graph.tensor(name) for info in infos for name in signatures.tensors_of(info)]
 
 
+def evaluated(graph: Graph) -> list[Tensor]:
+    """What a model is evaluated for: the outputs of its signature, without one all that nothing takes."""
+    return _named_outputs(graph) or outputs(graph)
+
+
 def outputs(graph: Graph) -> list[Tensor]:
     """The tensors of operations that none of the graph's operations takes a tensor from; reads of variables left out."""
     used = {t.op for op in graph for t in op.inputs}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphgrad.graph import Shape, Tensor
+from graphgrad.runtime.functions import is_call
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims, inference
 
@@ -33,7 +34,8 @@ _VIEWS = frozenset(
 
 
 class Footprint(NamedTuple):
-    """The most bytes that are held at once, by the time of which node, and the nodes whose size only a run tells."""
+    """The most bytes that are held at once, by the time of which node, and the nodes of which only a run tells what they
+    hold: their shapes are not known, or they call functions."""
 
     bytes: int
     node: str
@@ -50,6 +52,8 @@ def footprint(steps: Sequence[Step], initial: Sequence[Any], fed: Mapping[Tensor
             held.take(slot, _size(tensor) or 0, readers=2)  # the caller keeps it
         most, node, unknown = held.bytes, "", []
         for step in steps:
+            if is_call(step.op):
+                unknown.append(step.op.name)
             for slot, tensor in zip(step.outputs, step.op.outputs, strict=False):
                 if slot < 0:
                     continue

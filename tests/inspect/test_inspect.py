@@ -164,3 +164,11 @@ def test_many_names_are_abbreviated_by_globs_that_match_nothing_else() -> None:
     found = [op.name for op in graph if any(op.name == s or fnmatch.fnmatchcase(op.name, s) for s in short)]
     assert sorted(found) == sorted(names)
     assert abbreviated(graph, ["input"]) == ["input"]
+
+
+def test_memory_is_that_of_the_signature_s_outputs() -> None:
+    """What saves and restores is not evaluated, and its inputs are not asked for."""
+    model = MLP.parents[1] / "08_saved_model" / "model"
+    found = json.loads(run("inspect", model, "--memory", "--feed-shapes", "features=5,3", "--json").stdout)["memory"]
+    assert (found["fetches"], found["unknown"]) == (["StatefulPartitionedCall:0"], ["StatefulPartitionedCall"])
+    assert found["feeds"] == {"serving_default_features:0": [5, 3]}
