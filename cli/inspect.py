@@ -29,7 +29,9 @@ SHOWN = 12  # rows of each list; --json has all
     help="Show the way from A to B and where a gradient stops on it.",
 )
 @click.option("--memory", is_flag=True, help="Say what an evaluation holds at most, before one runs.")
-@arguments.tensors_option("--fetch", "With --memory: what is evaluated.  [default: the outputs of the signature, or all]")
+@arguments.tensors_option(
+    "--fetch", "With --memory: what is evaluated.  [default: the outputs of the signature, or all]"
+)
 @click.option(
     "--feed-shapes",
     multiple=True,

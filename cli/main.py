@@ -75,7 +75,9 @@ class LazyGroup(click.Group):
         try:
             result = super().main(*args, standalone_mode=False, **extra)
         except click.ClickException as error:
-            click.echo(f"error: {_one_line(error)}", err=True)
+            # Called without anything, click shows the help; since 8.2 as an error.
+            is_help = type(error).__name__ == "NoArgsIsHelpError"
+            click.echo(error.format_message() if is_help else f"error: {_one_line(error)}", err=True)
             result = 2
         except (click.Abort, KeyboardInterrupt):
             click.echo("error: interrupted", err=True)

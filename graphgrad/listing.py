@@ -53,7 +53,7 @@ def _gradient_of(op: Operation) -> list[Operation]:
     """What stands in the scopes `<op>_grad` and `<op>_gradient_sum` of any call of gradients."""
     found = [other for other in op.graph if _differentiated(other) is op]
     if not found:
-        raise ArgumentError(f"no gradient of node {op.name!r} is in the graph")
+        raise ArgumentError(f"no gradient of node {op.name!r} is in the graph: add-gradients adds it")
     return found
 
 

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import IO
 
-from graphgrad.errors import ArgumentError, ModelError
+from graphgrad.errors import ArgumentError, ModelError, did_you_mean
 
 STREAM = "-"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -36,13 +36,22 @@ def read(path: str) -> tuple[bytes, bool]:
         raise ModelError(f"{path} is a folder, and a graph file is needed") from None
     except OSError as error:
         name = "standard input" if path == STREAM else path or repr(path)
-        raise ModelError(f"{name} cannot be read: {error.strerror}") from None
+        raise ModelError(f"{name} cannot be read: {error.strerror}{_beside(path)}") from None
     if not data.startswith(_GZIP_MAGIC):
         return data, False
     try:
         return gzip.decompress(data), True
     except (OSError, EOFError, zlib.error) as error:
         raise ModelError(f"{path} is a damaged gzip file: {error}") from None
+
+
+def _beside(path: str) -> str:
+    """The names in the folder of a path that are spelled like its last part, as a question."""
+    folder, name = os.path.split(path)
+    try:
+        return did_you_mean(name, os.listdir(folder or ".")) if name and not os.path.lexists(path) else ""
+    except OSError:
+        return ""
 
 
 def write(path: str, parts: Iterable[bytes | memoryview], compressed: bool = False) -> None:

@@ -127,9 +127,22 @@ main()
         (["check", MLP], f"missing option '--ys'; graphgrad inspect {MLP} --suggest names likely ones"),
         (["eval", MLP, "--fetch", "losss"], f"--fetch: no node 'losss' in the graph (did you mean 'losses', 'loss', 'logits'?); graphgrad show {MLP} lists the nodes"),
         (["show", MLP, "MatMull"], f"no node, scope or glob 'MatMull' (did you mean 'MatMul', 'MatMul_1'?); graphgrad show {MLP} lists the nodes"),
+        (["show", MLP, "--gradient-of", "MatMul"], "no gradient of node 'MatMul' is in the graph: add-gradients adds it"),
         (["ops", "Matmull"], "TensorFlow has no op 'Matmull' (did you mean 'MatMul', 'Mul', '_MklMatMul'?); graphgrad ops lists all"),
     ],
 )  # fmt: skip
 def test_what_was_meant_and_what_to_type_next(words: list[object], said: str) -> None:
     result = run(*words)
     assert (result.exit_code, result.stderr) == (2, f"error: {said}\n")
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    result = CliRunner().invoke(cli, [])
+    assert result.exit_code in (0, 2)  # click changed its mind
+    assert result.output == CliRunner().invoke(cli, ["--help"]).output
+
+
+def test_a_file_beside_is_offered() -> None:
+    misspelled = MLP.with_name("gaph.pb")
+    said = f"error: {misspelled} cannot be read: No such file or directory (did you mean 'graph.pb'?)\n"
+    assert run("show", misspelled).stderr == said
