@@ -11,7 +11,7 @@ _FAMILIES = {
         Unpack UnravelIndex UpperBound Where ZerosLike _EagerConst
     """,
     "audio": """
-        AudioSpectrogram DecodeWav Mfcc
+        AudioSpectrogram DecodeWav EncodeWav Mfcc
     """,
     "codecs": """
         DecodeAndCropJpeg DecodeBmp DecodeGif DecodeImage DecodeJpeg DecodePng DecodeWebP EncodeJpeg
@@ -80,11 +80,12 @@ _FAMILIES = {
     """,
     "image": """
         AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes
-        CropAndResizeGradImage ExtractGlimpse ExtractImagePatches ExtractVolumePatches
+        CropAndResizeGradImage ExtractGlimpse ExtractGlimpseV2 ExtractImagePatches ExtractVolumePatches
         GenerateBoundingBoxProposals HSVToRGB ImageProjectiveTransformV2 ImageProjectiveTransformV3 RGBToHSV
         RandomCrop ResizeArea ResizeBicubic ResizeBicubicGrad ResizeBilinear ResizeBilinearGrad
         ResizeNearestNeighbor ResizeNearestNeighborGrad SampleDistortedBoundingBox
         SampleDistortedBoundingBoxV2 ScaleAndTranslate ScaleAndTranslateGrad
+        StatelessSampleDistortedBoundingBox
     """,
     "layouts": """
         Bucketize DataFormatDimMap DataFormatVecPermute

@@ -5,8 +5,9 @@ A column is, for each row of the batch, the list of its features.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,14 +32,14 @@ def _shifted(value: int) -> int:
     return value ^ value >> 47
 
 
-def hashed(buckets: int, key: int) -> Callable[[tuple[Any, ...]], int]:
-    """How features are crossed to a number below `buckets`; 0 means as many as there are."""
+def hashed(
+    buckets: int, first: Sequence[int] = (), of_string: Callable[[bytes], int] = farmhash64
+) -> Callable[[tuple[Any, ...]], int]:
+    """How features are crossed to a number below `buckets`, behind the numbers that come first; 0 means as many as there are."""
 
     def cross(features: tuple[Any, ...]) -> int:
-        found = key & LOW64
-        for feature in features:
-            found = together(found, farmhash64(feature) if isinstance(feature, bytes) else feature & LOW64)
-        return found % (buckets if buckets > 0 else LARGEST)
+        prints = [of_string(f) if isinstance(f, bytes) else f & LOW64 for f in (*first, *features)]
+        return functools.reduce(together, prints) % (buckets if buckets > 0 else LARGEST)
 
     return cross
 

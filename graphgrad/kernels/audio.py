@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.kernels._checks import lone
+from graphgrad.kernels._parsing import row_of
 from graphgrad.registry import kernel
 
 Array = np.ndarray[Any, Any]
@@ -50,6 +51,22 @@ def _samples(data: bytes) -> tuple[Array, int]:
             return np.frombuffer(part, "<i2", count * form[1]).reshape(count, form[1]), form[2]
         at += 8 + size + size % 2
     raise ValueError("the wave file holds no samples")
+
+
+@kernel("EncodeWav")
+def encode_wav(audio, sample_rate):
+    """Samples by channels in [-1, 1] as a file of 16-bit samples."""
+    rate = lone(sample_rate, "sample_rate")
+    if audio.ndim != 2 or not audio.size:
+        raise ValueError(f"audio must be samples by channels, not of shape {list(audio.shape)}")
+    if rate <= 0:
+        raise ValueError(f"sample_rate must be positive, not {rate}")
+    scaled = audio.astype(np.float64) * (1 << 15)
+    whole = np.trunc(scaled + np.copysign(0.5, scaled))
+    data = np.clip(whole, -(1 << 15), (1 << 15) - 1).astype("<i2").tobytes()
+    form = struct.pack("<HHIIHH", 1, audio.shape[1], rate, rate * audio.shape[1] * 2, audio.shape[1] * 2, 16)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    return row_of([b"RIFF" + struct.pack("<I", len(body)) + body]).reshape(())
 
 
 @kernel("AudioSpectrogram")

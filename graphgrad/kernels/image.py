@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphgrad.kernels import _warp  # noqa: F401  (registers the warps)
+from graphgrad.kernels import _views, _warp  # noqa: F401  (they register warps, random crops and glimpses)
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels._checks import lone
 from graphgrad.kernels._resampling import F, Taps, gather, scatter

@@ -197,3 +197,33 @@ class Streams:
             self._next[empty] += np.uint64(1)
         left[streams] -= 1
         return stored[streams, left[streams]]
+
+
+def uneven(limit: int) -> int:
+    """Words below this are left out, so that the rest of a division by the limit is as likely to be any number."""
+    return 0 if limit & (limit - 1) == 0 else LOW32 % limit + 1
+
+
+class Words:
+    """The words of a generator, one after the other, as the numbers that are asked for."""
+
+    def __init__(self, generator: Philox):
+        self._generator, self._words = generator, iter(())
+
+    def _next(self) -> int:
+        word = next(self._words, None)
+        if word is None:
+            self._words = iter(self._generator.blocks(16).reshape(-1).tolist())
+            self._generator = self._generator.skip(16)
+            return next(self._words)
+        return word
+
+    def uniform(self) -> np.float32:
+        """A number in [0, 1)."""
+        return uniform(np.array([self._next()], np.uint32), float32)[0]
+
+    def below(self, limit: int) -> int:
+        """A whole number below the limit, all as likely."""
+        while (word := self._next()) < uneven(limit):
+            pass
+        return word % limit

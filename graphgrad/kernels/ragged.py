@@ -209,7 +209,7 @@ def ragged_cross(
         "D": iter([of_dense(part, rows) for part in dense_inputs]),
     }
     columns = [next(kinds[letter]) for letter in input_order]
-    found = crosses(columns, hashed(num_buckets, hash_key) if hashed_output else joined(b"_X_"), rows)
+    found = crosses(columns, hashed(num_buckets, [hash_key]) if hashed_output else joined(b"_X_"), rows)
     splits = np.append(0, np.cumsum([len(row) for row in found]))
     return flat(found, out_values_type), splits.astype(out_row_splits_type)
 

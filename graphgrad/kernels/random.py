@@ -10,10 +10,15 @@ import math
 
 import numpy as np
 
-from graphgrad.kernels import _libm, _truncated, philox
+from graphgrad.kernels import (  # noqa: F401  (two register kernels of their own)
+    _index_shuffle,
+    _libm,
+    _samplers,
+    _truncated,
+    philox,
+)
 from graphgrad.kernels._checks import lone
-from graphgrad.kernels._rows import refuse_outside
-from graphgrad.kernels.philox import Streams, rounded
+from graphgrad.kernels.philox import Streams
 from graphgrad.registry import kernel
 
 PHILOX, THREEFRY, AUTO = 1, 2, 3
@@ -383,98 +388,3 @@ def draw_batches(generator, parameters, counts, dtype):
         numbers, generator = _truncated.draw_between(generator, _truncated.bounds_of(*parameter), count, dtype)
         drawn.append(numbers)
     return np.concatenate(drawn)
-
-
-# --- candidate samplers ----------------------------------------------------------------------------------
-
-
-def uniform_classes(words, range_max):
-    """Class numbers, all as likely, of the words in pairs; those drawn from the uneven end are left out."""
-    numbers = philox.words64(words).reshape(-1)
-    uneven = (2**64 - 1) % range_max + 1
-    even = numbers >= uneven % range_max
-    return (numbers % np.uint64(range_max)).astype(np.int64)[even]
-
-
-def log_uniform_classes(words, range_max):
-    """Class numbers whose probabilities fall off as their logarithms grow."""
-    numbers = philox.uniform(words, philox.float64).reshape(-1)
-    return (np.exp(numbers * math.log1p(range_max)).astype(np.int64) - 1) % range_max
-
-
-def uniform_probability(classes, range_max):
-    return np.full(classes.shape, np.float32(1 / range_max))
-
-
-def log_uniform_probability(classes, range_max):
-    classes = classes.astype(np.float64)
-    return ((np.log(classes + 2) - np.log(classes + 1)) / math.log1p(range_max)).astype(np.float32)
-
-
-SAMPLERS = {
-    "UniformCandidateSampler": (uniform_classes, uniform_probability),
-    "LogUniformCandidateSampler": (log_uniform_classes, log_uniform_probability),
-}
-WORDS_PER_SAMPLE = 2048
-
-
-def distinct(generator, classes_of, count, range_max):
-    """The first so many different class numbers, and how many had to be drawn for them."""
-    blocks = max(count, 16)
-    while True:
-        drawn = classes_of(generator.blocks(blocks), range_max)
-        first = np.sort(np.unique(drawn, return_index=True)[1])[:count]
-        if len(first) == count:
-            return drawn[first], int(first[-1]) + 1 if count else 0
-        blocks *= 2
-
-
-def register_sampler(op_type, classes_of, probability_of):
-    @kernel(op_type)
-    def sample(true_classes, *, num_true, num_sampled, unique, range_max, seed, seed2, state, node_name):
-        if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
-            raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
-        if unique and num_sampled > range_max:
-            raise ValueError(f"there are no {num_sampled} different classes below {range_max}")
-        refuse_outside(true_classes, range_max, "true_classes")
-        generator = state.generator(node_name, seed, seed2).reserve(WORDS_PER_SAMPLE * num_sampled // 4)
-        if unique:
-            sampled, tries = distinct(generator, classes_of, num_sampled, range_max)
-        else:
-            sampled, tries = classes_of(generator.blocks(num_sampled), range_max)[:num_sampled], num_sampled
-        return sampled, *(
-            expected_count(probability_of(classes, range_max), num_sampled, tries)
-            for classes in (true_classes, sampled)
-        )
-
-
-def expected_count(probability, count, tries):
-    """How often a class of that probability is expected among the samples."""
-    if tries == count:
-        return probability * np.float32(count)
-    return -rounded(np.expm1, np.float32(tries) * rounded(np.log1p, -probability))
-
-
-for _op_type, (_classes_of, _probability_of) in SAMPLERS.items():
-    register_sampler(_op_type, _classes_of, _probability_of)
-
-
-@kernel("AllCandidateSampler")
-def all_candidates(true_classes, *, num_true, num_sampled):
-    if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
-        raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
-    refuse_outside(true_classes, num_sampled, "true_classes")
-    ones = np.ones(num_sampled, np.float32)
-    return np.arange(num_sampled), np.ones(true_classes.shape, np.float32), ones
-
-
-@kernel("ComputeAccidentalHits")
-def compute_accidental_hits(true_classes, sampled_candidates, *, num_true):
-    """Where a sampled class is a true one: the row, the sample's place (its last), the least number as a weight."""
-    if true_classes.ndim != 2 or true_classes.shape[1] != num_true:
-        raise ValueError(f"true_classes must be a matrix of {num_true} columns, not {list(true_classes.shape)}")
-    places = {candidate: place for place, candidate in enumerate(sampled_candidates.tolist())}
-    rows, classes = np.indices(true_classes.shape)[0].ravel(), true_classes.ravel().tolist()
-    hits = [(row, places[c]) for row, c in zip(rows.tolist(), classes, strict=True) if c in places]
-    indices, ids = np.array(hits, np.int64).reshape(-1, 2).T
-    return indices.astype(np.int32), ids, np.full(len(hits), np.finfo(np.float32).min)

@@ -5,10 +5,12 @@ An index outside the dense shape is an error that names it; entries of one index
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels import _serialized  # noqa: F401  (registers what makes strings of sparse tensors)
 from graphgrad.kernels._checks import lone
 from graphgrad.kernels._coordinates import (
     check,
@@ -23,6 +25,8 @@ from graphgrad.kernels._coordinates import (
     unfilled_gradients,
 )
 from graphgrad.kernels._crosses import crosses, flat, hashed, joined, of_dense, of_sparse
+from graphgrad.kernels._hashes import farmhash64, siphash64
+from graphgrad.kernels._parsing import row_of
 from graphgrad.kernels._precision import HALVES
 from graphgrad.kernels._rows import row_sums
 from graphgrad.kernels._softmax import row_softmax
@@ -410,10 +414,24 @@ def sparse_cross(
 ):
     if internal_type.kind == "O" and any(v.dtype.kind != "O" for v in (*values, *dense_inputs)):
         raise ValueError("features must be strings where internal_type is string")
-    cross = hashed(num_buckets, hash_key) if hashed_output else joined(b"_X_")
+    cross = hashed(num_buckets, [hash_key]) if hashed_output else joined(b"_X_")
     return _crossed(indices, values, shapes, dense_inputs, cross, out_type)
 
 
 @kernel("SparseCrossV2")
 def sparse_cross_v2(indices, values, shapes, dense_inputs, sep):
     return _crossed(indices, values, shapes, dense_inputs, joined(lone(sep, "sep")), object)
+
+
+@kernel("SparseCrossHashed")
+def sparse_cross_hashed(indices, values, shapes, dense_inputs, num_buckets, strong_hash, salt):
+    """Strings, and the lower halves of sparse numbers, are hashed; by a strong hash with the salt as its key."""
+    if salt.shape != (2,):
+        raise ValueError(f"salt must have shape [2], not {list(salt.shape)}")
+    strong = lone(strong_hash, "strong_hash")
+    if strong and any(v.dtype.kind != "O" for v in dense_inputs):
+        raise ValueError("dense features must be strings where strong_hash is true")
+    of_string = functools.partial(siphash64, tuple(salt.tolist())) if strong else farmhash64
+    values = [v if v.dtype.kind == "O" else row_of([half.tobytes() for half in v.astype("<i4")]) for v in values]
+    cross = hashed(lone(num_buckets, "num_buckets"), of_string=of_string)
+    return _crossed(indices, values, shapes, dense_inputs, cross, np.int64)

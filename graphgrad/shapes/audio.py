@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
-from graphgrad.registry import shape
+from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
+from graphgrad.shapes.common import scalar
 
 
 @shape("DecodeWav")
 def decode_wav(op: Operation) -> list[Shape]:
     samples, channels = op["desired_samples"], op["desired_channels"]
     return [(samples if samples >= 0 else None, channels if channels >= 0 else None), ()]
+
+
+shapes(scalar, "EncodeWav")
 
 
 @shape("AudioSpectrogram")

@@ -83,3 +83,14 @@ def colours(op: Operation) -> Shape:
 
 
 shapes(same_as_first, "AdjustContrast", "AdjustContrastv2", "AdjustHue", "AdjustSaturation")
+
+
+@shape("SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2", "StatelessSampleDistortedBoundingBox")
+def sample_distorted_bounding_box(op: Operation) -> list[Shape]:
+    return [(3,), (3,), (1, 1, 4)]
+
+
+@shape("ExtractGlimpse", "ExtractGlimpseV2")
+def extract_glimpse(op: Operation) -> Shape:
+    image, offsets = _images(op), dims.merge(op.inputs[2].shape, (None, 2))
+    return dims.merge((image[0], *_size(op.inputs[1]), image[3]), (*(offsets or ())[:1], None, None, None))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from graphgrad.attributes import Shape
 from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
@@ -32,7 +34,17 @@ def multinomial(op: Operation) -> Shape:
     return (None if logits is None else logits[0], count)
 
 
-shapes(same_as_first, "RandomShuffle", "RandomIndexShuffle", "StatelessShuffle")
+shapes(same_as_first, "RandomShuffle", "StatelessShuffle")
+
+
+@shape("RandomIndexShuffle")
+def random_index_shuffle(op: Operation) -> Shape:
+    """A vector where one of the inputs is one, or seeds are a matrix."""
+    index, seed, limit = (t.shape for t in op.inputs)
+    parts = [index, seed and seed[:-1], limit]
+    if any(parts):
+        return functools.reduce(dims.merge, [part or None for part in parts])
+    return None if None in parts else ()
 
 
 @shape("StatelessRandomGetKeyCounter")

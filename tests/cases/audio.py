@@ -14,4 +14,5 @@ CASES = [
     case("AudioSpectrogram", f32(20, 2), order=1, smooth=False, window_size=6, stride=3),
     case("AudioSpectrogram", f32(20, 1), order=1, smooth=False, window_size=8, stride=5, magnitude_squared=True),
     case("Mfcc", f32(1, 2, 129, low=0.0), const(16000), order=1, smooth=False),
+    case("EncodeWav", given([[0.5, -0.25], [1.0, -1.0], [0.1, 1.5]]), const(8000), order=1, smooth=False),
 ]

@@ -11,6 +11,7 @@ _CUBES = {"ksizes": [1, 2, 3, 1, 1], "strides": [1, 1, 1, 2, 1]}
 _COLOURS = given(
     [[0.3, 0.7, 0.1], [0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.2], [0.5, 0.2, 0.5], [0.2, 0.5, 0.5], [0, 0, 0.5]]
 )
+_GLIMPSE = {"uniform_noise": False, "noise": "zero"}
 
 CASES = [
     *[
@@ -74,4 +75,41 @@ CASES = [
     case("ExtractVolumePatches", f32(2, 4, 4, 3, 2), padding="VALID", levels=("static",), **_CUBES),
     case("RGBToHSV", f32(2, 3, 3, low=0, high=1)),
     case("RGBToHSV", _COLOURS, label="ties", smooth=False),
+    *[
+        case(
+            op,
+            const([40, 60, 3]),
+            given([[[0.2, 0.1, 0.7, 0.6], [0.5, 0.5, 0.9, 1.0]]]),
+            *inputs,
+            **attrs,
+            label=op,
+            aspect_ratio_range=[0.6, 1.5],
+            area_range=[0.2, 0.9],
+            order=1,
+            smooth=False,
+            random=not op.startswith("Stateless"),
+        )
+        for op, inputs, attrs in (
+            ("SampleDistortedBoundingBox", (), {"seed": 3, "seed2": 4, "min_object_covered": 0.4}),
+            ("SampleDistortedBoundingBoxV2", (const(0.4, "float32"),), {"seed": 3, "seed2": 4}),
+            ("StatelessSampleDistortedBoundingBox", (const(0.4, "float32"), const([5, 6])), {}),
+        )
+    ],
+    *[
+        case(op, f32(2, 5, 6, 1), const([3, 4]), given([[0.2, -0.4], [-0.7, 0.9]]), **_GLIMPSE, order=1, smooth=False)
+        for op in ("ExtractGlimpse", "ExtractGlimpseV2")
+    ],
+    case(
+        "ExtractGlimpseV2",
+        f32(1, 5, 6, 1),
+        const([2, 2]),
+        given([[1.2, 2.0]]),
+        order=1,
+        smooth=False,
+        centered=False,
+        normalized=False,
+        uniform_noise=False,
+        noise="zero",
+        label="in pixels",
+    ),
 ]

@@ -1,8 +1,9 @@
 """Random numbers whose parameters have gradients, and those that have none."""
 
-from tests.cases import case, const, f32, f64
+from tests.cases import case, const, f32, f64, given
 
 _BOUNDS = f32(2, low=-2, high=-1), f32(2, low=1, high=2)
+_SAMPLED = {"num_true": 1, "num_sampled": 4, "unique": False, "range_max": 6, "seed": 3, "seed2": 5}
 
 CASES = [
     case("RandomGamma", const([3]), f32(2, low=0.5, high=3), order=1, random=True, seed=7, seed2=9),
@@ -26,5 +27,29 @@ CASES = [
         *[f32(1), f32(2, low=1, high=2), *_BOUNDS],
         order=1,
         smooth=False,
+    ),
+    *[
+        case(f"{kind}UnigramCandidateSampler", given([[0], [2]], "int64"), **_SAMPLED, order=1, random=True)
+        for kind in ("Learned", "ThreadUnsafe")
+    ],
+    *[
+        case(
+            "FixedUnigramCandidateSampler",
+            given([[1], [3]], "int64"),
+            **{**_SAMPLED, "unique": unique},
+            unigrams=[3.0, 1.0, 2.0, 5.0, 1.0],
+            num_reserved_ids=1,
+            distortion=0.75,
+            label="unique" if unique else "",
+            order=1,
+            random=True,
+        )
+        for unique in (False, True)
+    ],
+    case(
+        *["RandomIndexShuffle", given([0, 1, 2, 299], "int64"), const([1, 2, 3], "int32"), const(299, "int64")],
+        order=1,
+        smooth=False,
+        rounds=6,
     ),
 ]

@@ -22,6 +22,22 @@ def _crossed(**attrs: Any) -> dict[str, Any]:
     return {"sparse_types": [dtypes.int64, dtypes.string], "dense_types": [], **attrs}
 
 
+def _read_again(g: Any, values: Any) -> list[Any]:
+    return list(g.DeserializeSparse(g.SerializeSparse(_at(g), values, _shape(g)), dtype=values.dtype))
+
+
+def _batch_read_again(g: Any, values: Any) -> list[Any]:
+    return list(g.DeserializeManySparse(g.SerializeManySparse(_at(g), values, _shape(g)), dtype=values.dtype))
+
+
+def _at(g: Any) -> Any:
+    return g.constant(_AT.value, dtypes.int64)
+
+
+def _shape(g: Any) -> Any:
+    return g.constant(_SHAPE.value, dtypes.int64)
+
+
 CASES = [
     case("SparseReorder", _UNSORTED, f32(4), _SHAPE),
     case("SparseReorder", _FED_AT, f32(4), _FED_SHAPE, label="fed"),
@@ -106,4 +122,18 @@ CASES = [
         label="joined",
         **_crossed(),
     ),
+    case(
+        "SparseCrossHashed",
+        *([_AT, _OTHER], [_NUMBERS, _WORDS], [_SHAPE, _SHAPE], []),
+        *(const(1000, "int64"), const(True, "bool"), const([7, 11], "int64")),
+        label="strong",
+        **_crossed(),
+    ),
+    *[
+        case(op, _AT, values, _SHAPE, order=1, smooth=False, label=values.dtype)
+        for op in ("SerializeSparse", "SerializeManySparse")
+        for values in (given([1.0, 2.0, 3.0, 4.0]), given([b"a", b"bc", b"", b"d"], "object"))
+    ],
+    case("DeserializeSparse", f32(4), graph=_read_again, order=1, smooth=False),
+    case("DeserializeManySparse", f32(4), graph=_batch_read_again, order=1, smooth=False),
 ]

@@ -25,6 +25,11 @@ def decode_wav(d: Drawer) -> Parts:
     return [contents], {"desired_channels": d.pick([-1, channels, 1, 2]), "desired_samples": d.pick([-1, 4, 12])}
 
 
+def encode_wav(d: Drawer) -> Parts:
+    sound = d.array("float32", (d.integer(1, 6), d.integer(1, 3)), -1.2, 1.2, corners=False)
+    return [sound, np.int32(d.pick([8000, 44100, 1]))], {}
+
+
 def spectrogram(d: Drawer) -> Parts:
     sound = d.array("float32", (d.integer(0, 40), d.integer(1, 2)), -1, 1, corners=False)
     return [sound], {"window_size": d.integer(2, 12), "stride": d.integer(1, 6), "magnitude_squared": d.flag()}
@@ -41,4 +46,9 @@ def mfcc(d: Drawer) -> Parts:
     }
 
 
-RECIPES: dict[str, Recipe] = {"DecodeWav": decode_wav, "AudioSpectrogram": spectrogram, "Mfcc": mfcc}
+RECIPES: dict[str, Recipe] = {
+    "DecodeWav": decode_wav,
+    "EncodeWav": encode_wav,
+    "AudioSpectrogram": spectrogram,
+    "Mfcc": mfcc,
+}

@@ -128,8 +128,26 @@ def candidates(d: Drawer) -> Parts:
     unique = d.flag()
     attrs: dict[str, Any] = {"num_true": true, "num_sampled": d.integer(1, 6), "unique": unique, **_seeds(d)}
     attrs |= {"range_max": most} if "range_max" in d.signature.attrs else {}
+    if d.op_type.startswith("Fixed"):
+        reserved, shards = d.pick([0, 0, 1, 3]), d.pick([1, 1, 2])
+        shard = d.integer(0, shards - 1)
+        kept = len(range(shard, reserved, shards))
+        attrs |= {"unigrams": [float(d.integer(1, 9)) for _ in range(most)], "distortion": d.pick([1.0, 0.75, 0.0])}
+        attrs |= {"num_reserved_ids": reserved, "num_shards": shards, "shard": shard}
+        weighted = len(range((shard - kept) % shards, most, shards))
+        attrs["num_sampled"] = min(attrs["num_sampled"], weighted)  # of fewer TensorFlow draws for ever
+        most = attrs["range_max"] = kept + weighted + d.rarely()
     limit = most if "range_max" in attrs else attrs["num_sampled"]
     return [d.indices("int64", (rows, true), limit)], attrs
+
+
+def index_shuffle(d: Drawer) -> Parts:
+    count, limit = d.integer(1, 4), d.pick([5, 255, 1000, 65536, 100000])
+    shapes = [d.pick([(), (count,)]) for _ in range(3)]
+    key = d.random().integers(0, 1 << 31, (*shapes[1], 3))
+    index = d.random().integers(0, limit + 1, shapes[0])
+    limits = limit + d.random().integers(0, 3, shapes[2])
+    return [d.given("dtype", index), d.given("Tseed", key), d.given("dtype", limits)], {"rounds": d.pick([4, 6, 8])}
 
 
 def hits(d: Drawer) -> Parts:
@@ -166,6 +184,11 @@ RECIPES: dict[str, Recipe] = {
     **_table(stateless_gamma, "StatelessRandomGammaV2 StatelessRandomGammaV3"),
     "StatelessRandomPoisson": stateless_poisson,
     "StatelessParameterizedTruncatedNormal": stateless_truncated,
-    **_table(candidates, "AllCandidateSampler LogUniformCandidateSampler UniformCandidateSampler"),
+    **_table(
+        candidates,
+        """AllCandidateSampler LogUniformCandidateSampler UniformCandidateSampler FixedUnigramCandidateSampler
+        LearnedUnigramCandidateSampler ThreadUnsafeUnigramCandidateSampler""",
+    ),
     "ComputeAccidentalHits": hits,
+    "RandomIndexShuffle": index_shuffle,
 }

@@ -41,6 +41,10 @@ def cross(d: Drawer) -> Parts:
     inputs.append([features(d, kind, (rows, d.integer(1, 2))) for kind in dense])
     attrs: dict[str, Any] = {"sparse_types": types(kinds), "dense_types": types(dense)}
     d.types.clear()
+    if d.op_type == "SparseCrossHashed":
+        strong = d.flag() and "int64" not in dense  # with numbers TensorFlow's process ends
+        salt = d.random().integers(-(1 << 60), 1 << 60, 2)
+        return [*inputs, np.int64(d.pick([0, 1, 7, 1 << 40])), np.bool_(strong), salt], attrs
     if not v1:
         return [*inputs, strings([d.pick([b"_X_", b"", b"-"])]).reshape(())], attrs
     out = dtypes.int64 if hashed else dtypes.string
@@ -80,6 +84,6 @@ def ragged_cross(d: Drawer) -> Parts:
 
 
 RECIPES: dict[str, Recipe] = {
-    **dict.fromkeys(["SparseCross", "SparseCrossV2"], cross),
+    **dict.fromkeys(["SparseCross", "SparseCrossHashed", "SparseCrossV2"], cross),
     "RaggedCross": ragged_cross,
 }

@@ -76,6 +76,8 @@ LOOSENED: dict[str, float] = {
             *["StatelessTruncatedNormal", "StatelessRandomNormalV2", "StatelessRandomUniformV2"],
             *["StatelessRandomUniformIntV2", "StatelessRandomUniformFullIntV2", "StatelessTruncatedNormalV2"],
             *["StatelessRandomGammaV2", "StatelessRandomGammaV3", "StatelessRandomPoisson", "StatelessShuffle"],
+            *["RandomIndexShuffle", "SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2"],
+            "StatelessSampleDistortedBoundingBox",
         ],
         0,  # random numbers are TensorFlow's to the last bit
     ),

@@ -147,6 +147,36 @@ def _table(recipe: Recipe, ops: str) -> dict[str, Recipe]:
     return dict.fromkeys(ops.split(), recipe)
 
 
+def distorted(d: Drawer) -> Parts:
+    height, width = d.integer(1, 60), d.integer(1, 60)
+    boxes = np.sort(d.array("float32", (1, d.integer(0, 3), 2, 2), 0, 1, corners=False), 2).reshape(1, -1, 4)
+    least, low = d.number(0.1, 1.2), d.number(0.05, 0.9)
+    attrs: dict[str, Any] = {
+        "aspect_ratio_range": [least, least + d.number(0, 1)],
+        "area_range": [low, min(low + d.number(0.1, 1), 1.0)],
+        "max_attempts": d.pick([1, 5, 30]),
+        "use_image_if_no_bounding_boxes": not d.rarely(),
+    }
+    if d.op_type == "StatelessSampleDistortedBoundingBox":
+        seed = d.given("Tseed", [d.integer(0, 1 << 30) for _ in range(2)])
+    else:
+        attrs |= {"seed": d.integer(1, 1 << 30), "seed2": d.integer(0, 1 << 30)}
+    covered = d.number(0, 1)
+    inputs: list[Any] = [d.given("T", [min(height, 127), min(width, 127), 3]), boxes]
+    if d.op_type == "SampleDistortedBoundingBox":
+        return inputs, attrs | {"min_object_covered": covered}
+    return [*inputs, np.float32(covered), *([seed] if d.op_type.startswith("Stateless") else [])], attrs
+
+
+def glimpse(d: Drawer) -> Parts:
+    images = d.array("float32", (d.integer(1, 2), d.integer(1, 6), d.integer(1, 6), d.integer(1, 2)), corners=False)
+    normalized = d.flag()
+    reach = 1 if normalized else 4
+    offsets = d.array("float32", (len(images), 2), -reach, reach, corners=False)
+    attrs = {"centered": d.flag(), "normalized": normalized, "uniform_noise": False, "noise": "zero"}
+    return [images, np.array([d.integer(1, 5), d.integer(1, 5)], np.int32), offsets], attrs
+
+
 RECIPES: dict[str, Recipe] = {
     **_table(resize, "ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor"),
     **_table(resize_grad, "ResizeBicubicGrad ResizeBilinearGrad ResizeNearestNeighborGrad"),
@@ -155,6 +185,8 @@ RECIPES: dict[str, Recipe] = {
     **_table(adjust, "AdjustContrastv2 AdjustHue AdjustSaturation"),
     **_table(crop_and_resize, "CropAndResize CropAndResizeGradBoxes CropAndResizeGradImage"),
     **_table(projective, "ImageProjectiveTransformV2 ImageProjectiveTransformV3"),
+    **_table(distorted, "SampleDistortedBoundingBox SampleDistortedBoundingBoxV2 StatelessSampleDistortedBoundingBox"),
+    **_table(glimpse, "ExtractGlimpse ExtractGlimpseV2"),
     **_table(fake_quant_args, "FakeQuantWithMinMaxArgs FakeQuantWithMinMaxArgsGradient"),
     **_table(
         fake_quant_vars,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels._serialized import serialize as serialized
 from tests.oracle.kernel_draws.drawing import Drawer, Recipe, Shape
 
 Parts = tuple[list[Any], dict[str, Any]]
@@ -234,6 +235,21 @@ def set_size(d: Drawer) -> Parts:
     return _set(d, _shape(d, 1, 2)), {}
 
 
+def serialize(d: Drawer) -> Parts:
+    d.types["out_type"] = "string"
+    return sparse(d, d.dtype(), _shape(d, 2 if d.op_type == "SerializeManySparse" else 1)), {}
+
+
+def deserialize(d: Drawer) -> Parts:
+    """One sparse tensor, or axes of them whose shapes may differ; one of another rank now and then."""
+    dtype, rank = d.dtype("dtype"), d.integer(1, 2)
+    d.types = {name: {"Tserialized": "string"}.get(name, kind) for name, kind in d.types.items()}
+    outer = d.shape(1 if d.op_type == "DeserializeManySparse" else 0, 2, 2)
+    count = int(np.prod(outer))
+    threes = [serialized(*sparse(d, dtype, _shape(d, n, n))) for n in [rank] * (count - 1) + [rank + d.rarely()]]
+    return [np.array(threes[:count], object).reshape(*outer, 3)], {}
+
+
 # Ragged tensors
 
 
@@ -327,6 +343,8 @@ RECIPES: dict[str, Recipe] = {
     "DenseToSparseSetOperation": mixed_sets,
     "SparseToSparseSetOperation": sparse_sets,
     "SetSize": set_size,
+    **_table(serialize, "SerializeSparse SerializeManySparse"),
+    **_table(deserialize, "DeserializeSparse DeserializeManySparse"),
     "RaggedGather": ragged_gather,
     "RaggedRange": ragged_range,
     "RaggedTensorToSparse": ragged_to_sparse,
