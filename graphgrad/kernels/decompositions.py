@@ -158,6 +158,14 @@ def square_root(matrix):
     return each_matrix(real_root, matrix)
 
 
+@kernel("MatrixExponential")
+def exponential(matrix):
+    from scipy.linalg import expm
+
+    refuse_not_square(matrix)
+    return each_matrix(expm, matrix)
+
+
 @kernel("MatrixLogarithm")
 def logarithm(matrix):
     from scipy.linalg import logm

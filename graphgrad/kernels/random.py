@@ -326,7 +326,7 @@ def transform_and_reject(streams, rate, waiting, result):
         waiting = waiting[~accepted]
 
 
-@kernel("RandomPoissonV2")
+@kernel("RandomPoisson", "RandomPoissonV2")
 def random_poisson(shape, rate, *, dtype, seed, seed2, state, node_name):
     shape = shape_of(shape)
     count = math.prod(shape)

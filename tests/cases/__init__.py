@@ -23,7 +23,9 @@ from graphgrad.graph import Graph, Tensor
 # Ops that TensorFlow has retired, and the last version of a graph that may hold them.
 LAST_VERSIONS = {
     "BatchNormWithGlobalNormalization": 8,
+    "MatrixExponential": 26,
     "QuantizeAndDequantize": 21,
+    "RandomPoisson": 24,
     "TopK": 6,
     **{f"TensorArray{what}": 15 for what in ("Write", "Read", "Scatter", "Gather", "Split", "Concat")},
     **{f"TensorArray{what}V2": 25 for what in ("Write", "Read", "Scatter", "Gather", "Split", "Concat")},

@@ -80,5 +80,6 @@ CASES = [
     case("MatrixSquareRoot", regular(3, 3, dtype="float64")),
     case("MatrixSquareRoot", regular(2, 2, 2)),
     case("MatrixSquareRoot", regular(2, 2, dtype="complex64")),
+    case("MatrixExponential", regular(2, 3, 3, dtype="float64"), order=1),
     case("MatrixLogarithm", regular(2, 3, 3, dtype="complex128"), order=1),
 ]

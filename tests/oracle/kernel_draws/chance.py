@@ -34,7 +34,10 @@ def gamma(d: Drawer) -> Parts:
 
 
 def poisson(d: Drawer) -> Parts:
-    return [_shape(d, "S"), d.array(d.dtype("R"), d.shape(0, 2, 3), 0, 20, corners=False)], _seeds(d)
+    return [
+        _shape(d, "S"),
+        d.array(d.dtype("dtype" if d.op_type == "RandomPoisson" else "R"), d.shape(0, 2, 3), 0, 20, corners=False),
+    ], _seeds(d)
 
 
 def truncated(d: Drawer) -> Parts:
@@ -165,7 +168,7 @@ RECIPES: dict[str, Recipe] = {
     **_table(stateful, "RandomUniform RandomStandardNormal TruncatedNormal"),
     "RandomUniformInt": stateful_int,
     "RandomGamma": gamma,
-    "RandomPoissonV2": poisson,
+    **_table(poisson, "RandomPoisson RandomPoissonV2"),
     "ParameterizedTruncatedNormal": truncated,
     "RandomShuffle": shuffle,
     **_table(multinomial, "Multinomial StatelessMultinomial"),

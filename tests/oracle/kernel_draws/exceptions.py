@@ -71,7 +71,14 @@ LOOSENED: dict[str, float] = {
     **dict.fromkeys(
         [
             *["RandomUniform", "RandomStandardNormal", "TruncatedNormal", "RandomUniformInt", "RandomGamma"],
-            *["RandomPoissonV2", "RandomShuffle", "Multinomial", "StatelessMultinomial", "StatelessRandomNormal"],
+            *[
+                "RandomPoisson",
+                "RandomPoissonV2",
+                "RandomShuffle",
+                "Multinomial",
+                "StatelessMultinomial",
+                "StatelessRandomNormal",
+            ],
             *["StatelessRandomUniform", "StatelessRandomUniformInt", "StatelessRandomUniformFullInt"],
             *["StatelessTruncatedNormal", "StatelessRandomNormalV2", "StatelessRandomUniformV2"],
             *["StatelessRandomUniformIntV2", "StatelessRandomUniformFullIntV2", "StatelessTruncatedNormalV2"],

@@ -208,7 +208,7 @@ RECIPES: dict[str, Recipe] = {
         matrix_diags,
         "MatrixDiagV2 MatrixDiagV3 MatrixDiagPartV2 MatrixDiagPartV3 MatrixSetDiagV2 MatrixSetDiagV3",
     ),
-    **_table(square(positive=True), "Cholesky BatchCholesky MatrixSquareRoot MatrixLogarithm"),
+    **_table(square(positive=True), "Cholesky BatchCholesky MatrixSquareRoot MatrixExponential MatrixLogarithm"),
     **_table(
         square(positive=False),
         "MatrixDeterminant MatrixInverse BatchMatrixDeterminant BatchMatrixInverse LogMatrixDeterminant Lu",
