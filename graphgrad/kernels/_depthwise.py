@@ -165,7 +165,8 @@ class _Phase(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _phases(w: Windows) -> tuple[_Phase, ...]:
-    axes = [[_phase(w.axis(axis), offset) for offset in range(w.strides[axis])] for axis in range(len(w.strides))]
+    offsets = map(range, map(min, w.strides, w.inputs))
+    axes = [[_phase(w.axis(axis), offset) for offset in found] for axis, found in enumerate(offsets)]
     return tuple(
         _Phase(
             (slice(None), *(part.inputs[0] for part in parts)),

@@ -7,6 +7,8 @@ _STRIDED = {"strides": [1, 2, 2, 1], "padding": "VALID"}
 _EXPLICIT = {"strides": [1, 2, 1, 1], "padding": "EXPLICIT", "explicit_paddings": [0, 0, 1, 2, 0, 1, 0, 0]}
 _DEEP = {"strides": [1, 1, 2, 1, 1], "padding": "SAME"}
 _RATES = {"strides": [1, 1, 2, 1], "rates": [1, 2, 1, 1]}
+# TensorFlow's gradients of depthwise convolutions, on a processor, pass over dilations: finite differences are compared.
+_DILATED = {"dilations": [1, 2, 3, 1], "undefined": ("order1/0", "order1/1", "order2/0", "order2/1")}
 _VOLUME, _DEEP_Y = f32(1, 4, 5, 4, 2), f32(1, 4, 3, 4, 3)
 
 CASES = [
@@ -35,6 +37,11 @@ CASES = [
     ),
     case("DepthwiseConv2dNative", f32(2, 5, 6, 2), f32(3, 3, 2, 2), label="same", **_PLAIN),
     case("DepthwiseConv2dNative", f32(2, 5, 6, 2), f32(3, 3, 2, 1), label="strided", **_STRIDED),
+    case(
+        "DepthwiseConv2dNative", f32(1, 1, 2, 3), f32(1, 3, 3, 2), label="apart", strides=[1, 3, 3, 1], padding="SAME"
+    ),
+    case("DepthwiseConv2dNative", f32(1, 7, 6, 2), f32(3, 2, 2, 1), label="dilated", **_DILATED, **_PLAIN),
+    case("DepthwiseConv2dNative", f32(1, 3, 4, 256), f32(2, 2, 256, 1), label="many-channels", **_STRIDED),
     *[
         case(
             "DepthwiseConv2dNativeBackpropInput",
