@@ -284,16 +284,20 @@ def hand_back(x: np.ndarray, dy: np.ndarray, w: Windows, dx: np.ndarray) -> None
             dx_tap += np.where(winner[outputs] == tap_number(tap, w), dy[outputs], dy.dtype.type(0))
         return
     # A number is taken or left by its bits, which is far quicker than by a mask of booleans.
-    bits = f"i{dy.itemsize}"
-    left = dy.copy().view(bits)  # what found no largest element yet
-    share = np.empty(dy.shape, bits)
+    bits, are_apart = f"i{dy.itemsize}", all(map(int.__ge__, w.strides, map(span, w.kernel, w.dilations)))
+    numbers, places = dy.view(bits), dx.view(bits)
+    is_open, found, share = np.ones(dy.shape, bool), np.empty(dy.shape, bool), np.empty(dy.shape, bits)
     for _, outputs, inputs in taps(w):
-        taken, left_here, dx_tap = share[outputs], left[outputs], dx[inputs]
-        taken[...] = x[inputs] == best[outputs]
-        np.subtract(0, taken, taken)  # np.negative of strided numbers in their place reads others (numpy 2.4)
-        np.bitwise_and(taken, left_here, taken)
-        np.bitwise_xor(left_here, taken, left_here)
-        dx_tap += taken.view(dy.dtype)
+        here, taken = found[outputs], share[outputs]
+        np.equal(x[inputs], best[outputs], here)
+        here &= is_open[outputs]  # no largest element yet
+        is_open[outputs] ^= here
+        np.subtract(0, here, taken, dtype=bits)
+        if are_apart:
+            np.bitwise_and(taken, numbers[outputs], places[inputs])
+        else:
+            np.bitwise_and(taken, numbers[outputs], taken)
+            dx[inputs] += taken.view(dy.dtype)
 
 
 def tap_number(tap: Sizes, w: Windows) -> int:
