@@ -5,12 +5,13 @@ into a function of its own. What the moved nodes need of the body, the forward f
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graphgrad import handles
 from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
+from graphgrad.controlflow.frames import ENTERS
 from graphgrad.dtypes import resource
 from graphgrad.errors import MissingGradientError, ModelError
 from graphgrad.functions import GraphBuilder
@@ -148,8 +149,38 @@ class GradientFunction:
         self._moved: dict[Tensor, Tensor] = {}
         self._operations: dict[Operation, Operation] = {}
 
+    def move_added(self) -> None:
+        """Takes over what differentiating added to the copy, each operation after those it reads or waits for.
+
+        What brings a tensor into a branch was made after its reader. Raises MissingGradientError for loops of frames.
+        """
+        waiting = dict.fromkeys(self.copy.added())
+        self._refuse_frames(waiting)
+        stack = list(reversed(waiting))
+        while stack:
+            op = stack[-1]
+            before = [p for p in (*(t.op for t in op.inputs), *op.control_inputs) if p in waiting]
+            if op in waiting and before:
+                stack += before
+                continue
+            stack.pop()
+            if op in waiting:
+                del waiting[op]
+                self.move(op)
+
+    def _refuse_frames(self, added: Iterable[Operation]) -> None:
+        """The stacks and counters of such a loop would have to be kept from the function's call to that of its gradient."""
+        for op in added:
+            if op.type in ENTERS:
+                caller, name = self.copy.op, self.copy.body.name
+                raise MissingGradientError(
+                    f"function {name!r}, which {caller.type} node {caller.name!r} calls, has a while loop of version 1 inside: "
+                    "its gradient is not supported (export the model with control flow of version 2, or without the function)",
+                    [{"op": caller.type, "node": caller.name, "function": name, "path": [], "custom_gradient": None}],
+                )
+
     def move(self, op: Operation) -> None:
-        """Takes over an operation that was added to the copy; what it needs comes before it."""
+        """Takes over an operation that was added to the copy."""
         with self.g.in_scope(op.name + "/"):
             inputs = [self.take(t) for t in op.inputs]
         controls = [self._operations[c] for c in op.control_inputs if c in self._operations]

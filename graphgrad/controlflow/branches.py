@@ -63,8 +63,7 @@ def gradient_of_branches(
     branches = [BranchGradient(copy) for copy in copies]
     results = []
     for branch, gradients in zip(branches, found, strict=True):
-        for added in branch.copy.added():
-            branch.move(added)
+        branch.move_added()
         results.append([branch.take(t) for gradient in gradients for t in components(gradient)])
     if any(branch.needs_rewriting for branch in branches):
         _rewrite(op, branches)

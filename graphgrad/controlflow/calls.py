@@ -26,8 +26,7 @@ def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gra
     pairs = [(y, dy) for y, dy in zip(copy.results, dz, strict=False) if dy is not None and is_trainable(y)]
     found = copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
     function, results = GradientFunction(copy), len(copy.results)
-    for added in copy.added():
-        function.move(added)
+    function.move_added()
     parts = [function.take(t) for dx in found for t in components(dx)]
     if not parts:
         return found

@@ -107,8 +107,7 @@ def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> 
     steering = [loop.argument(t) for t in (counter, most, count)]
     for placeholder, dy in copy.seeds.items():
         loop.stands(placeholder, loop.argument(dy))
-    for added in copy.added():
-        loop.move(added)
+    loop.move_added()
     taken = [loop.take(dx) for dx in dense]
     following = [loop.g.AddV2(steering[0], 1, name="add"), *steering[1:], *taken]
     loop.results[: len(following)] = [loop.g.Identity(t) for t in following]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphgrad.differentiate import gradients
-from graphgrad.errors import ModelError
+from graphgrad.errors import MissingGradientError, ModelError
 from graphgrad.formats import models
 from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
@@ -99,6 +99,44 @@ def test_a_symbolic_gradient_runs_and_is_differentiated() -> None:
     [ddx] = gradients(dx, "x:0", graph=graph)
     first, second = evaluate(graph, [dx, ddx], {"x:0": np.float32(0.5)})
     assert first == pytest.approx(2 * np.cos(0.5)) and second == pytest.approx(-2 * np.sin(0.5))
+
+
+def _called_with_a_matrix(body: Any) -> tuple[Graph, Any, Any]:
+    """A graph, a placeholder in it, and what a function of that body makes of it."""
+    g = (graph := Graph()).build
+    x = g.Placeholder(dtype=FLOAT, shape=None, name="x")
+    f = function_of(graph, "f", [FLOAT], lambda g, x: [body(g, x)])
+    return graph, x, g.PartitionedCall([x], f=f, Tout=[FLOAT])[0]
+
+
+def test_what_is_brought_into_a_branch_comes_before_its_reader() -> None:
+    graph, x, y = _called_with_a_matrix(lambda g, x: g.MatrixDiagPartV3(g.Mul(x, x), 0, 0.0))
+    [dx] = gradients(y, x)
+    [ddx] = gradients(dx, x)  # the rule of MatrixSetDiagV3, with its conds
+    value = evaluate(graph, ddx, {"x": np.ones((2, 3), np.float32)})
+    np.testing.assert_array_equal(value, 2 * np.eye(2, 3))
+
+
+def _doubled_three_times(g: Any, x: Any) -> Any:
+    """A loop of frames."""
+    merges = [g.Merge([t, t])[0] for t in (g.Enter(start, frame_name="three") for start in (g.constant(0), x))]
+    go_on = g.LoopCond(g.Less(merges[0], g.Enter(g.constant(3), frame_name="three", is_constant=True)))
+    ways = [g.Switch(merge, go_on) for merge in merges]
+    i, value = (g.Identity(way[1]) for way in ways)
+    with g.control_dependencies([i]):
+        following = [g.AddV2(i, 1), g.AddV2(value, value)]
+    for merge, tensor in zip(merges, following, strict=True):
+        merge.op.inputs[1] = g.NextIteration(tensor)
+    return g.Exit(ways[1][0])
+
+
+def test_a_loop_of_frames_in_a_function_has_no_gradient() -> None:
+    graph, x, y = _called_with_a_matrix(_doubled_three_times)
+    assert evaluate(graph, y, {"x": np.ones(2, np.float32)}).tolist() == [8, 8]
+    with pytest.raises(
+        MissingGradientError, match="function 'f', which PartitionedCall .* has a while loop of version 1"
+    ):
+        gradients(y, x)
 
 
 def test_calls_may_be_nested_deeper_than_pythons_stack() -> None:
