@@ -22,12 +22,21 @@ LIMIT = 4096  # elements; shapes, axes and permutations are far smaller
 
 
 class Value(NamedTuple):
-    """Elements in row-major order (None where unknown) of a tensor of the given shape."""
+    """Elements in row-major order (None where unknown) of a tensor of the given shape.
+
+    `followed` are the elements where a shape is wanted, if less is known of them then than when the op is run.
+    """
 
     shape: tuple[int, ...]
     flat: tuple[Any, ...]
     by_python: bool = False
     is_constant: bool = False
+    followed: tuple[Any, ...] | None = None
+
+    @property
+    def as_shape(self) -> tuple[Any, ...]:
+        """The elements as they are known where a shape is wanted."""
+        return self.flat if self.followed is None else self.followed
 
     @property
     def is_complete(self) -> bool:
@@ -63,9 +72,8 @@ def may_be_known(op: Operation) -> bool:
 
 
 def _may_be_run(op: Operation) -> bool:
-    """Whether the op could be run on constants for what shapes are made of, whole numbers and truths."""
-    dtype = op.outputs[0].dtype
-    if not op.inputs or dtype is None or dtype.is_floating or registry.is_control_flow(op.type):
+    """Whether the op could be run on constants."""
+    if not op.inputs or registry.is_control_flow(op.type) or op.type == "PlaceholderWithDefault":
         return False
     return op.signature is not None and not op.signature.is_stateful
 
@@ -92,7 +100,9 @@ _FOLLOWED = frozenset({"Cast", "Concat", "ConcatV2", "Pack", "Shape", "ShapeN", 
 def _marked(op: Operation, value: Value, is_run: bool) -> Value | None:
     if len(value.flat) > LIMIT or not (is_run or value.by_python or op.type in _FOLLOWED):
         return None
-    return value._replace(is_constant=is_run and value.is_complete)
+    is_constant = is_run and value.is_complete
+    is_followed = op.type in _FOLLOWED and not (is_constant and op.type == "Cast")
+    return value._replace(is_constant=is_constant, followed=value.followed if is_followed else None)
 
 
 def _is_run(op: Operation) -> bool:
@@ -136,7 +146,7 @@ def as_shape(tensor: Tensor) -> tuple[int | None, ...] | None:
     if value is None:
         length = tensor.shape
         return None if length is None or len(length) != 1 or length[0] is None else (None,) * length[0]
-    return tuple(None if d is None or d < 0 else d for d in value.flat)
+    return tuple(None if d is None or d < 0 else d for d in value.as_shape)
 
 
 def python_value(tensor: Tensor) -> Value | None:
@@ -169,7 +179,8 @@ def _shape(op: Operation) -> Found:
     for tensor in op.inputs:
         shape = _shape_when_run(tensor)
         is_seen = op.type == "Shape" and shape == tensor.shape and shape is not None and None not in shape
-        found.append(None if shape is None else Value((len(shape),), shape, is_seen))
+        followed = tensor.shape if shape != tensor.shape else None
+        found.append(None if shape is None else Value((len(shape),), shape, is_seen, followed=followed))
     return found
 
 
@@ -275,13 +286,14 @@ def _joined(parts: list[Value], axis: int) -> Value:
     """Row after row: what each part holds behind the axis, for every place before it."""
     head, tail = parts[0].shape[:axis], parts[0].shape[axis + 1 :]
     runs = [math.prod(p.shape[axis:]) for p in parts]
-    flat = tuple(
-        x
-        for row in range(math.prod(head))
-        for p, n in zip(parts, runs, strict=True)
-        for x in p.flat[row * n : row * n + n]
-    )
-    return Value((*head, sum(p.shape[axis] for p in parts), *tail), flat, _by_python(*parts))
+
+    def joined(elements: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+        rows = range(math.prod(head))
+        return tuple(x for row in rows for e, n in zip(elements, runs, strict=True) for x in e[row * n : row * n + n])
+
+    followed = joined([p.as_shape for p in parts]) if any(p.followed is not None for p in parts) else None
+    shape = (*head, sum(p.shape[axis] for p in parts), *tail)
+    return Value(shape, joined([p.flat for p in parts]), _by_python(*parts), followed=followed)
 
 
 @_value("Tile")
@@ -349,8 +361,9 @@ def _strided_slice(op: Operation) -> Found:
     (begin,), (end,), (step,) = bounds  # type: ignore[misc]
     if op["shrink_axis_mask"]:
         return Value((), (value.flat[begin],)) if -len(value.flat) <= begin < len(value.flat) else None
-    flat = value.flat[slice(None if op["begin_mask"] else begin, None if op["end_mask"] else end, step)]
-    return Value((len(flat),), flat)
+    part = slice(None if op["begin_mask"] else begin, None if op["end_mask"] else end, step)
+    followed = None if value.followed is None else value.followed[part]
+    return Value((len(value.flat[part]),), value.flat[part], followed=followed)
 
 
 @_value("GatherV2", "Gather")
@@ -403,6 +416,12 @@ def _divide(a: int, b: int) -> int | None:
     return None if b == 0 else a // b
 
 
+def _is_rounded(op: Operation) -> bool:
+    """Whether results are rounded to a dtype that Python has no numbers of: constants are left to the kernels."""
+    dtype = op.outputs[0].dtype
+    return dtype is None or dtype.is_floating
+
+
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Add": operator.add,
     "AddV2": operator.add,
@@ -431,7 +450,7 @@ def _repeated(value: Value, count: int) -> tuple[Any, ...]:
 @_value(*_ARITHMETIC)
 def _arithmetic(op: Operation) -> Found:
     a, b = (t.value for t in op.inputs)
-    if a is None or b is None:
+    if a is None or b is None or _is_rounded(op):
         return None
     if a.shape == b.shape or (len(b.flat) == 1 and len(a.shape) >= len(b.shape)):
         shape = a.shape
@@ -475,6 +494,8 @@ _REDUCTIONS: dict[str, Callable[[Any], Any]] = {
 def _reduce(op: Operation) -> Found:
     value, axes, shape = op.inputs[0].value, complete(op.inputs[1]), op.outputs[0].shape
     if value is None or axes is None or not value.is_complete or shape is None or len(value.shape) > 1:
+        return None
+    if _is_rounded(op):
         return None
     if value.shape and not axes:
         return value._replace(by_python=False)

@@ -36,7 +36,25 @@ def sparse(g: Any, *shape: int | None) -> Any:
     return g.DenseToCSRSparseMatrix(shaped(g, *shape), places)
 
 
+def shape_of_two(g: Any) -> Any:
+    """The shape of a constant's two different elements, whose static shape is not known."""
+    return g.Shape(g.Unique(g.constant([3, 3, 1]))[0])
+
+
 CASES = {
+    "a shape followed, not run": (lambda g: g.Fill(shape_of_two(g), 1.0), (None,)),
+    "a shape followed through a join": (lambda g: g.Fill(g.ConcatV2([shape_of_two(g), [1]], 0), 1.0), (None, 1)),
+    "a shape followed through a slice": (
+        lambda g: g.Fill(g.StridedSlice(shape_of_two(g), [0], [1], [1]), 1.0),
+        (None,),
+    ),
+    "a shape run because it is cast": (lambda g: g.Fill(g.Cast(shape_of_two(g), DstT=dtypes.int64), 1.0), (2,)),
+    "a shape run because it is passed on": (lambda g: g.Fill(g.Identity(shape_of_two(g)), 1.0), (2,)),
+    "numbers with a fraction, run": (
+        lambda g: g.Fill(g.Cast(g.Floor(g.Mul(g.constant([2.7, 3.2]), 1.5)), DstT=dtypes.int32), 1.0),
+        (4, 4),
+    ),
+    "a default that may be fed": (lambda g: g.Fill(g.PlaceholderWithDefault([2, 3], shape=(2,)), 1.0), (None, None)),
     "packed numbers that say nothing": (
         lambda g: g.Fill(g.Pack([of_unknown_shape(g), of_unknown_shape(g)]), 1.0),
         (None, None),
