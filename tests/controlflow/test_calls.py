@@ -134,7 +134,7 @@ def test_a_loop_of_frames_in_a_function_has_no_gradient() -> None:
     graph, x, y = _called_with_a_matrix(_doubled_three_times)
     assert evaluate(graph, y, {"x": np.ones(2, np.float32)}).tolist() == [8, 8]
     with pytest.raises(
-        MissingGradientError, match="function 'f', which PartitionedCall .* has a while loop of version 1"
+        MissingGradientError, match=r"function 'f', which PartitionedCall .* has a while loop of version 1"
     ):
         gradients(y, x)
 
