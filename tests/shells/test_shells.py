@@ -79,7 +79,7 @@ def terminal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Termina
         ("graphgrad show m.pb hid\t\r", "hidden  Relu  float32[?,16]"),
         (
             "graphgrad add-gradients m.pb --ys loss --xs W1,hid\t -o o.pb\r",
-            "hidden:0  gradients/MatMul_1_grad/MatMul:0",
+            "gradients/MatMul_1_grad/MatMul:0",
         ),
         ("graphgrad inspect m.pb --sug\t\r", "xs: W1, b1, W2, b2, x"),
         ("graphgrad ops SparseSoftmaxC\t\r", "SparseSoftmaxCrossEntropyWithLogits(features: T"),
