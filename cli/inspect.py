@@ -52,7 +52,6 @@ def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: 
     """
     from graphgrad_cli.failure import as_document, emit_json
 
-    from graphgrad import paths
     from graphgrad.formats import models
     from graphgrad.inspect import inspect, suggest
 
@@ -60,7 +59,7 @@ def command(model: str, path: tuple[str, str] | None, as_json: bool, **options: 
         graph = models.load(model, options["tag_set"], options["signature"])
         found = inspect(graph)
         suggested = suggest(graph) if options["suggest"] else None
-        way = paths.path(graph, *path) if path else None
+        way = _path(graph, *path) if path else None
         gradients = _gradients(graph, options["ys"], options["xs"])
         memory = _memory(graph, options) if options["memory"] else None
     if as_json:
@@ -98,6 +97,14 @@ def _gradients(graph: Graph, ys: tuple[str, ...], xs: tuple[str, ...]) -> dict[s
     except MissingGradientError as error:
         return {"gradients": [], "missing": error.missing, "nodes_added": 0}
     return {"gradients": found.as_json(), "missing": [], "nodes_added": len(graph.added())}
+
+
+def _path(graph: Graph, start: str, end: str) -> Path:
+    """The way between two tensors, named as nodes or by the signature."""
+    from graphgrad import paths, signatures
+
+    sides = (start, signatures.INPUTS), (end, signatures.OUTPUTS)
+    return paths.path(graph, *(signatures.tensor_name(graph, item, side) for item, side in sides))
 
 
 def _memory(graph: Graph, options: dict[str, Any]) -> dict[str, Any]:

@@ -68,8 +68,7 @@ def lines(command: str, sample: str, out: Path) -> list[list[str]]:
             return [[model, *values, "-o", f"{out}/o.pb"]]
         case "inspect":
             first = xs.partition(",")[0]
-            path = [] if name == "model" else [[model, "--path", first, ys]]
-            return [[model], [model, *between], [model, "--suggest"], *path]
+            return [[model], [model, *between], [model, "--suggest"], [model, "--path", first, ys]]
         case "ops":
             return [["MatMul"]]
         case "show":
