@@ -195,7 +195,7 @@ def test_gradients_are_in_no_group_of_forward_nodes(page: Any) -> None:
     graphgrad.gradients([x], ["x:0"], graph=graph)
     browser = page(graph)
     browser.find_element(By.ID, "close").click()
-    wait(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".box")) == 3)
+    wait(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".box")) == 5)
     assert "gradient" in box(browser, "gradients/").get_attribute("class")
 
 

@@ -3,7 +3,7 @@
 "use strict";
 
 const [NAME, OP, GRADIENT, STATUS, INPUTS, CONTROLS, OUTPUTS, ATTRS, DEVICE, VALUE, CHANGES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-const CROWD = 60; // boxes side by side before they are put into groups
+const CROWD = 30; // boxes side by side before they are put into groups
 const LABEL = 26; // characters of a label
 const CHARACTER = 6.7; // the width of one, at 11 pixels
 const STATUSES = ["added", "removed", "changed"];
