@@ -149,7 +149,8 @@ def _print_profile(profile: Profile) -> None:
         for total in totals:
             cells = f"{total.seconds * 1e3:.3f}", output.size(total.bytes), f"{total.share:.1%}"
             table.add(total.name, str(total.calls), *cells)
-        click.echo(err=True)
+        if totals:
+            click.echo(err=True)
         table.show(to_people=True)
 
 

@@ -18,6 +18,7 @@ UNBROKEN = 100_000  # columns of what is no terminal
 USUAL = 80  # columns of a terminal that does not know
 GAP = "   "
 INDENT = "    "
+TIE = "\N{NO-BREAK SPACE}"  # between words that stay on one line
 TEXT = 24  # columns a last column of text gets before names have to give way
 
 
@@ -118,9 +119,6 @@ def gradients(entries: Sequence[dict[str, Any]]) -> Table:
         sparse = "sparse: " + ", ".join(f"{part} {entry[part]}" for part in parts) if "values" in entry else ""
         table.add(entry["x"], entry["dtype"], shape(entry.get("shape")), sparse or entry["tensor"])
     return table
-
-
-TIE = "\N{NO-BREAK SPACE}"  # between words that stay on one line
 
 
 def _broken(text: str, width: int, indent: str = "") -> list[str]:
