@@ -84,6 +84,9 @@ def _print(found: Coverage) -> None:
         for op, nodes in found.without_kernel.items():
             table.add(op, "kernel", _first(nodes))
         table.show()
+        for entry in found.without_gradient:
+            if "reason" in entry:
+                output.say(entry["reason"])
         if any(entry.get("custom_gradient") for entry in found.without_gradient):
             output.say(PYTHON)
     if found.left_out:

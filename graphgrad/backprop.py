@@ -12,7 +12,7 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.dtypes import resource
-from graphgrad.errors import MissingGradientError, note
+from graphgrad.errors import GraphGradError, MissingGradientError, note
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import IndexedSlices, Operation, Tensor
@@ -160,6 +160,8 @@ class ReversePass:
             if self.missing:  # what it was called with only stands for gradients
                 return self._marks(op)
             note(error, f"in the gradient of {op.type} node {op.name!r}")
+            if isinstance(error, GraphGradError):
+                error.details.setdefault("missing", [{**self._entry(op), "reason": str(error)}])
             raise
         return [_MISSING if dx is not None else None for dx in gradients] if is_lost else gradients
 
@@ -221,11 +223,15 @@ class ReversePass:
                 if not awaits[producer]:
                     ready.append(producer)
 
+    def _entry(self, op: Operation) -> dict[str, Any]:
+        """An operation without a gradient, as the command line's contract has it."""
+        path = [p.name for p in self.frontier.path_through(op)]
+        return {"op": op.type, "node": op.name, "path": path, "custom_gradient": op.annotation("_gradient_op_type")}
+
     def _no_gradient(self, op: Operation) -> MissingGradientError:
-        path = self.frontier.path_through(op)
-        custom = op.annotation("_gradient_op_type")
-        entry = {"op": op.type, "node": op.name, "path": [p.name for p in path], "custom_gradient": custom}
-        way = f"on the way from {path[0].name + ':0'!r} to {path[-1].name + ':0'!r}"
+        entry = self._entry(op)
+        path, custom = entry["path"], entry["custom_gradient"]
+        way = f"on the way from {path[0] + ':0'!r} to {path[-1] + ':0'!r}"
         if custom is None:
             return MissingGradientError(f"no gradient for op type {op.type!r} (node {op.name!r}) {way}", [entry])
         return MissingGradientError(

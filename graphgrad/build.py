@@ -258,7 +258,7 @@ class OpBuilder:
             dtype, outer, self.scope = wanted, self.scope, name + "/"
             try:
                 if dtype is None and (attr := signature.attrs[arg.type_attr]).default is not opdefs.REQUIRED:
-                    dtype = attr.default if _packed_dtype(value) not in (attr.allowed or ()) else None
+                    dtype = attr.default if _own_dtype(value) not in (attr.allowed or ()) else None
                     is_empty = type(value) in (list, tuple) and not value
                     if is_empty and attr.allowed and dtypes.float32 not in attr.allowed:
                         self.constant(value, dtypes.float32, name=arg.name)  # TensorFlow's first guess, left unused
@@ -399,8 +399,10 @@ def _key(inputs: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[Any, ...] | No
 _PLAIN = frozenset([bool, DType, str])
 
 
-def _packed_dtype(value: Any) -> DType | None:
-    """The dtype of a list's first tensor."""
+def _own_dtype(value: Any) -> DType | None:
+    """The dtype of a list's first tensor, or of a whole number."""
+    if type(value) is int:
+        return dtypes.int32
     tensors = value if isinstance(value, (list, tuple)) else ()
     return next((v.dtype for v in tensors if isinstance(v, Tensor)), None)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from graphgrad import opdefs, registry
-from graphgrad.errors import MissingGradientError
+from graphgrad.errors import GraphGradError
 from graphgrad.families import FAMILY_OF
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
 
@@ -136,7 +136,9 @@ def _differentiate(graph: Graph, ys: list[str], xs: list[str], order: int) -> tu
     for _ in range(order):
         try:
             found = gradients(latest, xs, graph=graph)
-        except MissingGradientError as error:
+        except GraphGradError as error:
+            if "missing" not in error.details:
+                raise
             return error.details["missing"], results  # type: ignore[return-value]
         results = results + [part for g in found if g is not None for part in _tensors_of(g)]
         latest = [g.values if isinstance(g, IndexedSlices) else g for g in found if g is not None]

@@ -130,6 +130,8 @@ class Tensor:
     def __ge__(self, other: Any) -> Tensor:
         return self.graph.build.GreaterEqual(self, other)
 
+    __iter__ = None  # or Python would go through indices without end
+
     def __getitem__(self, key: Any) -> Tensor:
         return self.graph.build.getitem(self, key)
 

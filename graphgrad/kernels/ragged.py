@@ -30,7 +30,7 @@ def check_splits(splits: Array, count: int) -> None:
 
 
 def check_nested(splits: list[Array], values: Array) -> None:
-    for outer, inner in zip(splits, [*(s for s in splits[1:]), None], strict=True):
+    for outer, inner in itertools.zip_longest(splits, splits[1:]):
         check_splits(outer, len(values) if inner is None else len(inner) - 1)
 
 

@@ -375,19 +375,16 @@ class Compiler:
             self.slots[op.outputs[0]] = self.slot(op.inputs[0])
             return []
         if functions.is_call(op):
-            inputs, outputs = [self.slot(t) for t in op.inputs], [self.slot(t) for t in op.outputs]
-            return [Step(op, functions.runner(op, self), inputs, outputs, False)]
+            reads, inputs = self._inputs(op)
+            outputs = [self.slot(t) for t in op.outputs]
+            return [*reads, Step(op, functions.runner(op, self), inputs, outputs, False)]
         kernel = registry.kernel_of(op.type)
         assert kernel is not None
         run = binding.bind(kernel, op, self.state, self.prefix + op.name)
         sizes = binding.grouping(op)
         if sizes is not None:
             run = binding.grouped(run, sizes)
-        inputs = [self.slot(t) for t in op.inputs]
-        reads = []
-        for i in binding.references_read(op):
-            step, _, inputs[i] = self.read_reference(op.inputs[i], inputs[i])
-            reads.append(step)
+        reads, inputs = self._inputs(op)
         outputs = [-1 if t in self.fed else self.slot(t) for t in op.outputs]
         signature = op.signature
         step = Step(
@@ -404,6 +401,14 @@ class Compiler:
             takes_out=sizes is None and binding.asks_for(kernel, "out"),
         )
         return [*reads, step]
+
+    def _inputs(self, op: Operation) -> tuple[list[Step], list[int]]:
+        """What reads the references among an operation's inputs, and the slots of the inputs."""
+        inputs, reads = [self.slot(t) for t in op.inputs], []
+        for i in binding.references_read(op):
+            step, _, inputs[i] = self.read_reference(op.inputs[i], inputs[i])
+            reads.append(step)
+        return reads, inputs
 
     def _constant(self, tensor: Tensor, value: np.ndarray[Any, Any]) -> None:
         """Puts a constant into a slot, a small one into that of the first like it."""

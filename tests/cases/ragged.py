@@ -20,6 +20,12 @@ def through_variants(g, splits, values, batched_input, inner=0):
     return [*cut, flat]
 
 
+def whole_row(g, splits, values):
+    held = g.RaggedTensorToVariant(splits, values, batched_input=False)
+    types = {"Tvalues": values.dtype, "Tsplits": dtypes.int64}
+    return list(g.RaggedTensorFromVariant(held, input_ragged_rank=0, output_ragged_rank=0, **types)[1:])
+
+
 def to_variant(g, splits, values):
     return through_variants(g, splits, values, True, None)
 
@@ -66,6 +72,7 @@ CASES = [
     case("RaggedFillEmptyRows", given([2, 1], "int64"), f32(2), given(4, "int64"), f32(), order=1),
     case("RaggedFillEmptyRowsGrad", const([0, 2, 3], "int64"), f32(5)),
     case("RaggedTensorToVariant", [_SPLITS], f32(5), graph=to_variant, label="rows"),
+    case("RaggedTensorToVariant", [], f32(5), graph=whole_row, label="no splits"),
     case("RaggedTensorToVariant", [_SPLITS], f32(5, 2), graph=to_variant, label="rows of rows"),
     case("RaggedTensorFromVariant", [_OUTER, _SPLITS], f32(5), graph=to_variant, label="nested"),
     case(

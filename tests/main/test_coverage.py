@@ -129,6 +129,17 @@ def test_what_only_a_higher_order_lacks(tmp_path: Path) -> None:
     assert [m["op"] for m in json.loads(result.stdout)["without_gradient"]] == ["CropAndResizeGradBoxes"]
 
 
+def test_what_a_rule_refuses_is_lacking_too(tmp_path: Path) -> None:
+    g = graphgrad.Graph().build
+    matrix = g.Placeholder(dtype=graphgrad.dtypes.float32, shape=None, name="x")
+    g.Qr(matrix, name="qr")
+    graphgrad.save(g.graph, tmp_path / "m.pb")
+    result = run(tmp_path / "m.pb", "--ys", "qr", "--xs", "x", "--json")
+    [entry] = json.loads(result.stdout)["without_gradient"]
+    assert (result.exit_code, entry["node"], entry["path"]) == (1, "qr", ["x", "qr"])
+    assert entry["reason"] in run(tmp_path / "m.pb", "--ys", "qr", "--xs", "x").stdout.replace("\n", " ")
+
+
 def test_ys_and_xs_go_together() -> None:
     result = run(MLP, "--ys", "loss")
     assert (result.exit_code, result.stderr) == (2, "error: --ys and --xs go together: give both or neither\n")

@@ -14,6 +14,7 @@ tf1 = tf.compat.v1
 Built = tuple[Any, list[Any]]
 # Cases are functions however branches are built; without a file between, TensorFlow knows more of their variables.
 FUNCTIONS_ONLY = {"one_of_three", "one_of_three_with_a_variable"}
+FRAMES_ONLY = {"cond_of_a_variable_in_a_loop"}  # TensorFlow cannot differentiate it as functions out of a file
 PROGRAMS: dict[str, tuple[Callable[..., Built], tuple[str, ...], int]] = {}
 
 

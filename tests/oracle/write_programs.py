@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from graphgrad.schema import graph_pb2
 from tests import program_store
-from tests.oracle import call_programs, corner_programs  # noqa: F401  (the latter joins the programs of the next)
-from tests.oracle.flow_programs import FUNCTIONS_ONLY, PROGRAMS, Inputs
+from tests.oracle import call_programs, carrier_programs, corner_programs  # noqa: F401  (two join the programs of the next)
+from tests.oracle.flow_programs import FRAMES_ONLY, FUNCTIONS_ONLY, PROGRAMS, Inputs
 from tests.program_store import Program
 from tests.structure import normal_form
 
@@ -135,7 +135,8 @@ def main() -> None:
         of_functions = archive == "function_programs"
         (tf1.enable_control_flow_v2 if of_functions else tf1.disable_control_flow_v2)()
         make = built_of_functions if of_functions else built
-        wanted = [n for n in names if of_functions or n[0] not in FUNCTIONS_ONLY]
+        others = FRAMES_ONLY if of_functions else FUNCTIONS_ONLY
+        wanted = [n for n in names if n[0] not in others]
         program_store.write(archive, [make(name, level) for name, level in wanted])
 
 
