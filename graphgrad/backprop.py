@@ -12,7 +12,7 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.dtypes import resource
-from graphgrad.errors import GraphGradError, MissingGradientError, note
+from graphgrad.errors import ArgumentError, DtypeError, MissingGradientError, note
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import IndexedSlices, Operation, Tensor
@@ -160,7 +160,7 @@ class ReversePass:
             if self.missing:  # what it was called with only stands for gradients
                 return self._marks(op)
             note(error, f"in the gradient of {op.type} node {op.name!r}")
-            if isinstance(error, GraphGradError):
+            if isinstance(error, (ArgumentError, DtypeError)):
                 error.details.setdefault("missing", [{**self._entry(op), "reason": str(error)}])
             raise
         return [_MISSING if dx is not None else None for dx in gradients] if is_lost else gradients

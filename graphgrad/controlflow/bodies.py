@@ -12,7 +12,7 @@ from graphgrad import handles
 from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.frames import ENTERS
-from graphgrad.dtypes import resource
+from graphgrad.dtypes import resource, variant
 from graphgrad.errors import MissingGradientError, ModelError
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
@@ -79,6 +79,8 @@ class Copy:
     def _stand_in(self, tensor: Tensor) -> Tensor:
         placeholder: Tensor = self.graph.build.Placeholder(dtype=tensor.dtype, shape=tensor.shape, name="seed")
         self.seeds[placeholder] = tensor
+        if tensor.dtype is variant:
+            self.graph.outer[placeholder] = tensor  # of a list one knows its elements
         return placeholder
 
     def _find_forward(self) -> None:

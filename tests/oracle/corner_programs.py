@@ -283,3 +283,10 @@ def scan_of_two(of: Inputs) -> Built:
     a, b = of.tensor("a", 5, 3), of.tensor("b", 3)
     x, y = tf.scan(lambda c, x: (c[0] * x, c[1] + c[0] * b), a, initializer=(tf.ones([3]), tf.zeros([3])))
     return x + y, [a, b]
+
+
+@program(levels="ranks")
+@functions_only
+def map_to_a_variable(of: Inputs) -> Built:
+    a, w = of.tensor("a", 4, 3), variable("w", 3, use_resource=True)
+    return tf.ensure_shape(tf.map_fn(lambda row: w.read_value(), a), [None, 3]), [a, w]
