@@ -8,6 +8,7 @@ import pytest
 
 from graphgrad import dtypes
 from graphgrad.graph import Graph
+from graphgrad.shapes.values import as_shape, python_shape
 
 
 def shaped(g: Any, *shape: int | None, rank: bool = True) -> Any:
@@ -103,6 +104,8 @@ CASES = {
         ),
         (None, 2, 4),
     ),
+    "a state of unknown rank": (lambda g: g.CudnnRNN(*[unknown(g)] * 4)[1], None),
+    "the handle of a first tensor array": (lambda g: g.TensorArray(g.constant(3), dtype=dtypes.float32), None),
     "one piece along any axis": (lambda g: g.SplitV(shaped(g, 4, 3), [4], fed_axis(g), num_split=1)[0], (4, 3)),
 }
 
@@ -111,3 +114,9 @@ CASES = {
 def test_static_shape(name: str) -> None:
     make, expected = CASES[name]
     assert make(Graph().build).shape == expected
+
+
+def test_what_shape_functions_compute_python_does_not_see() -> None:
+    g: Any = Graph().build
+    length = g.Sub(g.constant([3]), g.constant(1))
+    assert (as_shape(length), python_shape(length)) == ((2,), (None,))

@@ -204,7 +204,8 @@ def _first_call(drawer: Drawer, ys: list[str], xs: list[str]) -> Call:
         options["aggregation_method"] = drawer.pick(*METHODS)
     if drawer.chance(0.1):
         options["unconnected_gradients"] = "zero"
-    if drawer.chance(0.06):
+    # gradients of tensor arrays are looked up under "gradients"
+    if not drawer.op_type.startswith("TensorArray") and drawer.chance(0.06):
         options["name"] = drawer.pick("back", "a/b", "x0", drawer.op_type)
     if drawer.chance(0.1):
         call.stop_gradients = [drawer.pick(*xs, *call.ys)]

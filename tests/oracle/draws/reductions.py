@@ -57,6 +57,7 @@ def top_k(d: Drawer, op: str) -> Any:
 @sketch("ApproxTopK")
 def approx_top_k(d: Drawer, op: str) -> Any:
     d.numbers = False  # which of the largest elements are found is left open
+    d.know_more()
     shape = d.dims(d.integer(1, 3), 2)
     axis = d.axis(len(shape))
     x = d.tensor(shape, d.dtype(op), rank_known=True)
