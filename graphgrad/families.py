@@ -168,7 +168,7 @@ _FAMILIES = {
         AllCandidateSampler ComputeAccidentalHits FixedUnigramCandidateSampler LearnedUnigramCandidateSampler
         LogUniformCandidateSampler Multinomial ParameterizedTruncatedNormal RandomGamma RandomIndexShuffle
         RandomPoisson RandomPoissonV2 RandomShuffle RandomStandardNormal RandomUniform RandomUniformInt
-        StatelessMultinomial StatelessParameterizedTruncatedNormal StatelessRandomBinomial
+        SobolSample StatelessMultinomial StatelessParameterizedTruncatedNormal StatelessRandomBinomial
         StatelessRandomGammaV2 StatelessRandomGammaV3 StatelessRandomGetAlg StatelessRandomGetKeyCounter
         StatelessRandomGetKeyCounterAlg StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomPoisson
         StatelessRandomUniform StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2

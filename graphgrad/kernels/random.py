@@ -7,6 +7,7 @@ TensorFlow's numbers depend on how many threads share the work, they are those o
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 
@@ -388,3 +389,18 @@ def draw_batches(generator, parameters, counts, dtype):
         numbers, generator = _truncated.draw_between(generator, _truncated.bounds_of(*parameter), count, dtype)
         drawn.append(numbers)
     return np.concatenate(drawn)
+
+
+@kernel("SobolSample")
+def sobol_sample(dim, num_results, skip, *, dtype):
+    """Points of the Sobol sequence with the direction numbers of Joe and Kuo (2008), without its first, the origin."""
+    from scipy.stats import qmc  # loads half of scipy
+
+    dim, count, skip = lone(dim, "dim"), lone(num_results, "num_results"), lone(skip, "skip")
+    if dim < 1 or count < 1 or skip < 0:
+        raise ValueError(f"dim {dim} and num_results {count} must be positive, skip {skip} not negative")
+    sequence = qmc.Sobol(dim, scramble=False, bits=32)
+    sequence.fast_forward(skip + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that numbers other than powers of two are not balanced
+        return sequence.random(count).astype(dtype)

@@ -75,3 +75,9 @@ def candidates(op: Operation) -> list[Shape]:
 @shape("ComputeAccidentalHits")
 def accidental_hits(op: Operation) -> list[Shape]:
     return [(None,)] * 3
+
+
+@shape("SobolSample")
+def sobol_sample(op: Operation) -> Shape:
+    dim, count, _ = map(values.scalar, op.inputs)
+    return (count, dim)

@@ -52,4 +52,5 @@ CASES = [
         smooth=False,
         rounds=6,
     ),
+    case("SobolSample", const(3, "int32"), const(5, "int32"), const(2, "int32"), order=0, smooth=False),
 ]

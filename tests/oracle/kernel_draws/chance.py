@@ -125,6 +125,10 @@ def stateless_truncated(d: Drawer) -> Parts:
     return [d.given("S", full), _pair(d), *arrays], {}
 
 
+def sobol(d: Drawer) -> Parts:
+    return [np.int32(d.integer(1, 300)), np.int32(d.integer(1, 40)), np.int32(d.integer(0, 1000))], {}
+
+
 def candidates(d: Drawer) -> Parts:
     rows, true = d.integer(1, 3), d.integer(1, 2)
     most = d.integer(8, 20)
@@ -164,6 +168,7 @@ def _table(recipe: Recipe, ops: str) -> dict[str, Recipe]:
 
 
 RECIPES: dict[str, Recipe] = {
+    "SobolSample": sobol,
     "StatelessShuffle": stateless_shuffle,
     **_table(stateful, "RandomUniform RandomStandardNormal TruncatedNormal"),
     "RandomUniformInt": stateful_int,
