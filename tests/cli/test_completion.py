@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -100,6 +101,13 @@ def test_quiet_and_verbose(tmp_path: Path) -> None:
     assert run(*ADD, "-o", tmp_path / "o.pb", "--quiet").output == ""
     assert "of memory at most" in run(*ADD, "-o", tmp_path / "o.pb", "--verbose").stderr
     assert "error: " in run("add-gradients", MLP, "--ys", "los", "--xs", "W1", "--quiet").stderr
+
+
+def test_the_entry_point_offers_the_commands() -> None:
+    """Whoever runs commands inside a process finds the group where the console script begins."""
+    [entry] = importlib.metadata.entry_points(group="console_scripts", name="graphgrad")
+    assert isinstance(importlib.import_module(entry.module).cli, click.Group)
+    assert callable(entry.load())
 
 
 def test_an_interrupt_while_the_command_is_loaded() -> None:
