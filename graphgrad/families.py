@@ -75,8 +75,9 @@ _FAMILIES = {
         _FusedMatMul _UnaryOpsComposition
     """,
     "generators": """
-        NonDeterministicInts RngReadAndSkip RngSkip StatefulStandardNormal StatefulStandardNormalV2
-        StatefulTruncatedNormal StatefulUniform StatefulUniformFullInt StatefulUniformInt
+        NonDeterministicInts RngReadAndSkip RngSkip StatefulRandomBinomial StatefulStandardNormal
+        StatefulStandardNormalV2 StatefulTruncatedNormal StatefulUniform StatefulUniformFullInt
+        StatefulUniformInt
     """,
     "image": """
         AdjustContrast AdjustContrastv2 AdjustHue AdjustSaturation CropAndResize CropAndResizeGradBoxes

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad.kernels import _binomial, philox
 from graphgrad.kernels._checks import lone
 from graphgrad.kernels._state import Variable
 from graphgrad.registry import kernel, kernel_of
@@ -40,6 +41,17 @@ def state_of(variable: Variable, algorithm: Any) -> Array:
     return state
 
 
+def key_and_counter(state: Array) -> tuple[Array, Array]:
+    return state[2:3].view(np.uint64), state[:2].view(np.uint64)
+
+
+def vector_of(shape: Array) -> tuple[int, ...]:
+    """The shape as numbers. Raises ValueError where it is no vector of integers."""
+    if shape.dtype not in (np.int32, np.int64) or shape.ndim != 1:
+        raise ValueError(f"shape must be a vector of int32 or int64, not {shape.dtype.name} {list(shape.shape)}")
+    return tuple(shape.tolist())
+
+
 def move(variable: Variable, state: Array, numbers: int) -> None:
     """Moves the counter on by what so many numbers are given."""
     low, high = (int(n) & LOW64 for n in state[:2])
@@ -52,12 +64,10 @@ def move(variable: Variable, state: Array, numbers: int) -> None:
 def drawn(variable: Variable, algorithm: Any, op_type: str, shape: Array, *more: Array, dtype: Any) -> Array:
     """What the stateless op of that name gives for the state, which is moved on."""
     state = state_of(variable, algorithm)
-    if shape.dtype not in (np.int32, np.int64) or shape.ndim != 1:
-        raise ValueError(f"shape must be a vector of int32 or int64, not {shape.dtype.name} {list(shape.shape)}")
+    vector_of(shape)
     call = kernel_of(op_type)
     assert call is not None, op_type
-    key, counter = state[2:3].view(np.uint64), state[:2].view(np.uint64)
-    result = call(shape, key, counter, np.int32(PHILOX), *more, dtype=dtype)
+    result = call(shape, *key_and_counter(state), np.int32(PHILOX), *more, dtype=dtype)
     move(variable, state, math.prod(result.shape))
     return result  # type: ignore[no-any-return]
 
@@ -88,6 +98,16 @@ def standard_normal(resource, shape, *, dtype):
 def uniform_int(resource, algorithm, shape, minval, maxval, *, dtype):
     chosen = lone(algorithm, "algorithm")
     return drawn(resource, chosen, "StatelessRandomUniformIntV2", shape, minval, maxval, dtype=dtype)
+
+
+@kernel("StatefulRandomBinomial")
+def binomial(resource, algorithm, shape, counts, probs, *, dtype):
+    state = state_of(resource, lone(algorithm, "algorithm"))
+    generator = philox.from_key(*key_and_counter(state))
+    numbers = _binomial.draw(generator, vector_of(shape), counts, probs)
+    batches = np.broadcast(counts, probs).size
+    move(resource, state, 50 * (numbers.size + 3 * batches))
+    return numbers.astype(dtype)
 
 
 @kernel("RngSkip")

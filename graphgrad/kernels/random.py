@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from graphgrad.kernels import (  # noqa: F401  (two register kernels of their own)
+    _binomial,
     _index_shuffle,
     _libm,
     _samplers,
@@ -225,7 +226,7 @@ def stateless_multinomial(logits, num_samples, seed, *, output_dtype):
     return draw_classes(seeded(seed), logits, int(num_samples), output_dtype)
 
 
-# --- gamma and poisson -----------------------------------------------------------------------------------
+# --- gamma, poisson and binomial --------------------------------------------------------------------------
 
 
 def draw_gamma(generator, alpha, count):
@@ -342,6 +343,11 @@ def stateless_poisson(shape, seed, lam, *, dtype):
         raise ValueError(f"the shape {list(shape)} does not end with that of lam, {list(lam.shape)}")
     count = math.prod(shape[: len(shape) - lam.ndim])
     return draw_poisson(seeded(seed), lam, count, dtype).reshape(shape)
+
+
+@kernel("StatelessRandomBinomial")
+def stateless_binomial(shape, seed, counts, probs, *, dtype):
+    return _binomial.draw(seeded(seed), shape_of(shape), counts, probs).astype(dtype)
 
 
 # --- normal numbers between bounds -----------------------------------------------------------------------

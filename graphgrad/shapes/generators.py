@@ -10,7 +10,7 @@ from graphgrad.shapes import values
 
 @shape(
     *["StatefulUniform", "StatefulUniformFullInt", "StatefulUniformInt"],
-    *["StatefulStandardNormalV2", "StatefulTruncatedNormal"],
+    *["StatefulStandardNormalV2", "StatefulTruncatedNormal", "StatefulRandomBinomial"],
 )
 def drawn(op: Operation) -> Shape:
     return values.as_shape(op.inputs[2])

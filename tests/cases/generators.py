@@ -11,9 +11,11 @@ _LOW, _HIGH = const(-4, dtype="int64"), const(90, dtype="int64")
 
 
 def _with_state(op_type: str) -> Any:
+    """The state in memory of its own: TensorFlow's StatefulRandomBinomial moves the counter of what was fed, too late."""
+
     def graph(g: Any, state: Any, *inputs: Any, **attrs: Any) -> list[Any]:
         variable = g.VarHandleOp(dtype=dtypes.int64, shape=(None,), name="v")
-        with g.control_dependencies([g.op("AssignVariableOp", variable, state)]):
+        with g.control_dependencies([g.op("AssignVariableOp", variable, g.BitwiseOr(state, state))]):
             op = g.op(op_type, variable, *inputs, name="op", **attrs)
         with g.control_dependencies([op]):
             return [*op.outputs, g.ReadVariableOp(variable, dtype=dtypes.int64)]
@@ -37,6 +39,12 @@ CASES = [
         *(_STATE, _ALGORITHM, _SHAPE, _LOW, _HIGH),
         label="between",
         graph=_with_state("StatefulUniformInt"),
+    ),
+    case(
+        "StatefulRandomBinomial",
+        *(_STATE, _ALGORITHM, const([3, 2]), given([5.0, 300.0]), given([0.3, 0.875])),
+        label="trials",
+        graph=_with_state("StatefulRandomBinomial"),
     ),
     case("RngSkip", _STATE, _ALGORITHM, const(3, dtype="int64"), label="three", graph=_with_state("RngSkip")),
     case(

@@ -53,4 +53,14 @@ CASES = [
         rounds=6,
     ),
     case("SobolSample", const(3, "int32"), const(5, "int32"), const(2, "int32"), order=0, smooth=False),
+    *[
+        case(
+            *["StatelessRandomBinomial", const([3, 2, 2]), const([1, 2])],
+            *[given([[5.5, 300.0], [12.0, -1.0]], dtype), given([0.3, 0.875], dtype)],
+            order=1,
+            smooth=False,
+            label=dtype,
+        )
+        for dtype in ("float32", "float64")
+    ],
 ]

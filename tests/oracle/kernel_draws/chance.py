@@ -116,6 +116,19 @@ def stateless_poisson(d: Drawer) -> Parts:
     return [d.given("T", [*d.shape(0, 2, 3), *rate.shape]), _pair(d), rate], {}
 
 
+def trials_and_chances(d: Drawer) -> list[Any]:
+    """Few and many trials, whole or not, and chances beyond both ends."""
+    counts, probs = d.broadcasting()
+    trials = d.array(d.dtype(), counts, -1, d.pick([12, 400]), corners=False)
+    return [trials if d.rarely() else np.floor(trials), d.array(d.dtype(), probs, -0.05, 1.1, corners=False)]
+
+
+def stateless_binomial(d: Drawer) -> Parts:
+    trials = trials_and_chances(d)
+    d.types["S"] = "int32"  # of int64, TensorFlow ends its process
+    return [d.given("S", [*d.shape(0, 2, 3), *np.broadcast(*trials).shape]), _pair(d), *trials], {}
+
+
 def stateless_truncated(d: Drawer) -> Parts:
     dtype = d.dtype("dtype")
     parts = [(-1, 1), (0.5, 2), (-4, -1), (0, 3)]
@@ -191,6 +204,7 @@ RECIPES: dict[str, Recipe] = {
     "StatelessRandomGetAlg": algorithm,
     **_table(stateless_gamma, "StatelessRandomGammaV2 StatelessRandomGammaV3"),
     "StatelessRandomPoisson": stateless_poisson,
+    "StatelessRandomBinomial": stateless_binomial,
     "StatelessParameterizedTruncatedNormal": stateless_truncated,
     **_table(
         candidates,

@@ -84,7 +84,7 @@ LOOSENED: dict[str, float] = {
             *["StatelessRandomUniformIntV2", "StatelessRandomUniformFullIntV2", "StatelessTruncatedNormalV2"],
             *["StatelessRandomGammaV2", "StatelessRandomGammaV3", "StatelessRandomPoisson", "StatelessShuffle"],
             *["RandomIndexShuffle", "SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2"],
-            "StatelessSampleDistortedBoundingBox",
+            *["StatelessSampleDistortedBoundingBox", "StatelessRandomBinomial", "StatefulRandomBinomial"],
         ],
         0,  # random numbers are TensorFlow's to the last bit
     ),

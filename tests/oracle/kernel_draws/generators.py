@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 
 from graphgrad import dtypes
+from tests.oracle.kernel_draws.chance import trials_and_chances
 from tests.oracle.kernel_draws.drawing import Drawer, Recipe
 
 Parts = tuple[Any, ...]
 
 
 def program_of(op_type: str) -> Any:
-    """Sets the variable, runs the op, reads the variable."""
+    """Sets the variable, in memory of its own, runs the op, reads the variable."""
 
     def program(g: Any, state: Any, *inputs: Any, **attrs: Any) -> list[Any]:
         variable = g.VarHandleOp(dtype=dtypes.int64, shape=(None,), name="v")
-        with g.control_dependencies([g.op("AssignVariableOp", variable, state)]):
+        with g.control_dependencies([g.op("AssignVariableOp", variable, g.BitwiseOr(state, state))]):
             op = g.op(op_type, variable, *inputs, name="op", **attrs)
         with g.control_dependencies([op]):
             return [*op.outputs, g.ReadVariableOp(variable, dtype=dtypes.int64)]
@@ -49,10 +50,21 @@ def generator(d: Drawer) -> Parts:
     return inputs, {}, program_of(d.op_type)
 
 
-RECIPES: dict[str, Recipe] = dict.fromkeys(
-    [
-        *["StatefulUniform", "StatefulUniformFullInt", "StatefulUniformInt", "StatefulStandardNormalV2"],
-        *["StatefulStandardNormal", "StatefulTruncatedNormal", "RngSkip", "RngReadAndSkip"],
-    ],
-    generator,
-)
+def binomial(d: Drawer) -> Parts:
+    state = np.array([d.integer(0, 1 << 40), d.integer(0, 1 << 40), d.integer(-(1 << 40), 1 << 40)])
+    trials = trials_and_chances(d)
+    d.types["S"] = "int32"  # of int64, TensorFlow ends its process
+    shape = d.given("S", [*d.shape(0, 2, 3), *np.broadcast(*trials).shape])
+    return [state, np.int64(1), shape, *trials], {}, program_of(d.op_type)
+
+
+RECIPES: dict[str, Recipe] = {
+    **dict.fromkeys(
+        [
+            *["StatefulUniform", "StatefulUniformFullInt", "StatefulUniformInt", "StatefulStandardNormalV2"],
+            *["StatefulStandardNormal", "StatefulTruncatedNormal", "RngSkip", "RngReadAndSkip"],
+        ],
+        generator,
+    ),
+    "StatefulRandomBinomial": binomial,
+}
