@@ -19,8 +19,9 @@ from graphgrad_cli import arguments
 def command(model: str, against: str | None, output: str, tag_set: str | None) -> None:
     """Draw a model.
 
-    The HTML is one file that needs no network: name scopes open on click, nodes tell what they are, search finds them,
-    the way between two nodes lights up. An SVG shows the outer scopes; DOT is for Graphviz.
+    The HTML is one file that needs no network: name scopes and calls open on click, nodes tell what they are, search
+    finds them, the way between two nodes lights up. An SVG shows the outer scopes; DOT is for Graphviz. What a function
+    holds is drawn inside of each call of it.
 
     \b
     Example:

@@ -17,6 +17,7 @@ from graphgrad import opdefs, registry
 from graphgrad.errors import GraphGradError
 from graphgrad.families import FAMILY_OF
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
+from graphgrad.library import is_call
 
 # What the interpreter does itself, without a kernel.
 BUILT_IN = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderV2"})
@@ -116,9 +117,7 @@ def everything(graph: Graph, operations: Iterable[Operation] | None = None) -> I
 
 def has_kernel(op: Operation) -> bool:
     """Whether the interpreter can run the operation."""
-    from graphgrad.runtime import functions
-
-    return op.type in BUILT_IN or functions.is_call(op) or registry.kernel_of(op.type) is not None
+    return op.type in BUILT_IN or is_call(op) or registry.kernel_of(op.type) is not None
 
 
 def _can_be_differentiated(op: Operation) -> bool:

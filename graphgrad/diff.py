@@ -48,6 +48,7 @@ class Difference:
     changed: list[NodeChange]
     functions: dict[str, list[str]]
     versions: tuple[str, str] | None
+    ignored: Collection[str] = ()  # aspects that were not looked at
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.versions or any(self.functions.values()))
@@ -89,17 +90,19 @@ def diff(a: Graph, b: Graph, ignore: Collection[str] = ()) -> Difference:
             raise ArgumentError(
                 f"--ignore {aspect!r}: it must be one of {', '.join(ASPECTS)}{did_you_mean(aspect, ASPECTS)}"
             )
-    changed = [c for op in a if op.name in b and (c := _change(op, b.operation(op.name), ignore)) is not None]
+    changed = [c for op in a if op.name in b and (c := change(op, b.operation(op.name), ignore)) is not None]
     return Difference(
         added=[op for op in b if op.name not in a],
         removed=[op for op in a if op.name not in b],
         changed=changed,
         functions=_functions(a, b) if "functions" not in ignore else {"added": [], "removed": [], "changed": []},
         versions=_versions(a, b) if "versions" not in ignore else None,
+        ignored=ignore,
     )
 
 
-def _change(a: Operation, b: Operation, ignore: Collection[str]) -> NodeChange | None:
+def change(a: Operation, b: Operation, ignore: Collection[str] = ()) -> NodeChange | None:
+    """What differs between two operations; None where nothing does."""
     fields: dict[str, tuple[str, str]] = {}
     largest = None
     if a.type != b.type and "op" not in ignore:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphgrad import attributes, opdefs, registry
 from graphgrad.attributes import Shape
@@ -22,6 +22,14 @@ from graphgrad.schema import graph_pb2
 ORIGINAL_NAME = "_original_name"
 # Functions that gradients are made of say so where TensorFlow lets them: it refuses to load other attributes.
 _MADE_HERE = ("_original_func_name", b"gradients")
+
+# What runs functions of the library, besides operations whose type is the name of one.
+CALLS = frozenset(
+    [
+        *["Case", "If", "PartitionedCall", "StatefulPartitionedCall", "StatelessCase", "StatelessIf", "StatelessWhile"],
+        *["SymbolicGradient", "While"],
+    ]
+)
 
 
 class Body:
@@ -87,11 +95,11 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
 
     def check_call(self, op: Operation) -> None:
         """Raises ModelError where an operation and a function it calls do not agree on what is handed over and back."""
-        for name, inputs, outputs in _agreements(op):
+        for _, name, arguments, results in functions_run_by(op):
             signature = self._definition(name, op).signature
             for what, wanted, args in (
-                ("value", inputs, signature.input_arg),
-                ("result", outputs, signature.output_arg),
+                ("value", [t.dtype for t in arguments], signature.input_arg),
+                ("result", results, signature.output_arg),
             ):
                 if wanted is None:
                     continue
@@ -227,18 +235,35 @@ def _may_call(op_type: str) -> bool:
     return signature is None or any(attr.type in ("func", "list(func)") for attr in signature.attrs.values())
 
 
-def _agreements(op: Operation) -> list[tuple[str, Sequence[DType | None] | None, Sequence[DType | None] | None]]:
-    """The functions that an operation calls, with the dtypes that go in and come out; None where nothing is agreed."""
-    given: Sequence[DType | None] = [t.dtype for t in op.inputs]
+def is_call(op: Operation) -> bool:
+    """Whether an operation runs functions of the library."""
+    return op.type in CALLS or (op.signature is None and op.type in op.graph.functions)
+
+
+class Called(NamedTuple):
+    """A function that an operation runs: what tells it from the others, its name, what it is handed, and the dtypes of what
+    it gives back; None where these are not agreed."""
+
+    role: str
+    name: str
+    arguments: list[Tensor]
+    results: Sequence[DType | None] | None
+
+
+def functions_run_by(op: Operation) -> list[Called]:
+    """The functions that a call runs; none for a SymbolicGradient, whose function is to be made."""
+    given = op.inputs
     if op.signature is None:
-        return [(op.type, given, None)]
+        return [Called("", op.type, given, None)]
     attrs = op.signature.attrs
-    if "branches" in attrs or "then_branch" in attrs:
-        functions = op["branches"] if "branches" in attrs else (op["then_branch"], op["else_branch"])
-        return [(f.name, given[1:], op["Tout"]) for f in functions]
+    if "branches" in attrs:
+        return [Called(f"branch_{i}", f.name, given[1:], op["Tout"]) for i, f in enumerate(op["branches"])]
+    if "then_branch" in attrs:
+        return [Called(role, op[role].name, given[1:], op["Tout"]) for role in ("then_branch", "else_branch")]
     if "cond" in attrs and "body" in attrs:
-        return [(op["cond"].name, given, [None]), (op["body"].name, given, given)]
-    return [] if op.type == "SymbolicGradient" else [(op["f"].name, given, op["Tout"])]
+        carried = [t.dtype for t in given]
+        return [Called("cond", op["cond"].name, given, [None]), Called("body", op["body"].name, given, carried)]
+    return [] if op.type == "SymbolicGradient" else [Called("", op["f"].name, given, op["Tout"])]
 
 
 class _Reader:

@@ -5,16 +5,15 @@ Where a graph is held against another, the document holds the nodes of both, eac
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from graphgrad import listing
-from graphgrad.diff import Difference, NodeChange, diff
-from graphgrad.graph import Graph, Operation
-from graphgrad.listing import producers_first
+from graphgrad.diff import Difference, NodeChange, change, diff
+from graphgrad.graph import Graph
+from graphgrad.picture.opened import Node, opened
 
 SAME, ADDED, REMOVED, CHANGED = "same", "added", "removed", "changed"
-_OF_GRADIENT = re.compile(r"(.*?)/(?:.*_grad(?:ient_sum)?(?:_\d+)?/|grad_ys_\d+)")
+MOST = 100_000  # nodes; calls beyond stay closed
 
 
 class _Texts:
@@ -27,59 +26,84 @@ class _Texts:
         return self.numbers.setdefault(text, len(self.numbers))
 
 
-def document(graph: Graph, before: Graph | None = None, difference: Difference | None = None) -> dict[str, Any]:
-    """The nodes of a graph, those of `before` that it lacks among them, producers first.
+def document(
+    graph: Graph, before: Graph | None = None, difference: Difference | None = None, most: int = MOST
+) -> dict[str, Any]:
+    """The nodes of a graph and of the functions its calls run, those of `before` that it lacks among them, producers first.
 
-    `difference` is what of the two graphs counts as different; everything, by default.
+    `difference` is what of the two graphs counts as different; everything, by default. Calls are opened, the outermost
+    first, as long as there are no more than `most` nodes.
 
     `nodes` has one list per node: name, number of its op type, whether it belongs to a gradient (0 or 1), status,
-    numbers of the nodes it takes tensors from, of those it waits for, of its outputs' and its attributes' texts, its
-    device, a constant's elements, and what changed. `texts` holds the texts.
+    numbers of the nodes that tensors come to it from, of those it waits for, of its outputs' and its attributes' texts, its
+    device, a constant's elements, what changed, and, of a call whose functions are shown, the numbers of the nodes it takes
+    tensors from: to it tensors come from its functions. `texts` holds the texts, `closed` the names of calls whose
+    functions are not shown, with the reason.
     """
     texts = _Texts()
-    if before is not None and difference is None:
-        difference = diff(before, graph)
-    status, changes = _statuses(difference)
-    operations = producers_first(graph)
+    nodes = opened(graph, most)
+    status: dict[str, str] = {}
+    changes: dict[str, list[str]] = {}
     if before is not None:
-        operations += [op for op in producers_first(before) if op.name not in graph]
-    numbers = {op.name: i for i, op in enumerate(operations)}
-    gradient_scopes = _gradient_scopes(operations)
-    nodes = []
-    for op in operations:
-        nodes.append(
+        former = opened(before, most)
+        status, changes = _compared(former, nodes, difference or diff(before, graph))
+        names = {node.name for node in nodes}
+        nodes += [node for node in former if node.name not in names]
+    numbers = {node.name: i for i, node in enumerate(nodes)}
+    listed = []
+    for node in nodes:
+        op = node.op
+        listed.append(
             [
-                op.name,
+                node.name,
                 texts.number(op.type),
-                int(op.name.partition("/")[0] in gradient_scopes),
-                status.get(op.name, SAME),
-                [numbers[t.op.name] for t in op.inputs],
-                [numbers[c.name] for c in op.control_inputs],
+                int(node.is_gradient),
+                status.get(node.name, SAME),
+                [numbers[source.name] for source in node.sources],
+                [numbers[other.name] for other in node.waits_for],
                 [texts.number(listing.described(t)) for t in op.outputs],
                 [texts.number(f"{name} = {value}") for name, value in listing.attributes_of(op)],
                 op.device,
                 listing.elements(op) if op.type == "Const" else "",
-                changes.get(op.name, []),
+                changes.get(node.name, []),
+                [numbers[taken.name] for taken in node.takes] if node.is_open else [],
             ]
         )
-    return {"compared": before is not None, "nodes": nodes, "texts": list(texts.numbers)}
+    closed = {node.name: node.closed for node in nodes if node.closed}
+    return {"compared": before is not None, "nodes": listed, "texts": list(texts.numbers), "closed": closed}
 
 
-def _statuses(difference: Difference | None) -> tuple[dict[str, str], dict[str, list[str]]]:
-    if difference is None:
-        return {}, {}
+def _compared(
+    former: list[Node], nodes: list[Node], difference: Difference
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What became of each node that is not the same, and how it changed. Of the graph the difference tells it, nodes of
+    functions are compared here."""
+    before, after = ({node.name: node for node in side} for side in (former, nodes))
     status = {op.name: ADDED for op in difference.added} | {op.name: REMOVED for op in difference.removed}
-    status |= {change.name: CHANGED for change in difference.changed}
-    return status, {change.name: _changes(change) for change in difference.changed}
+    found = {changed.name: changed for changed in difference.changed}
+    for side, other, what in ((after, before, ADDED), (before, after, REMOVED)):
+        for name, node in side.items():
+            if node.caller is not None and name not in other and not _is_hidden(node, other):
+                status[name] = what
+    for name, node in after.items():
+        if node.caller is not None and name in before:
+            changed = change(before[name].op, node.op, difference.ignored)
+            if changed is not None:
+                found[name] = changed
+    return status | dict.fromkeys(found, CHANGED), {name: _changes(changed) for name, changed in found.items()}
 
 
-def _changes(change: NodeChange) -> list[str]:
-    lines = [f"{field}: {a} -> {b}" for field, (a, b) in change.fields.items()]
-    if change.largest_difference is not None:
-        lines.append(f"largest difference {change.largest_difference:.6g}")
+def _is_hidden(node: Node, other: dict[str, Node]) -> bool:
+    """Whether the other picture holds the node's call closed, so that it tells nothing of the node."""
+    while node.caller is not None:
+        node = node.caller
+        if node.name in other:
+            return bool(other[node.name].closed)
+    return False
+
+
+def _changes(changed: NodeChange) -> list[str]:
+    lines = [f"{field}: {a} -> {b}" for field, (a, b) in changed.fields.items()]
+    if changed.largest_difference is not None:
+        lines.append(f"largest difference {changed.largest_difference:.6g}")
     return lines
-
-
-def _gradient_scopes(operations: list[Operation]) -> set[str]:
-    """The outermost scopes that hold gradients: those with a scope `<op>_grad` or a `grad_ys_<i>` in them."""
-    return {found[1].partition("/")[0] for op in operations if (found := _OF_GRADIENT.match(op.name))}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphgrad.graph import Shape, Tensor
-from graphgrad.runtime.functions import is_call
+from graphgrad.library import is_call
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims, inference
 

@@ -52,11 +52,6 @@ class Functions:
             library.refuse_recursion(library.called_by([caller.node_def()]), caller)
 
 
-def is_call(op: Operation) -> bool:
-    """Whether an operation runs functions of the library."""
-    return op.type in RUNNERS or (op.signature is None and op.type in op.graph.functions)
-
-
 def runner(op: Operation, compiler: Compiler) -> Run:
     """What runs the operation: a function of its inputs that gives its outputs."""
 

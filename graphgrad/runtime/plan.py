@@ -18,7 +18,7 @@ from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays, restored
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
 from graphgrad.kernels._state import State
-from graphgrad.library import Body
+from graphgrad.library import Body, is_call
 from graphgrad.runtime import binding, frames, functions
 from graphgrad.runtime.execution import FeedSpec, Plan, parts_of
 from graphgrad.runtime.liveness import Liveness, guard, read_reference
@@ -321,7 +321,7 @@ class Compiler:
             raise EvaluationError(f"refused, since it reaches outside the graph: {named}")
         missing: dict[str, list[str]] = {}
         for op in order:
-            if not (op.type in ("Const", "NoOp") or functions.is_call(op) or registry.kernel_of(op.type)):
+            if not (op.type in ("Const", "NoOp") or is_call(op) or registry.kernel_of(op.type)):
                 missing.setdefault(op.type, []).append(op.name)
         if missing:
             named = ", ".join(
@@ -374,7 +374,7 @@ class Compiler:
         if is_passing and not binding.references_read(op):
             self.slots[op.outputs[0]] = self.slot(op.inputs[0])
             return []
-        if functions.is_call(op):
+        if is_call(op):
             reads, inputs = self._inputs(op)
             outputs = [self.slot(t) for t in op.outputs]
             return [*reads, Step(op, functions.runner(op, self), inputs, outputs, False)]

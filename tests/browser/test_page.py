@@ -199,6 +199,24 @@ def test_gradients_are_in_no_group_of_forward_nodes(page: Any) -> None:
     assert "gradient" in box(browser, "gradients/").get_attribute("class")
 
 
+def test_a_call_opens_into_its_function(page: Any) -> None:
+    browser = page(graphgrad.load(MLP.parents[1] / "08_saved_model" / "model"))
+    call = "StatefulPartitionedCall"
+    browser.find_element(By.ID, "close").click()
+    wait(browser, lambda: not has_box(browser, f"{call}/features"))
+    click(browser, f"{call}/")
+    wait(browser, lambda: has_box(browser, f"{call}/features"))
+    browser.find_element(By.XPATH, f"//aside//a[text()='{call}']").click()
+    wait(browser, lambda: "Given by its functions" in panel(browser))
+    assert "serving_default_features" in panel(browser) and f"{call}/Identity" in panel(browser)
+    browser.find_element(By.ID, "search").send_keys("Tanh", Keys.ENTER)
+    wait(browser, lambda: has_box(browser, f"{call}/{call}/{call}/Tanh"))
+    assert overlapping_boxes(browser) == []
+    for field, name in (("from", "serving_default_features"), ("to", call)):
+        browser.find_element(By.ID, field).send_keys(name, Keys.TAB)
+    wait(browser, lambda: "lit" in box(browser, f"{call}/{call}/{call}/Tanh").get_attribute("class"))
+
+
 def test_a_hundred_thousand_nodes(page: Any) -> None:
     graph = graphgrad.Graph()
     g = graph.build

@@ -126,10 +126,10 @@ ARROWS = {
     },
     "inspect": {"signatures", "attributes", "dtypes", "frontier", "graph"},
     "paths": {"graph", "registry"},
-    "picture": {"diff", "errors", "graph", "listing", "picture"},
+    "picture": {"controlflow", "diff", "errors", "graph", "library", "listing", "picture"},
     "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "shapes"},
     "diff": {"errors", "graph", "listing", "opdefs", "schema"},
-    "coverage": {"errors", "families", "graph", "opdefs", "registry"},
+    "coverage": {"errors", "families", "graph", "library", "opdefs", "registry"},
 }
 # Imports inside functions that close a circle or keep a start fast: (from, to).
 LATE = {

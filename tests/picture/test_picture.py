@@ -30,17 +30,9 @@ def test_a_document_holds_every_node(with_grads: Path) -> None:
     document = picture.document(graph)
     nodes, texts = by_name(document), document["texts"]
     assert len(nodes) == len(graph)
-    name, op, gradient, status, inputs, controls, outputs, attrs, device, value, changes = nodes["MatMul"]
-    assert (name, texts[op], gradient, status, controls, device, value, changes) == (
-        "MatMul",
-        "MatMul",
-        0,
-        "same",
-        [],
-        "",
-        "",
-        [],
-    )
+    name, op, gradient, status, inputs, controls, outputs, attrs, device, value, changes, takes = nodes["MatMul"]
+    assert (name, texts[op], gradient, status) == ("MatMul", "MatMul", 0, "same")
+    assert (controls, device, value, changes, takes) == ([], "", "", [], [])
     assert [document["nodes"][i][0] for i in inputs] == ["x", "W1"]
     assert [texts[t] for t in outputs] == ["float32[?,16]"]
     assert "transpose_a = False" in [texts[t] for t in attrs]

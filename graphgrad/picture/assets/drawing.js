@@ -2,8 +2,9 @@
 // where everything lies, and an SVG is written. Nothing here needs a browser.
 "use strict";
 
-const [NAME, OP, GRADIENT, STATUS, INPUTS, CONTROLS, OUTPUTS, ATTRS, DEVICE, VALUE, CHANGES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const [NAME, OP, GRADIENT, STATUS, INPUTS, CONTROLS, OUTPUTS, ATTRS, DEVICE, VALUE, CHANGES, TAKES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 const CROWD = 30; // boxes side by side before they are put into groups
+const FEW = 10; // calls side by side that stay outside of groups
 const LABEL = 26; // characters of a label
 const CHARACTER = 6.7; // the width of one, at 11 pixels
 const STATUSES = ["added", "removed", "changed"];
@@ -11,7 +12,7 @@ const STATUSES = ["added", "removed", "changed"];
 // ---------------------------------------------------------------- scopes
 
 function newBox(id, label, parent) {
-  return { id, label, parent, children: [], node: -1, nodes: 0, depth: 0, gradient: 0, added: 0, removed: 0, changed: 0 };
+  return { id, label, parent, children: [], node: -1, isCall: false, nodes: 0, depth: 0, gradient: 0, added: 0, removed: 0, changed: 0 };
 }
 
 // The tree of name scopes. A node with the name of a scope lies inside that scope.
@@ -37,7 +38,9 @@ function treeOf(graph) {
   graph.nodes.forEach((node, i) => {
     const name = node[NAME];
     const cut = name.lastIndexOf("/");
-    const parent = scopes.get(name) || scopeOf(cut < 0 ? "" : name.slice(0, cut));
+    const own = scopes.get(name);
+    if (own && node[TAKES].length) own.isCall = true;
+    const parent = own || scopeOf(cut < 0 ? "" : name.slice(0, cut));
     const box = newBox(name, name.slice(cut + 1), parent);
     box.node = i;
     parent.children.push(box);
@@ -70,16 +73,18 @@ function joinOnlyChild(box) {
     box.label += "/" + child.label;
     box.id = child.id;
     box.children = child.children;
+    box.isCall = child.isCall;
     for (const grandchild of box.children) grandchild.parent = box;
     child.children = [];
   }
 }
 
 // Children beyond a crowd are put into groups of neighbours along the flow of data, and groups into groups. Scopes of
-// gradients stay outside of groups of forward nodes.
+// gradients stay outside of groups of forward nodes, and so do a few calls.
 function groupCrowd(box) {
   if (box.children.length <= CROWD) return;
-  const isApart = (child) => child.node < 0 && child.gradient === child.nodes && box.gradient < box.nodes;
+  const hasFewCalls = box.children.filter((child) => child.isCall).length <= FEW;
+  const isApart = (child) => child.node < 0 && ((child.isCall && hasFewCalls) || (child.gradient === child.nodes && box.gradient < box.nodes));
   const apart = box.children.filter(isApart);
   box.children = box.children.filter((child) => !isApart(child)).sort((a, b) => a.depth - b.depth);
   while (box.children.length > CROWD) {
@@ -173,7 +178,7 @@ function elkGraph(graph, root, seen) {
     return {
       id: box.id,
       children: box.children.map(elkOf),
-      layoutOptions: { "elk.padding": "[top=8,left=12,bottom=12,right=12]", "elk.nodeSize.constraints": "[NODE_LABELS]", "elk.nodeLabels.placement": "[INSIDE, V_TOP, H_LEFT]", "elk.nodeLabels.padding": "[top=6,left=10,bottom=6,right=10]" },
+      layoutOptions: { "elk.padding": "[top=8,left=12,bottom=12,right=12]", "elk.nodeSize.constraints": "[NODE_LABELS]", "elk.nodeLabels.placement": "[INSIDE, V_TOP, H_CENTER]", "elk.nodeLabels.padding": "[top=6,left=10,bottom=6,right=10]" },
       labels: [{ id: box.id + " head", text: box.lines[0], width: width, height: 14 }],
     };
   };

@@ -128,7 +128,8 @@ function nodePanel(i) {
     list("Changes", node[CHANGES].map(code)) +
     list("Outputs", node[OUTPUTS].map((t, k) => code(`:${k}  ${graph.texts[t]}`))) +
     (node[VALUE] ? list("Value", [code(node[VALUE])]) : "") +
-    list("Inputs", node[INPUTS].map(link)) +
+    (node[TAKES].length ? list("Inputs", node[TAKES].map(link)) + list("Given by its functions", node[INPUTS].filter((j) => !node[TAKES].includes(j)).map(link)) : list("Inputs", node[INPUTS].map(link))) +
+    (graph.closed[node[NAME]] ? list("Its functions are not shown", [escaped(graph.closed[node[NAME]])]) : "") +
     list("Waits for", node[CONTROLS].map(link)) +
     list("Used by", consumersOf(i).slice(0, 100).map(link)) +
     list("Attributes", node[ATTRS].map((t) => code(graph.texts[t]))) +
@@ -149,8 +150,12 @@ function scopePanel(box) {
     stack.push(...inner.children);
   }
   const common = [...ops].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  const named = numbers.get(box.id.replace(/\/$/, ""));
+  const closed = box === root ? Object.keys(graph.closed) : [];
   return (
     `<h2>${escaped(box.id)}</h2><div>${nodesOf(box)}, ${box.gradient} of gradients</div>` +
+    (named === undefined ? "" : list("Node", [`${link(named)} ${code(graph.texts[graph.nodes[named][OP]])}`])) +
+    list("Calls whose functions are not shown", closed.slice(0, 40).map((name) => link(numbers.get(name)))) +
     list("Compared", counts) +
     list("Ops", common.slice(0, 40).map(([op, n]) => code(`${n} ${op}`)))
   );
