@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from graphgrad import opdefs, registry
+from graphgrad import opdefs, registry, signatures
 from graphgrad.errors import GraphGradError
 from graphgrad.families import FAMILY_OF
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
@@ -66,7 +66,7 @@ def coverage(graph: Graph, ys: Sequence[str] = (), xs: Sequence[str] = (), order
         missing, results = _differentiate(graph, list(ys), list(xs), order)
         places = list(everything(graph, needed_by(dict.fromkeys(t.op for t in results))))
     else:
-        idle = _only_for_the_saver(graph)
+        idle = signatures.only_for_the_saver(graph)
         places = list(everything(graph, [op for op in graph if op not in idle]))
         missing = [
             {"op": op.type, "node": place, "path": [place], "custom_gradient": op.annotation("_gradient_op_type")}
@@ -84,19 +84,6 @@ def coverage(graph: Graph, ys: Sequence[str] = (), xs: Sequence[str] = (), order
 
 def _counted(operations: Iterable[Operation]) -> dict[str, int]:
     return dict(sorted(Counter(op.type for op in operations).items()))
-
-
-def _only_for_the_saver(graph: Graph) -> dict[Operation, None]:
-    """What the saver of a MetaGraphDef runs and nothing else needs."""
-    if graph.meta is None:
-        return {}
-    saver = graph.meta.saver_def
-    names = (saver.save_tensor_name, saver.restore_op_name)
-    own = dict.fromkeys(
-        needed_by([graph.operation(n.partition(":")[0]) for n in names if n.partition(":")[0] in graph])
-    )
-    others = set(needed_by([op for op in graph if op not in own]))
-    return {op: None for op in own if op not in others}
 
 
 def everything(graph: Graph, operations: Iterable[Operation] | None = None) -> Iterator[tuple[str, Operation]]:

@@ -164,8 +164,9 @@ def _named_outputs(graph: Graph) -> list[Tensor]:
 
 
 def evaluated(graph: Graph) -> list[Tensor]:
-    """What a model is evaluated for: the outputs of its signature, without one all that nothing takes."""
-    return _named_outputs(graph) or outputs(graph)
+    """What a model is evaluated for: the outputs of its signature, without one all that nothing takes but its saver."""
+    saver = signatures.only_for_the_saver(graph)
+    return _named_outputs(graph) or [t for t in outputs(graph) if t.op not in saver]
 
 
 def outputs(graph: Graph) -> list[Tensor]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from graphgrad import attributes, objects
 from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
-from graphgrad.graph import Graph, IndexedSlices, Tensor, needed_by
+from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
 from graphgrad.schema import saved_model_pb2
 
 INPUTS, OUTPUTS = "inputs", "outputs"
@@ -174,3 +174,16 @@ def _placeholders(tensors: Sequence[Tensor]) -> list[Tensor]:
     """What must be fed to compute tensors, in the order of the graph."""
     found = set(needed_by(t.op for t in tensors))
     return [op.outputs[0] for op in tensors[0].graph if op in found and op.type in _PLACEHOLDERS]
+
+
+def only_for_the_saver(graph: Graph) -> dict[Operation, None]:
+    """What the saver of a MetaGraphDef runs and nothing else needs."""
+    if graph.meta is None:
+        return {}
+    saver = graph.meta.saver_def
+    names = (saver.save_tensor_name, saver.restore_op_name)
+    own = dict.fromkeys(
+        needed_by([graph.operation(n.partition(":")[0]) for n in names if n.partition(":")[0] in graph])
+    )
+    others = set(needed_by([op for op in graph if op not in own]))
+    return {op: None for op in own if op not in others}

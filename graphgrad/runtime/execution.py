@@ -20,7 +20,8 @@ from graphgrad.graph import IndexedSlices, Operation, Tensor
 from graphgrad.kernels._state import Uninitialised
 from graphgrad.kernels._threads import at_most
 from graphgrad.progress import Stage
-from graphgrad.runtime.footprint import Footprint, footprint
+from graphgrad.runtime.footprint import Footprint, Footprints
+from graphgrad.runtime.functions import Functions
 from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
 from graphgrad.runtime.steps import Step, take
@@ -117,11 +118,13 @@ class Plan:
         feeds: list[FeedSpec],
         fetches: list[Tensor | IndexedSlices | Operation],
         slots: dict[Tensor, int],
+        functions: Functions,
         threads: int = 1,
         depth: int = 0,
     ):
         self.depth = depth  # how many functions and loops run inside each other
-        self.steps, self._initial, self._feeds, self._fetches, self._slots = steps, initial, feeds, fetches, slots
+        self.steps, self.initial, self.feeds, self._fetches, self._slots = steps, initial, feeds, fetches, slots
+        self._functions = functions
         self._fed = [spec.slot for spec in feeds]
         self._places = dict.fromkeys(slots.values())  # where the fetched values are
         self._threads = threads
@@ -172,8 +175,9 @@ class Plan:
     def footprint(self, shapes: Mapping[str, tuple[int, ...]]) -> Footprint:
         """What a run takes at its most, for feeds of these shapes by the name of their tensor ('x' or 'x:0')."""
         named = {name if ":" in name else f"{name}:0": shape for name, shape in shapes.items()}
-        fed = {f.tensor: (f.slot, named.get(f.tensor.name, f.shape)) for f in self._feeds}
-        return footprint(self.steps, self._initial, fed)
+        fed = {f.tensor: named.get(f.tensor.name, f.shape) for f in self.feeds}
+        reckoned = Footprints(self._functions)
+        return with_room(lambda: self.depth, lambda: reckoned.of_plan(self.steps, self.initial, fed))
 
     def peak_bytes(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         """The bytes of `footprint`."""
@@ -203,17 +207,17 @@ class Plan:
                 self._programs.pop(next(iter(self._programs)))
             self._programs[shapes] = None
             return self._step_by_step(feeds)
-        watched = Record(self._initial, self._fed)
+        watched = Record(self.initial, self._fed)
         for slot, value in zip(self._fed, feeds, strict=True):
             watched.note_fed(slot, value)
         values = self._step_by_step(feeds, watched)
         self._programs[shapes] = build(
-            self.steps, watched, self._fed, list(self._places), len(self._initial), self._threads
+            self.steps, watched, self._fed, list(self._places), len(self.initial), self._threads
         )
         return values
 
     def _step_by_step(self, feeds: list[Any], watched: Watcher | None = None) -> list[Any]:
-        slots = self._initial.copy()
+        slots = self.initial.copy()
         for slot, value in zip(self._fed, feeds, strict=True):
             slots[slot] = value
         with Stage("evaluating", len(self.steps)) as stage:
@@ -231,7 +235,7 @@ class Plan:
         for key, value in feeds.items():
             by_name |= _by_parts(key, value) if isinstance(key, IndexedSlices) else {_full_name(key): value}
         values = []
-        for spec in self._feeds:
+        for spec in self.feeds:
             name = spec.tensor.name
             if name not in by_name:
                 raise ArgumentError(f"feed {name!r} is missing: the plan was compiled for it")

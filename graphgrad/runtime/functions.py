@@ -5,7 +5,7 @@ A loop runs in a loop; only functions inside functions take part of Python's sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphgrad.graph import Operation
@@ -44,6 +44,13 @@ class Functions:
             self.refuse_recursion(caller)
             found = self._compiled[name] = Function(name, caller, compiler)
         return found
+
+    def compiled(self, name: str) -> Function:
+        """The function of that name, which an operation of the plan calls."""
+        return self._compiled[name]
+
+    def __iter__(self) -> Iterator[Function]:
+        return iter(self._compiled.values())
 
     def refuse_recursion(self, caller: Operation) -> None:
         """Raises ModelError where what an operation calls calls itself."""

@@ -216,7 +216,7 @@ class Compiler:
             steps, set(fetched.values()), kept={i for i, v in enumerate(self.initial) if v is not None}
         )
         specs = [FeedSpec(t, self.slots[t]) for t in self.fed]
-        return Plan(steps, self.initial, specs, self.fetches, fetched, self.threads, depth)
+        return Plan(steps, self.initial, specs, self.fetches, fetched, self.functions, self.threads, depth)
 
     def inside(self, level: frames.Frame) -> Compiler:
         """A compiler for the operations of a loop that the graph of this one holds."""

@@ -49,6 +49,7 @@ class Rounds:
         self, what: str, state: State, slots: Slots, head: list[Step], body: list[Step], tail: Sequence[Step] = ()
     ):
         self.what, self.state, self.slots = what, state, slots
+        self.steps = [*head, *body, *tail]
         changing = [(a, b) for a, b in zip(slots.now, slots.following, strict=True) if a != b]
         used = [slots.condition, *(i for i in slots.exits if i not in slots.now)]
         self._sums = accumulated(body, [*head, *tail], changing, used)

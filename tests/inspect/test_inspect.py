@@ -170,5 +170,8 @@ def test_memory_is_that_of_the_signature_s_outputs() -> None:
     """What saves and restores is not evaluated, and its inputs are not asked for."""
     model = MLP.parents[1] / "08_saved_model" / "model"
     found = json.loads(run("inspect", model, "--memory", "--feed-shapes", "features=5,3", "--json").stdout)["memory"]
-    assert (found["fetches"], found["unknown"]) == (["StatefulPartitionedCall:0"], ["StatefulPartitionedCall"])
+    assert (found["fetches"], found["unknown"]) == (["StatefulPartitionedCall:0"], [])
     assert found["feeds"] == {"serving_default_features:0": [5, 3]}
+    # The variables, the features, the product and the sum in the innermost of three functions.
+    assert found["bytes"] == 80 + 4 * (15 + 20 + 20)
+    assert found["node"] == "StatefulPartitionedCall/StatefulPartitionedCall/StatefulPartitionedCall/add"

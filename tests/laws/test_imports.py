@@ -129,7 +129,7 @@ ARROWS = {
     "picture": {"controlflow", "diff", "errors", "graph", "library", "listing", "picture"},
     "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "shapes"},
     "diff": {"errors", "graph", "listing", "opdefs", "schema"},
-    "coverage": {"errors", "families", "graph", "library", "opdefs", "registry"},
+    "coverage": {"errors", "families", "graph", "library", "opdefs", "registry", "signatures"},
 }
 # Imports inside functions that close a circle or keep a start fast: (from, to).
 LATE = {

@@ -31,7 +31,7 @@ def test_calls_inside_of_calls_are_opened() -> None:
     # What a call is handed comes to the arguments, and the results to the call.
     assert sources(document, f"{CALL}/features") == ["serving_default_features"]
     assert sources(document, CALL) == [f"{CALL}/Identity"]
-    assert [document["nodes"][i][0] for i in nodes[CALL][11]][0] == "serving_default_features"
+    assert document["nodes"][nodes[CALL][11][0]][0] == "serving_default_features"
     order = [node[0] for node in document["nodes"]]
     for i, node in enumerate(document["nodes"]):
         assert all(source < i for source in node[4]), order[i]
