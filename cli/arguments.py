@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 
 def complete_tensors(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Names out of the MODEL that stands on the line already; of a list the last item is completed."""
+    """Names of nodes out of the MODEL that stands on the line already; of a list the last item is completed."""
+    return _complete(ctx, incomplete, lambda graph: (op.name for op in graph))
+
+
+def complete_functions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of functions, in the same way."""
+    return _complete(ctx, incomplete, lambda graph: graph.functions)
+
+
+def _complete(ctx: click.Context, incomplete: str, names: Callable[[Graph], Iterable[str]]) -> list[str]:
     from graphgrad.formats import models
 
     before, comma, start = incomplete.rpartition(",")
@@ -29,7 +38,7 @@ def complete_tensors(ctx: click.Context, param: click.Parameter, incomplete: str
         graph = models.load(os.path.expanduser(model or ""))
     except Exception:
         return []  # what is wrong with the file is told when the command is run, not while it is typed
-    return [before + comma + op.name for op in graph if op.name.startswith(start)]
+    return [before + comma + name for name in names(graph) if name.startswith(start)]
 
 
 def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -185,7 +185,13 @@ def _print(found: Inspection) -> None:
     ):
         if items:
             _print_items(title, items)
-    counts = {"ops": found.ops, "dtypes": found.dtypes, "control flow": found.control_flow, "devices": found.devices}
+    counts = {
+        "ops": found.ops,
+        "ops in functions": found.ops_in_functions,
+        "dtypes": found.dtypes,
+        "control flow": found.control_flow,
+        "devices": found.devices,
+    }
     for title, counted in counts.items():
         if counted:
             shown = [f"{name}{output.TIE}{n}" for name, n in list(counted.items())[: 2 * SHOWN]]

@@ -17,15 +17,29 @@ from graphgrad_cli import arguments
     shell_complete=arguments.complete_tensors,
     help="The nodes that the gradient of NODE consists of.",
 )
+@click.option(
+    "--function",
+    multiple=True,
+    metavar="NAME[,..]",
+    shell_complete=arguments.complete_functions,
+    help="Look for NODE in these functions of the model, not in its graph.",
+)
 @arguments.TAG_SET
 @arguments.JSON
 def command(
-    model: str, nodes: tuple[str, ...], attrs: bool, gradient_of: tuple[str, ...], tag_set: str | None, as_json: bool
+    model: str,
+    nodes: tuple[str, ...],
+    attrs: bool,
+    gradient_of: tuple[str, ...],
+    function: tuple[str, ...],
+    tag_set: str | None,
+    as_json: bool,
 ) -> None:
     """Show nodes as text, producers first.
 
-    A line holds a node's name, op, dtypes with shapes, and inputs. NODE is a name, a glob or a name scope; without any
-    all nodes are shown. The same graph gives the same lines, so that two can be diffed.
+    A line holds a node's name, op, dtypes with shapes, and inputs; of a call also the functions it runs, whose nodes
+    --function shows. NODE is a name, a glob or a name scope; without any all nodes are shown. The same graph gives the
+    same lines, so that two can be diffed.
 
     \b
     Example:
@@ -37,9 +51,17 @@ def command(
     from graphgrad.formats import models
 
     with as_document(as_json):
-        found = listing.chosen(models.load(model, tag_set), nodes, arguments.split(gradient_of))
+        graph = models.load(model, tag_set)
+        if function:
+            functions = listing.functions(graph, arguments.split(function))
+            places = listing.chosen_of_functions(functions, nodes, arguments.split(gradient_of))
+        else:
+            places = [(None, listing.chosen(graph, nodes, arguments.split(gradient_of)))]
     if as_json:
-        emit_json({"schema": 1, "nodes": [listing.as_json(op) for op in found]})
-    else:
+        emit_json(listing.as_document(places))
+        return
+    for body, found in places:
+        if body is not None:
+            click.echo(listing.heading(body))
         for op in found:
             click.echo(listing.line(op, attrs))

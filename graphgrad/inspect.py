@@ -10,7 +10,7 @@ import fnmatch
 import math
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from graphgrad import signatures
@@ -47,7 +47,8 @@ class Item:
 @dataclasses.dataclass(frozen=True)
 class Inspection:
     """What is in a graph. `parameters` counts the elements of variables and of constants with more than one element
-    whose dtype has gradients; of a model with signatures, of those that their outputs follow from."""
+    whose dtype has gradients; of a model with signatures, of those that their outputs follow from. `ops_in_functions`
+    counts the nodes of the functions that these run, of each function once."""
 
     nodes: int
     producer: int
@@ -60,6 +61,7 @@ class Inspection:
     parameters: int
     largest_constants: list[Item]
     ops: dict[str, int]
+    ops_in_functions: dict[str, int]
     dtypes: dict[str, int]
     devices: dict[str, int]
     functions: list[dict[str, Any]]
@@ -96,12 +98,28 @@ def inspect(graph: Graph) -> Inspection:
         + sum(_elements(t.shape) for t in _parameters(graph) if t.op in used),
         largest_constants=sorted(constants, key=lambda c: -(c.bytes or 0))[:LARGEST],
         ops=_counted(op.type for op in graph),
+        ops_in_functions=_counted(
+            node.op for name in _functions_run(graph, used) for node in graph.functions[name].node_def
+        ),
         dtypes=_counted(repr(t.dtype) for op in graph for t in op.outputs if t.dtype is not None),
         devices=_counted(op.device for op in graph if op.device),
         functions=[_function(f) for f in graph.functions.values()],
         control_flow={what: n for what, types in CONTROL_FLOW.items() if (n := sum(op.type in types for op in graph))},
         signatures={name: _signature(found) for name, found in signatures.signatures(graph).items()},
     )
+
+
+def _functions_run(graph: Graph, operations: Iterable[Operation]) -> list[str]:
+    """The functions that operations run, and those that these run."""
+    library = graph.functions
+    found = dict.fromkeys(library.called_by(op.node_def() for op in operations) if library else ())
+    queue = list(found)
+    while queue:
+        definition = library.get(queue.pop())
+        new = [name for name in library.called_by(definition.node_def) if name not in found] if definition else []
+        found.update(dict.fromkeys(new))
+        queue += new
+    return [name for name in found if name in library]
 
 
 def _used(graph: Graph) -> Collection[Operation]:

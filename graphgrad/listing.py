@@ -1,6 +1,6 @@
-"""A graph as text, one line a node, producers first: stable enough to be diffed.
+"""A graph, or a function of it, as text, one line a node, producers first: stable enough to be diffed.
 
-A line is `name  Op  dtype[shape]  <- inputs`; small constants show their elements.
+A line is `name  Op  dtype[shape]  <- inputs`; small constants show their elements, calls the functions they run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from graphgrad import attributes, dtypes
 from graphgrad.controlflow.frames import producers_first
 from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
 from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.library import Body, functions_run_by, is_call
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import small_constant
 
@@ -45,8 +46,19 @@ def _named(graph: Graph, name: str) -> list[Operation]:
     if not found:
         scopes = {op.name.rpartition("/")[0] for op in graph} - {""}
         known = [op.name for op in graph][:20_000] + sorted(scopes)[:20_000]
-        raise UnknownNameError(f"no node, scope or glob {name!r}{did_you_mean(name, known)}")
+        inside = _functions_with(graph, name)
+        meant = f": --function {inside[0]} has it" if inside else did_you_mean(name, known)
+        raise UnknownNameError(f"no node, scope or glob {name!r}{meant}")
     return found
+
+
+def _functions_with(graph: Graph, name: str) -> list[str]:
+    """The functions that hold a node of this name or glob."""
+    return [
+        function
+        for function, definition in graph.functions.items()
+        if any(node.name == name or fnmatch.fnmatchcase(node.name, name) for node in definition.node_def)
+    ]
 
 
 def _gradient_of(op: Operation) -> list[Operation]:
@@ -74,14 +86,75 @@ def line(op: Operation, attrs: bool = False) -> str:
         parts.append(f"= {elements(op)}")
     if inputs:
         parts.append("<- " + ", ".join(inputs))
+    if is_call(op) and op.signature is not None:
+        parts.append("-> " + ", ".join(called_by(op)))
     if op.device:
         parts.append(f"@ {op.device}")
     text = "  ".join(parts)
     return "\n".join([text, *(f"    {name} = {value}" for name, value in attributes_of(op))]) if attrs else text
 
 
+def heading(body: Body) -> str:
+    """What a function takes and gives, as `name(arguments) -> results`."""
+    sides = [", ".join(t.input_name for t in tensors) for tensors in (body.arguments, body.results)]
+    return f"{body.name}({sides[0]}) -> {sides[1] or 'nothing'}"
+
+
+def functions(graph: Graph, names: Sequence[str]) -> list[Body]:
+    """The functions of these names and globs, in the order of the library. Raises ArgumentError for a name that fits none."""
+    library = graph.functions
+    wanted: set[str] = set()
+    for name in names:
+        found = [known for known in library if known == name or fnmatch.fnmatchcase(known, name)]
+        if not found:
+            others = f"{did_you_mean(name, list(library))}: `inspect` lists them" if library else ", nor any other"
+            raise ArgumentError(f"no function {name!r} in the model{others}")
+        wanted.update(found)
+    return [library.body(name) for name in library if name in wanted]
+
+
+def chosen_of_functions(
+    functions: Sequence[Body], names: Sequence[str], gradients_of: Sequence[str] = ()
+) -> list[tuple[Body | None, list[Operation]]]:
+    """For each function that has such operations what `chosen` gives. Raises ArgumentError where none has."""
+    found: list[tuple[Body | None, list[Operation]]] = []
+    missing: ArgumentError | None = None
+    for body in functions:
+        try:
+            found.append((body, chosen(body.graph, names, gradients_of)))
+        except ArgumentError as error:
+            missing = missing or error
+    if missing is not None and not found:
+        raise missing
+    return found
+
+
+def called_by(op: Operation) -> list[str]:
+    """The names of the functions that a call runs."""
+    return [called.name for called in functions_run_by(op)] or [op["f"].name]
+
+
+def as_document(places: Sequence[tuple[Body | None, list[Operation]]]) -> dict[str, Any]:
+    """The operations of a graph, or of functions, as a document."""
+    nodes = [
+        as_json(op) if body is None else {"function": body.name, **as_json(op)}
+        for body, found in places
+        for op in found
+    ]
+    functions = [
+        {
+            "name": body.name,
+            "arguments": [t.name for t in body.arguments],
+            "results": [t.name for t in body.results],
+        }
+        for body, _ in places
+        if body is not None
+    ]
+    return {"schema": 1, "nodes": nodes} | ({"functions": functions} if functions else {})
+
+
 def as_json(op: Operation) -> dict[str, Any]:
-    """The same as a document."""
+    """The line of an operation as a document."""
     return {
         "name": op.name,
         "op": op.type,

@@ -10,7 +10,11 @@ from collections import deque
 from typing import Any
 
 from graphgrad import registry
+from graphgrad.depth import with_room
 from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.library import functions_run_by, is_call
+
+LOOPS = ("While", "StatelessWhile")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,44 +51,68 @@ class Path:
 def path(graph: Graph, start: str, end: str) -> Path:
     """The way from `start` to `end`. Raises ArgumentError for names that are not in the graph."""
     first, last = graph.tensor(start), graph.tensor(end)
+    return with_room(graph.functions.depth, lambda: _way(graph, first, last))
+
+
+def _way(graph: Graph, first: Tensor, last: Tensor) -> Path:
     consumers: dict[Tensor, list[Operation]] = {}
     for op in graph:
         for tensor in dict.fromkeys(op.inputs):
             consumers.setdefault(tensor, []).append(op)
     came_from: dict[Tensor, Tensor | None] = {first: None}
+    obstacles: dict[Tensor, str | None] = {first: _dtype_obstacle(first)}
     obstacles_before = {first: 0}
     queue = deque([first])
     while queue:
         tensor = queue.popleft()
         for op in consumers.get(tensor, ()):
             for output in op.outputs:
-                count = obstacles_before[tensor] + (_obstacle(op, output) is not None)
+                passage = _passage(op, tensor, output)
+                if passage is None:
+                    continue
+                count = obstacles_before[tensor] + (passage != "")
                 if output not in obstacles_before or count < obstacles_before[output]:
-                    came_from[output], obstacles_before[output] = tensor, count
+                    came_from[output], obstacles_before[output], obstacles[output] = tensor, count, passage or None
                     (queue.append if count > obstacles_before[tensor] else queue.appendleft)(output)
-    return Path(first.name, last.name, _stages(last, came_from))
-
-
-def _stages(last: Tensor, came_from: dict[Tensor, Tensor | None]) -> list[Stage]:
-    if last not in came_from:
-        return []
     stages: list[Stage] = []
-    tensor: Tensor | None = last
-    while tensor is not None:
-        before = came_from[tensor]
-        obstacle = _dtype_obstacle(tensor) if before is None else _obstacle(tensor.op, tensor)
-        stages.append(Stage(tensor.op.name, tensor.op.type, tensor.name, obstacle))
-        tensor = before
-    return stages[::-1]
+    at = last if last in came_from else None
+    while at is not None:
+        stages.append(Stage(at.op.name, at.op.type, at.name, obstacles[at]))
+        at = came_from[at]
+    return Path(first.name, last.name, stages[::-1])
 
 
-def _obstacle(op: Operation, output: Tensor) -> str | None:
+def _passage(op: Operation, tensor: Tensor, output: Tensor) -> str | None:
+    """What stops a gradient between an input and an output, empty where nothing does; None where the one does not follow
+    from the other."""
     rule = registry.gradient_rule(op.type)
     if rule is None:
         return f"{op.type} has no gradient on purpose"
     if rule is registry.UNKNOWN and op.type not in op.graph.functions:
         return f"no gradient is registered for {op.type}"
-    return _dtype_obstacle(output)
+    found = _dtype_obstacle(output) or ""
+    if found or op.type in LOOPS or not is_call(op):
+        return found
+    return _passage_inside(op, tensor, output)
+
+
+def _passage_inside(op: Operation, tensor: Tensor, output: Tensor) -> str | None:
+    """The same, through the functions that a call runs; of several the one that lets most through."""
+    library = op.graph.functions
+    library.refuse_recursion(library.called_by([op.node_def()]), op)
+    called = [c for c in functions_run_by(op) if tensor in c.arguments]
+    if not called:
+        return ""
+    ways = []
+    for each in called:
+        body = library.body(each.name, op)
+        handed = zip(body.arguments, each.arguments, strict=True)
+        ways += [_way(body.graph, argument, body.results[output.index]) for argument, x in handed if x is tensor]
+    ways = [way for way in ways if way.stages]
+    if not ways:
+        return None
+    stops = min((way.obstacles for way in ways), key=len)
+    return f"inside, at {stops[0].node}: {stops[0].obstacle}" if stops else ""
 
 
 def _dtype_obstacle(tensor: Tensor) -> str | None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from graphgrad_cli.main import COMMANDS, cli
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
+SAVED = MLP.parents[1] / "08_saved_model" / "model"
 ADD = ["add-gradients", str(MLP), "--ys", "loss", "--xs", "W1"]
 
 
@@ -39,6 +40,7 @@ def run(*arguments: object, **environment: str) -> Any:
         (("add-gradients", str(MLP), "--ys", "loss", "--xs", "W1,b"), ["W1,b1", "W1,b2"]),
         (("eval", str(MLP), "--fetch", "hid"), ["hidden"]),
         (("show", str(MLP), "Mat"), ["MatMul", "MatMul_1"]),
+        (("show", str(SAVED), "--function", "__inference_sc"), ["__inference_score_32"]),
         (("ops", "MatMu"), ["MatMul"]),
         (("add-gradients", "missing.pb", "--ys", "lo"), []),
         (("add-gradients", str(MLP), "--unconnected-gradients", ""), ["none", "zero"]),

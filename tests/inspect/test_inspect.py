@@ -5,12 +5,14 @@ from __future__ import annotations
 import fnmatch
 import json
 from pathlib import Path
+from typing import Any
 
 import graphgrad
 from graphgrad import dtypes, listing, paths
 from graphgrad.inspect import Suggestion, abbreviated, suggest
 from graphgrad.schema import saved_model_pb2
 from tests.commands import run
+from tests.loops import function
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
 
@@ -95,6 +97,36 @@ def test_where_a_gradient_stops() -> None:
     assert paths.path(graph, "x", "both").obstacles == []
 
 
+def test_where_a_gradient_stops_inside_a_function() -> None:
+    graph = graphgrad.Graph()
+    g = graph.build
+    x, w = (g.Placeholder(dtype=dtypes.float32, shape=(2,), name=name) for name in "xw")
+    two = [dtypes.float32, dtypes.float32]
+
+    def inner(g: Any, a: Any, b: Any) -> list[Any]:
+        return [g.Neg(a), g.Mul(g.StopGradient(a, name="stop"), b)]
+
+    f = function(graph, "f", two, inner)
+    outer = function(
+        graph, "outer", two, lambda g, a, b: g.op("PartitionedCall", [a, b], f=f, Tout=two, name="call").outputs
+    )
+    y, z = g.op("PartitionedCall", [x, w], f=outer, Tout=two, name="top").outputs
+    assert paths.path(graph, "x", y.name).obstacles == []
+    assert paths.path(graph, "w", y.name).stages == [], "the first result does not follow from the second argument"
+    assert paths.path(graph, "w", z.name).obstacles == []
+    (stage,) = paths.path(graph, "x", z.name).obstacles
+    assert stage.obstacle == "inside, at call: inside, at stop: StopGradient has no gradient on purpose"
+
+
+def test_inspect_counts_what_calls_run() -> None:
+    """Of functions that save and restore nothing is counted."""
+    model = MLP.parents[1] / "08_saved_model" / "model"
+    found = graphgrad.inspect(graphgrad.load(model)).ops_in_functions
+    assert found["MatMul"] == 2 and found["Tanh"] == 1 and "SaveV2" not in found
+    assert "ops in functions: " in run("inspect", model).stdout
+    assert "ops in functions" not in run("inspect", MLP).stdout
+
+
 def test_inspect_command() -> None:
     shown = run("inspect", MLP).stdout
     assert "14 nodes of 7 op types" in shown
@@ -141,6 +173,30 @@ def test_show_some(with_grads: Path) -> None:
     wrong = run("show", with_grads, "gradients/MatMul_1_gra")
     assert wrong.exit_code == 2
     assert "did you mean 'gradients/MatMul_1_grad'" in wrong.stderr
+
+
+def test_show_looks_into_functions() -> None:
+    model = MLP.parents[1] / "08_saved_model" / "model"
+    (line,) = run("show", model, "StatefulPartitionedCall").stdout.splitlines()
+    called = line.rpartition("  -> ")[2]
+    assert called.startswith("__inference_signature_wrapper_score_")
+    lines = run("show", model, "--function", f"{called},*_hidden_*", "MatMul", "*Identity").stdout.splitlines()
+    assert lines.count("MatMul  MatMul  float32[?,4]  <- x, MatMul/ReadVariableOp") == 2
+    assert run("show", model, "--function", called).stdout.splitlines()[0] == (
+        f"{called}(features, unknown, unknown_0, unknown_1) -> Identity"
+    )
+    document = json.loads(run("show", model, "--function", called, "--json").stdout)
+    assert {node["function"] for node in document["nodes"]} == {called}
+    assert document["functions"][0]["results"] == ["Identity:0"]
+
+
+def test_show_says_where_a_node_is_that_the_graph_lacks() -> None:
+    model = MLP.parents[1] / "08_saved_model" / "model"
+    missing = run("show", model, "Tanh")
+    assert missing.exit_code == 2 and "no node, scope or glob 'Tanh': --function __inference_hidden_" in missing.stderr
+    assert run("show", model, "--function", "*_hidden_*", "Cosh").exit_code == 2
+    assert "no function 'f' in the model: `inspect` lists" in run("show", model, "--function", "f").stderr
+    assert "no function 'f' in the model, nor any other" in run("show", MLP, "--function", "f").stderr
 
 
 def test_the_gradient_of_a_gradient_is_its_own(with_grads: Path) -> None:

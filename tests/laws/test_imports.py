@@ -125,9 +125,9 @@ ARROWS = {
         "widen",
     },
     "inspect": {"signatures", "attributes", "dtypes", "frontier", "graph"},
-    "paths": {"graph", "registry"},
+    "paths": {"depth", "graph", "library", "registry"},
     "picture": {"controlflow", "diff", "errors", "graph", "library", "listing", "picture"},
-    "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "shapes"},
+    "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "library", "shapes"},
     "diff": {"errors", "graph", "listing", "opdefs", "schema"},
     "coverage": {"errors", "families", "graph", "library", "opdefs", "registry", "signatures"},
 }
