@@ -16,6 +16,7 @@ import yaml
 
 import graphgrad
 from graphgrad import dtypes
+from tests.docs.test_links import PAGES
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,3 +103,12 @@ def test_the_workflow_is_the_script() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     assert tried == set(re.findall(r"Python :: (3\.\d+)", project))
     assert f'requires-python = ">={min(tried, key=lambda v: int(v[2:]))}"' in project
+
+
+def test_the_workflow_asks_the_hosts_of_links() -> None:
+    """On every page whose links tests/docs looks at without a network."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    (step,) = (step for step in jobs["links"]["steps"] if "lychee" in step["uses"])
+    assert step["with"]["fail"] is True
+    asked = {page for glob in shlex.split(step["with"]["args"]) if "*" in glob for page in ROOT.glob(glob)}
+    assert asked == set(PAGES)
