@@ -89,6 +89,9 @@ def _print(difference: Difference, stat: bool) -> None:
         table.add(scope or "(top level)", *counts, common + (", ..." if len(ops) > 6 else ""))
     table.show()
     if stat:
+        counts = [f"{len(names)} {kind}" for kind, names in difference.functions.items() if names]
+        if counts:
+            output.say(f"functions: {', '.join(counts)}")
         return
     lines = [f"- {op.name}  {op.type}" for op in difference.removed] + [
         f"+ {op.name}  {op.type}" for op in difference.added

@@ -177,10 +177,13 @@ def _print(found: Inspection) -> None:
         ]
         click.echo()
         output.say(f"signature {name}: {shown[0] or 'nothing'} -> {shown[1]}")
+    many = len(found.variables) > SHOWN
     for title, items in (
         ("inputs", found.inputs),
         ("outputs", found.outputs),
-        ("variables", found.variables),
+        ("largest variables", sorted(found.variables, key=lambda v: -(v.bytes or 0)))
+        if many
+        else ("variables", found.variables),
         ("largest constants", [c for c in found.largest_constants if (c.bytes or 0) >= 1024]),
     ):
         if items:

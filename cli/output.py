@@ -1,6 +1,7 @@
 """What people read: tables and sentences as wide as the terminal, remarks on standard error.
 
-No name is ever broken, so that every one can be copied: what does not fit a column stands on a line of its own.
+No name is ever broken, so that every one can be copied: what does not fit a column stands on a line of its own. rich's
+tables cannot do that: whatever `overflow` and `no_wrap` say, a name that is wider than its column is broken or cut.
 """
 
 from __future__ import annotations

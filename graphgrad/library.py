@@ -288,7 +288,8 @@ class _Reader:
                 raise ModelError(f"function {name!r} takes {arg.name!r} of a dtype that its caller decides")
             node = message.node.add(name=self.names[arg.name], op="Placeholder")
             node.attr["dtype"].type = arg.type
-            shapes = definition.arg_attr[i].attr["_output_shapes"].list.shape if i in definition.arg_attr else ()
+            known = definition.arg_attr[i].attr if i in definition.arg_attr else {}
+            shapes = known["_output_shapes"].list.shape if "_output_shapes" in known else ()  # asking would add one
             if shapes:
                 node.attr["shape"].shape.CopyFrom(shapes[0])
             else:

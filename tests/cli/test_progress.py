@@ -69,7 +69,8 @@ def on_a_terminal(loop: Path, *options: str, interrupt: bool = False) -> tuple[i
 
 
 def shown(screen: pyte.Screen) -> list[str]:
-    return [row.rstrip() for row in screen.display if row.strip()]
+    """The rows down to the cursor's, an empty one among them included."""
+    return [row.rstrip() for row in screen.display[: screen.cursor.y]]
 
 
 def test_a_command_that_fails(loop: Path) -> None:

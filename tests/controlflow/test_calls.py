@@ -222,3 +222,19 @@ def test_lists_that_a_call_hands_over_tell_of_shapes() -> None:
         return [pushed, g.TensorListStack(pushed, -1, element_dtype=FLOAT)]
 
     assert _call(graph, body, empty, x) == [(), (None, 3)]
+
+
+def test_functions_that_were_read_stay_as_they_were(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """What is noted of an argument beside its shape, as Keras notes its name, does not get a shape."""
+    graph = Graph()
+    f = function_of(graph, "f", [FLOAT], lambda g, a: [g.Exp(a)])
+    attrs = graph.functions["f"].arg_attr[0].attr
+    attrs.clear()
+    attrs["_user_specified_name"].s = b"a"
+    before = graph.functions["f"].SerializeToString(deterministic=True)
+    g = graph.build
+    g.op("PartitionedCall", [g.Placeholder(dtype=FLOAT, shape=(2,), name="x")], f=f, Tout=[FLOAT], name="y")
+    models.save(graph, tmp_path / "m.pb")
+    graph = models.load(tmp_path / "m.pb")
+    gradients("y", "x", graph=graph)
+    assert graph.functions["f"].SerializeToString(deterministic=True) == before

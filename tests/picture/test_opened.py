@@ -90,6 +90,7 @@ def test_what_gradients_add_to_functions_is_marked() -> None:
     assert inside and all(node[2] == 1 and node[3] == "added" for node in inside)
     forward = {node[3] for name, node in nodes.items() if name.startswith(f"{CALL}/") and not node[2]}
     assert forward <= {"same", "added", "changed"} and "same" in forward
+    assert nodes[f"{CALL}/unknown"][3] == "same", "of an argument only more is known"
 
 
 def test_all_kinds_of_picture_show_them(tmp_path: Path) -> None:
