@@ -247,7 +247,18 @@ def _print_suggestion(model: str, graph: Graph, suggested: Suggestion) -> None:
         output.say(f"{option[2:]}: {', '.join(names[:SHOWN])}{more}")
         chosen += [option, ",".join(names if len(names) <= SHOWN else abbreviated(graph, names))]
     click.echo(f"\n{shlex.join(['graphgrad', 'add-gradients', model, *chosen])}")
-    click.echo(shlex.join(["graphgrad", "check", model, *chosen]))
+    click.echo(shlex.join(["graphgrad", "check", model, *chosen, *_checkpoint_beside(model, graph)]))
+
+
+def _checkpoint_beside(model: str, graph: Graph) -> list[str]:
+    """The option that names the checkpoint of a meta graph, where it lies beside it under the same name."""
+    import os
+
+    from graphgrad.inspect import VARIABLES
+
+    stem, suffix = os.path.splitext(model)
+    is_there = suffix == ".meta" and (os.path.exists(f"{stem}.index") or os.path.isfile(stem))
+    return ["--variables", stem] if is_there and any(op.type in VARIABLES for op in graph) else []
 
 
 def _print_gradients(gradients: dict[str, Any]) -> None:

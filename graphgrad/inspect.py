@@ -23,6 +23,7 @@ INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 VARIABLES = ("VariableV2", "Variable", "VarHandleOp", "TemporaryVariable")
 READS = ("ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized")
 LARGEST = 10  # constants that are listed one by one
+_OF_A_GRADIENT = re.compile(r"_grad(?:_\d+)?/|(?:^|/)grad_ys_\d+")
 LOSS_WORDS = ("loss", "cost", "error", "objective", "nll", "elbo")
 # How control flow is written: in the graph's own nodes, or as operations that call functions.
 CONTROL_FLOW = {
@@ -143,8 +144,8 @@ def suggest(graph: Graph) -> Suggestion:
     candidates = named or [
         t for t in outputs(graph) if t.dtype is not None and (t.dtype.is_floating or t.dtype.is_complex)
     ]
-    ranked = sorted(candidates, key=lambda t: (not _sounds_like_a_loss(t), t.shape != ()))
-    ys = [t for t in ranked if (_sounds_like_a_loss(t), t.shape == ()) == _first_rank(ranked)]
+    ranked = sorted(candidates, key=_rank)
+    ys = [t for t in ranked if _rank(t) == _rank(ranked[0])]
     if not ys:
         return Suggestion([], [])
     inputs = [op.outputs[0] for op in graph if op.type in INPUTS and _is_trainable(op.outputs[0])]
@@ -197,8 +198,9 @@ def _reads_a_variable(op: Operation) -> bool:
     return op.type in READS and op.inputs[0].op.type in VARIABLES
 
 
-def _first_rank(ranked: list[Tensor]) -> tuple[bool, bool] | None:
-    return (_sounds_like_a_loss(ranked[0]), ranked[0].shape == ()) if ranked else None
+def _rank(tensor: Tensor) -> tuple[bool, bool, bool]:
+    """The smaller, the likelier the tensor is meant to be differentiated; of a training graph not what its gradients leave over."""
+    return bool(_OF_A_GRADIENT.search(tensor.op.name)), not _sounds_like_a_loss(tensor), tensor.shape != ()
 
 
 def _sounds_like_a_loss(tensor: Tensor) -> bool:

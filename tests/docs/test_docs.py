@@ -113,6 +113,23 @@ def test_commands_named_in_passing_run(name: str, folder: Path) -> None:
             run(line)
 
 
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").iterdir())]
+)
+def test_what_is_run_in_a_checkout_is_there(name: str) -> None:
+    """What pages name of the tests, and the options that modules and scripts are given."""
+    text = (ROOT / name).read_text()
+    for path in re.findall(r"(?<![\w/])(?:tests|\.ci)/[\w/.]*\w", text):
+        assert (ROOT / path).exists(), path
+    calls = re.findall(r"python -m (tests[.\w]+)([^`\n]*)", text)
+    calls += [("tests.benchmarks", rest) for rest in re.findall(r"tests/benchmarks/run([^`\n]*)", text)]
+    for module, rest in calls:
+        path = ROOT / module.replace(".", "/")
+        source = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__main__.py"
+        for option in re.findall(r"(?<=\s)--?[a-z][\w-]*", rest):
+            assert f'"{option}"' in source.read_text(), (module, option)
+
+
 def test_the_page_of_python_names_all_that_is_public() -> None:
     named = {
         line.rpartition(".")[2] for line in (ROOT / "docs" / "python.md").read_text().split("\n") if line[:4] == "::: "

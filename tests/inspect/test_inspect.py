@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,24 @@ def test_a_loss_is_preferred_to_other_outputs() -> None:
     g.L2Loss(x, name="total_loss")
     g.Cast(x, DstT=dtypes.int32, name="classes")
     assert suggest(graph) == Suggestion(["total_loss"], ["x"])
+
+
+def test_what_the_gradients_of_a_training_graph_leave_over_is_not_meant() -> None:
+    graph = graphgrad.Graph()
+    g = graph.build
+    x, w = (g.Placeholder(dtype=dtypes.float32, shape=(), name=name) for name in "xw")
+    g.Mul(x, w, name="xent")
+    g.Mul(x, x, name="gradients/mul_grad/Mul_1")
+    assert suggest(graph) == Suggestion(["xent"], ["x", "w"])
+
+
+def test_the_checkpoint_beside_a_meta_graph_is_suggested() -> None:
+    folder = MLP.parents[1] / "09_checkpoint"
+    shown = run("inspect", folder / "model.meta", "--suggest").stdout.splitlines()[-1]
+    assert shown.endswith(f" --variables {folder / 'model'}")
+    words = shlex.split(shown)
+    assert run(*words[1:]).exit_code == 0
+    assert "--variables" not in run("inspect", folder.parent / "12_cond" / "graph.meta", "--suggest").stdout
 
 
 def test_a_graph_with_nothing_to_differentiate() -> None:
