@@ -19,6 +19,7 @@ from graphgrad.shapes import dims
 from graphgrad.shapes.common import small_constant
 
 MOST_ELEMENTS = 8  # of a constant that is shown
+MOST_NAMES = 8  # of a function's arguments, which are its first nodes, and of its results
 _GRADIENT_SCOPE = re.compile(r"(.*)_grad(?:ient_sum)?(?:_\d+)?/")
 
 
@@ -84,10 +85,10 @@ def line(op: Operation, attrs: bool = False) -> str:
     parts = [op.name, op.type, " ".join(described(t) for t in op.outputs) or "-"]
     if op.type == "Const":
         parts.append(f"= {elements(op)}")
-    if inputs:
-        parts.append("<- " + ", ".join(inputs))
     if is_call(op) and op.signature is not None:
         parts.append("-> " + ", ".join(called_by(op)))
+    if inputs:
+        parts.append("<- " + ", ".join(inputs))
     if op.device:
         parts.append(f"@ {op.device}")
     text = "  ".join(parts)
@@ -95,9 +96,13 @@ def line(op: Operation, attrs: bool = False) -> str:
 
 
 def heading(body: Body) -> str:
-    """What a function takes and gives, as `name(arguments) -> results`."""
-    sides = [", ".join(t.input_name for t in tensors) for tensors in (body.arguments, body.results)]
+    """What a function takes and gives, as `name(arguments) -> results`; of many the first."""
+    sides = [", ".join(_some([t.input_name for t in tensors])) for tensors in (body.arguments, body.results)]
     return f"{body.name}({sides[0]}) -> {sides[1] or 'nothing'}"
+
+
+def _some(names: list[str]) -> list[str]:
+    return names if len(names) <= MOST_NAMES else [*names[:MOST_NAMES], f"... {len(names) - MOST_NAMES} more"]
 
 
 def functions(graph: Graph, names: Sequence[str]) -> list[Body]:

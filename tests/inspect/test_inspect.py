@@ -197,7 +197,7 @@ def test_show_some(with_grads: Path) -> None:
 def test_show_looks_into_functions() -> None:
     model = MLP.parents[1] / "08_saved_model" / "model"
     (line,) = run("show", model, "StatefulPartitionedCall").stdout.splitlines()
-    called = line.rpartition("  -> ")[2]
+    called = line.partition("  -> ")[2].partition("  <- ")[0]
     assert called.startswith("__inference_signature_wrapper_score_")
     lines = run("show", model, "--function", f"{called},*_hidden_*", "MatMul", "*Identity").stdout.splitlines()
     assert lines.count("MatMul  MatMul  float32[?,4]  <- x, MatMul/ReadVariableOp") == 2
@@ -207,6 +207,12 @@ def test_show_looks_into_functions() -> None:
     document = json.loads(run("show", model, "--function", called, "--json").stdout)
     assert {node["function"] for node in document["nodes"]} == {called}
     assert document["functions"][0]["results"] == ["Identity:0"]
+
+
+def test_of_many_arguments_the_first_are_named() -> None:
+    graph = graphgrad.Graph()
+    function(graph, "f", [dtypes.float32] * 12, lambda g, *a: [g.AddN(a)])
+    assert listing.heading(graph.functions.body("f")) == "f(a0, a1, a2, a3, a4, a5, a6, a7, ... 4 more) -> AddN"
 
 
 def test_show_says_where_a_node_is_that_the_graph_lacks() -> None:
