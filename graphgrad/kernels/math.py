@@ -173,18 +173,17 @@ def sqrt_grad(y, dy):
 
 @kernel("RsqrtGrad", elementwise=True)
 @same_sizes
-@halves_in_float32
 def rsqrt_grad(y, dy):
     y = y.conj()
-    return _unless_zero(dy, y * y * y * (dy * -0.5))
+    return _unless_zero(dy, dy * y * (y * y * dy.dtype.type(-0.5)))
 
 
 @kernel("ReciprocalGrad", "InvGrad", elementwise=True)
 @same_sizes
-@halves_in_float32
 def reciprocal_grad(y, dy):
+    """The square may leave the range of a half type, as it does in TensorFlow."""
     y = y.conj()
-    return _unless_zero(dy, -dy * y * y)
+    return _unless_zero(dy, -dy * (y * y))
 
 
 # --------------------------------------------------------------------------------------------- two arguments

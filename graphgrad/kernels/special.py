@@ -86,7 +86,7 @@ def digamma(x):
 def zeta(x, q):
     """The Hurwitz zeta function; its poles at q = 0, -1, ... are infinities only where x is even."""
     value = _replaced(np.isposinf(x) & (q > 1), 0, special.zeta(x, q))
-    pole = (q <= 0) & (q == np.floor(q)) & ~(x <= 1) & (np.fmod(x, 2) != 0)
+    pole = (q <= 0) & (q == np.floor(q)) & ~np.isinf(x) & ~(x <= 1) & (np.fmod(x, 2) != 0)
     return _replaced(pole, np.nan, value)
 
 

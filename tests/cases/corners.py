@@ -122,6 +122,12 @@ CASES = [
     *[corner(op, *pair(dtype), label=dtype) for op in BINARY for dtype in ("float32", "float64")],
     *[corner(op, *pair("float32"), label="float32") for op in GRADS],
     *[
+        corner(
+            op, given([300.0, -1000.0, 6e4, 0.0], "float16"), given([1e-3, 2e-4, 0.0, 1.0], "float16"), label="float16"
+        )
+        for op in ("ReciprocalGrad", "RsqrtGrad")
+    ],
+    *[
         corner(op, given([[_NAN, 1.0, 2.0], [_INF, 0.0, -_INF], [3.0, 3.0, 3.0], [0.0, 0.0, -0.0]]), axes, label=label)
         for op in REDUCTIONS
         for label, axes in (("rows", const([-1])), ("columns", const([0])), ("both", const([0, 1])))
@@ -185,6 +191,8 @@ CASES = [
     corner("Betainc", given([1.0, 2.0, 0.5]), given([1.0, 2.0, 0.5]), given([0.0, 1.0, 0.5]), label="ends"),
     corner("Igamma", given([1.0, 2.0, 0.5]), given([0.0, _INF, 1.0]), label="ends", order=1),
     corner("Igammac", given([1.0, 2.0, 0.5]), given([0.0, _INF, 1.0]), label="ends", order=1),
+    corner("Zeta", given([_INF, _INF, _INF, _NAN, 3.0]), given([0.0, -1.0, 2.0, -1.0, -1.0]), label="poles", order=1),
+    corner("Polygamma", given([_INF, _INF, 3.0, 2.0]), given([0.0, -1.0, 0.0, 0.0]), label="poles", order=1),
     corner("LRN", f32(0, 2, 2, 3), label="no-images", order=1),
     corner("ResizeBilinear", f32(0, 2, 2, 3), const([3, 3]), label="no-images"),
     corner("Einsum", [f32(0, 2, 3), f32(3, 4)], equation="abc,cd->abd", label="no-rows"),

@@ -24,22 +24,25 @@ from graphgrad.errors import EvaluationError
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, Tensor
 from tests.oracle.draws.computed import computed
+from tests.oracle.kernel_draws.drawing import corners_of
 
 Sketch = Callable[["Drawer", str], Any]
 _SKETCHES: dict[str, Sketch] = {}
+_CORNERED: set[str] = set()
 
 HALVES, FLOATS, COMPLEX = ("float16", "bfloat16"), ("float32", "float64"), ("complex64", "complex128")
 REAL, ALL = (*HALVES, *FLOATS), (*HALVES, *FLOATS, *COMPLEX)
 
 
-def sketch(*op_types: str) -> Callable[[Sketch], Sketch]:
-    """Registers the function below as the sketch of these op types."""
+def sketch(*op_types: str, corners: bool = False) -> Callable[[Sketch], Sketch]:
+    """Registers the function below as the sketch of these op types; `corners` where NaN, infinities and zeros may be met."""
 
     def register(function: Sketch) -> Sketch:
         for op_type in op_types:
             if op_type in _SKETCHES:
                 raise ValueError(f"{op_type} has two sketches")
             _SKETCHES[op_type] = function
+        _CORNERED.update(op_types if corners else ())
         return function
 
     return register
@@ -59,7 +62,9 @@ def draw(op_type: str, number: int, seed: int = 0) -> Drawer:
     drawer = Drawer(op_type, zlib.crc32(f"{seed}/{op_type}/{number}".encode()))
     if drawer.chance(0.1):
         drawer.g.scope = drawer.pick("inside/", "a/gradients/", "x_1/")
-    drawer.outputs = list(sketches()[op_type](drawer, op_type))
+    sketched = sketches()[op_type]
+    drawer.corners = op_type in _CORNERED and drawer.chance(0.25)
+    drawer.outputs = list(sketched(drawer, op_type))
     surround(drawer)
     drawer.g.scope = ""
     return drawer
@@ -80,6 +85,7 @@ class Drawer:
         self.outputs: list[Tensor] = []
         self.numbers = True  # False where the values are not determined, or TensorFlow cannot run the op on a CPU
         self.undetermined: set[int] = set()  # outputs whose values TensorFlow leaves open
+        self.corners = False  # whether NaN, infinities, zeros and ties stand among the values
         self.vague_seeds = False  # whether a y's gradient is fed with less static shape than the y has
         self._drawn: dict[tuple[Any, ...], Tensor] = {}  # operands by shape, dtype and range, to be met again
         self.level = self.pick("static", "static", "ranks", "ranks", "nothing", "mixed")
@@ -154,7 +160,11 @@ class Drawer:
             drawn = np.clip(np.round(drawn), low, high)
         if target.kind == "b":
             return drawn > (low + high) / 2
-        return (drawn + 1j * self.rng.uniform(low, high, shape) if target.kind == "c" else drawn).astype(target)
+        drawn = (drawn + 1j * self.rng.uniform(low, high, shape) if target.kind == "c" else drawn).astype(target)
+        if not self.corners:
+            return drawn
+        table = corners_of(target)
+        return np.where(self.rng.random(shape) < 0.4, table[self.rng.integers(0, len(table), shape)], drawn)
 
     def tensor(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 from tests.oracle.draws import ALL, Drawer, dtype_of, sketch
 
 
-@sketch("Sum", "Mean", "Prod", "Max", "Min", "EuclideanNorm")
+@sketch("Sum", "Mean", "Prod", "Max", "Min", "EuclideanNorm", corners=True)
 def reduction(d: Drawer, op: str) -> Any:
     shape, dtype = d.shape(), d.dtype(op)
     x = d.tensor(shape, dtype)
@@ -25,15 +25,17 @@ def reduction(d: Drawer, op: str) -> Any:
     return d.op(op, x, axes, keep_dims=d.chance(0.4))
 
 
-@sketch("Cumsum", "Cumprod", "CumulativeLogsumexp")
+@sketch("Cumsum", "Cumprod", "CumulativeLogsumexp", corners=True)
 def scan(d: Drawer, op: str) -> Any:
+    if op == "CumulativeLogsumexp":
+        d.corners = False  # TensorFlow's loses NaN on the way: docs/fidelity.md
     shape = d.shape(1)
     dtype = d.dtype(op)
     axis = d.index(d.axis(len(shape)))
     return d.op(op, d.tensor(shape, dtype), axis, exclusive=d.chance(0.4), reverse=d.chance(0.4))
 
 
-@sketch("ArgMax", "ArgMin")
+@sketch("ArgMax", "ArgMin", corners=True)
 def search(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 3), 2)
     x = d.tensor(shape, d.dtype(op))
@@ -42,7 +44,7 @@ def search(d: Drawer, op: str) -> Any:
     return [*d.op(op, x, axis, output_type=output), *d.op("Square", x)]
 
 
-@sketch("TopKV2", "TopK")
+@sketch("TopKV2", "TopK", corners=True)
 def top_k(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 4), 2)
     k = d.integer(0 if d.chance(0.1) else 1, shape[-1])
@@ -68,7 +70,7 @@ def approx_top_k(d: Drawer, op: str) -> Any:
     return d.op(op, x, k=k, reduction_dimension=axis, is_max_k=d.chance(0.5), **attrs)
 
 
-@sketch("NthElement")
+@sketch("NthElement", corners=True)
 def nth_element(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 4), 2)
     n = d.index(d.integer(0, shape[-1] - 1), "int32")

@@ -14,7 +14,7 @@ def sorted_ids(d: Drawer, count: int, most: int = 4) -> np.ndarray:
     return np.sort(d.rng.integers(0, most, count))
 
 
-@sketch("SegmentSum", "SegmentMean", "SegmentProd", "SegmentMax", "SegmentMin")
+@sketch("SegmentSum", "SegmentMean", "SegmentProd", "SegmentMax", "SegmentMin", corners=True)
 def segment(d: Drawer, op: str) -> Any:
     shape = d.dims(d.integer(1, 3))
     dtype = d.dtype(op)
@@ -23,7 +23,7 @@ def segment(d: Drawer, op: str) -> Any:
     return d.op(op, x, d.index(sorted_ids(d, shape[0]), constant=0.3))
 
 
-@sketch("UnsortedSegmentSum", "UnsortedSegmentProd", "UnsortedSegmentMax", "UnsortedSegmentMin")
+@sketch("UnsortedSegmentSum", "UnsortedSegmentProd", "UnsortedSegmentMax", "UnsortedSegmentMin", corners=True)
 def unsorted(d: Drawer, op: str) -> Any:
     shape, count = d.dims(d.integer(1, 3)), d.integer(1, 4)
     dtype = d.dtype(op)
@@ -36,7 +36,7 @@ def unsorted(d: Drawer, op: str) -> Any:
 SPARSE = tuple(f"SparseSegment{kind}{tail}" for kind in ("Sum", "Mean", "SqrtN") for tail in ("", "WithNumSegments"))
 
 
-@sketch(*SPARSE)
+@sketch(*SPARSE, corners=True)
 def sparse_segment(d: Drawer, op: str) -> Any:
     shape = tuple(max(1, n) for n in d.dims(d.integer(1, 3)))
     count = d.integer(1, 5)

@@ -111,7 +111,7 @@ def depthwise(d: Drawer, op: str) -> Any:
     return d.op(op, d.tensor(image, dtype), d.operand(kernel, dtype), **attrs)
 
 
-@sketch("AvgPool", "AvgPool3D", "MaxPool", "MaxPool3D", "MaxPoolV2", "MaxPoolWithArgmax")
+@sketch("AvgPool", "AvgPool3D", "MaxPool", "MaxPool3D", "MaxPoolV2", "MaxPoolWithArgmax", corners=True)
 def pool(d: Drawer, op: str) -> Any:
     rank = 3 if op.endswith("3D") else 2
     w = Window(d, rank, explicit=op == "MaxPool", dilated=False, last_only=op == "MaxPoolWithArgmax")
@@ -132,7 +132,7 @@ def pool(d: Drawer, op: str) -> Any:
     return d.op(op, x, ksize=kernel, **attrs)
 
 
-@sketch("AvgPoolGrad", "AvgPool3DGrad")
+@sketch("AvgPoolGrad", "AvgPool3DGrad", corners=True)
 def avg_pool_grad(d: Drawer, op: str) -> Any:
     w = Window(d, 3 if "3D" in op else 2, explicit=False, dilated=False)
     d.numbers = w.layout[1] != "C"
@@ -142,7 +142,7 @@ def avg_pool_grad(d: Drawer, op: str) -> Any:
     return d.op(op, sizes, dy, ksize=laid_out([1, *w.kernel, 1], w.layout), **w.attrs(dilations=False))
 
 
-@sketch("MaxPoolGrad", "MaxPoolGradV2", "MaxPoolGradGrad", "MaxPool3DGrad", "MaxPool3DGradGrad")
+@sketch("MaxPoolGrad", "MaxPoolGradV2", "MaxPoolGradGrad", "MaxPool3DGrad", "MaxPool3DGradGrad", corners=True)
 def max_pool_grad(d: Drawer, op: str) -> Any:
     rank = 3 if "3D" in op else 2
     w = Window(d, rank, explicit=op == "MaxPoolGrad" and d.chance(0.1), dilated=False)
@@ -161,7 +161,7 @@ def max_pool_grad(d: Drawer, op: str) -> Any:
     return d.op(op, x, y, dy, ksize=kernel, **attrs)
 
 
-@sketch("FractionalMaxPool", "FractionalAvgPool")
+@sketch("FractionalMaxPool", "FractionalAvgPool", corners=True)
 def fractional(d: Drawer, op: str) -> Any:
     d.know_more()
     x = d.tensor((d.integer(1, 2), d.integer(4, 6), d.integer(4, 6), d.integer(1, 2)), d.dtype(op))
@@ -171,7 +171,7 @@ def fractional(d: Drawer, op: str) -> Any:
     return d.op(op, x, pooling_ratio=ratio, **attrs)
 
 
-@sketch("Dilation2D")
+@sketch("Dilation2D", corners=True)
 def dilation(d: Drawer, op: str) -> Any:
     kernel, rates = [d.integer(1, 2), d.integer(1, 3)], [d.integer(1, 2), d.integer(1, 2)]
     size = [(k - 1) * r + 1 + d.integer(0, 3) for k, r in zip(kernel, rates, strict=True)]
