@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from graphgrad.kernels import philox
+from graphgrad.kernels._accumulate import lowest
 from graphgrad.kernels.windows import Sizes
 from graphgrad.registry import kernel
 
@@ -72,6 +73,11 @@ def _pooled(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, overlapping: b
     return _combined(_combined(x, 1, rows, overlapping, combine), 2, columns, overlapping, combine)
 
 
+def _largest(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, overlapping: bool) -> np.ndarray:
+    """As in TensorFlow at least the least finite number, and NaN where there is nothing else is none."""
+    return np.fmax(_pooled(x, rows, columns, overlapping, np.fmax), lowest(x.dtype))
+
+
 def _lengths(borders: np.ndarray, overlapping: bool) -> np.ndarray:
     lengths = np.diff(borders)
     lengths[:-1] += overlapping
@@ -82,7 +88,7 @@ def _lengths(borders: np.ndarray, overlapping: bool) -> np.ndarray:
 def fractional_max_pool(x, *, pooling_ratio, pseudo_random, overlapping, deterministic, seed, seed2, state, node_name):
     generator = _generator(deterministic, seed, seed2, state, node_name)
     rows, columns = _borders(x.shape, pooling_ratio, pseudo_random, generator)
-    return _pooled(x, rows, columns, overlapping, np.maximum), rows, columns
+    return _largest(x, rows, columns, overlapping), rows, columns
 
 
 @kernel("FractionalAvgPool")
@@ -138,7 +144,7 @@ def fractional_avg_pool_grad(shape, dy, rows, columns, *, overlapping):
 def fractional_max_pool_grad(x, y, dy, rows, columns, *, overlapping):
     """dy goes to the first element of its cell, in row-major order, that equals the largest."""
     _checked(x.shape, dy, rows, columns)
-    best = _pooled(x, rows, columns, overlapping, np.maximum)
+    best = _largest(x, rows, columns, overlapping)
     if dy.shape != best.shape:
         raise ValueError(f"gradients have shape {list(dy.shape)}, the pooled input has {list(best.shape)}")
     if not np.array_equal(y, best):
@@ -148,4 +154,6 @@ def fractional_max_pool_grad(x, y, dy, rows, columns, *, overlapping):
         hit = pending[cells] & (x[elements] == best[cells])
         pending[cells] &= ~hit
         dx[elements] += np.where(hit, dy[cells], dy.dtype.type(0))
+    if pending.any():
+        raise ValueError("a cell of orig_input holds nothing but NaN and -inf")
     return dx

@@ -185,6 +185,8 @@ def _both_axes(x_shape, y_shape, scale, translation, kernel_type, antialias) -> 
 @kernel("ScaleAndTranslate")
 def scale_and_translate(images, size, scale, translation, *, kernel_type, antialias):
     batch, _, _, channels = images.shape
+    if size.shape != (2,):
+        raise ValueError(f"size must have two elements, not the shape {list(size.shape)}")
     shape = (batch, *size.tolist(), channels)
     if min(shape[1:3]) <= 0 or not min(images.shape[1:3]):
         raise ValueError(f"cannot scale images of shape {images.shape} to {shape}")

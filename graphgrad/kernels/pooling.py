@@ -71,7 +71,8 @@ def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=(), out=
     y = np.empty(_output_shape(x, w), x.dtype) if place is None else place
 
     def pool(images: slice) -> None:
-        y[images] = fold(x[images], w, np.fmax, start)
+        best = fold(x[images], w, np.fmax, start)  # of windows of one element the elements themselves
+        y[images] = np.fmax(best, start) if w.is_pointwise and x.ndim == 4 else best
 
     _threads.spread(partial(pool, images) for images in _image_blocks(x))
     return delivered(y, x.dtype, data_format, out)
@@ -172,7 +173,7 @@ def max_pool_3d_grad(x, y, dy, *, ksize, strides, padding, data_format):
     _check_shape("orig_output", y, _output_shape(x, w))
     _check_shape("grad", dy, _output_shape(x, w))
     dx = np.zeros(x.shape, wide(dy).dtype)
-    if np.array_equal(y, fold(x, w, np.maximum, lowest(x.dtype))):
+    if np.array_equal(y, fold(x, w, np.maximum, x.dtype.type(-np.inf))):
         hand_back(x, wide(dy), w, dx)
         return channels_back(dx.astype(dy.dtype, copy=False), data_format)
     for _, outputs, inputs in taps(w):

@@ -102,8 +102,6 @@ def _fake_quant_between(x, low, high, num_bits, narrow_range):
 
 @kernel("FakeQuantWithMinMaxVarsGradient")
 def fake_quant_vars_gradient(dy, x, low, high, *, num_bits, narrow_range):
-    if dy.shape != x.shape:
-        raise ValueError(f"gradients have shape {list(dy.shape)}, the input has {list(x.shape)}")
     _check_ends(low, high, ())
     return _shared(dy, x, low, high, num_bits, narrow_range, tuple(range(x.ndim)))
 
@@ -116,6 +114,8 @@ def fake_quant_channels_gradient(dy, x, low, high, *, num_bits, narrow_range):
 
 def _shared(dy, x, low, high, num_bits, narrow_range, axes):
     """dy to the values inside the range, the rest of it to the end they lie beyond."""
+    if dy.shape != x.shape:
+        raise ValueError(f"gradients have shape {list(dy.shape)}, the input has {list(x.shape)}")
     _check_bits(num_bits)
     grid = _grid(low, high, num_bits, narrow_range)
     nothing = _nothing(low, high)

@@ -86,6 +86,7 @@ class Drawer:
         self.numbers = True  # False where the values are not determined, or TensorFlow cannot run the op on a CPU
         self.undetermined: set[int] = set()  # outputs whose values TensorFlow leaves open
         self.corners = False  # whether NaN, infinities, zeros and ties stand among the values
+        self.least_corner: float | None = None  # corners below it are left out, and with any, NaN
         self.vague_seeds = False  # whether a y's gradient is fed with less static shape than the y has
         self._drawn: dict[tuple[Any, ...], Tensor] = {}  # operands by shape, dtype and range, to be met again
         self.level = self.pick("static", "static", "ranks", "ranks", "nothing", "mixed")
@@ -164,6 +165,7 @@ class Drawer:
         if not self.corners:
             return drawn
         table = corners_of(target)
+        table = table if self.least_corner is None else table[table >= self.least_corner]
         return np.where(self.rng.random(shape) < 0.4, table[self.rng.integers(0, len(table), shape)], drawn)
 
     def tensor(

@@ -16,6 +16,8 @@ def sorted_ids(d: Drawer, count: int, most: int = 4) -> np.ndarray:
 
 @sketch("SegmentSum", "SegmentMean", "SegmentProd", "SegmentMax", "SegmentMin", corners=True)
 def segment(d: Drawer, op: str) -> Any:
+    if op in ("SegmentMax", "SegmentMin"):
+        d.least_corner = -np.inf  # TensorFlow ranks NaN by where it stands in an array
     shape = d.dims(d.integer(1, 3))
     dtype = d.dtype(op)
     x = d.tensor(shape, dtype)
