@@ -27,6 +27,7 @@ class GraphBuilder(OpBuilder):
     def __init__(self, graph: Graph):
         super().__init__(graph)
         self.zeros_by_shape = False  # zeros_for needs the output's shape only, so that a loop records no more of it
+        self.recording: Any = None  # where the graph is a function's body: what takes note of what its loops record
         self._zeros: set[Tensor] = set()
         self._divided: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
 

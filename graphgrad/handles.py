@@ -12,7 +12,17 @@ from graphgrad.graph import Operation, Tensor
 
 HELD = "_held_dtypes"  # annotation: what each output holds, as dtypes are stored in files; 0 where that is not known
 
-_HANDED_ON = ("Identity", "Enter", "Exit", "NextIteration", "RefSwitch", "Switch", "TensorListResize", "ZerosLike")
+_HANDED_ON = (
+    "Identity",
+    "Enter",
+    "Exit",
+    "Merge",
+    "NextIteration",
+    "RefSwitch",
+    "Switch",
+    "TensorListResize",
+    "ZerosLike",
+)
 
 # What these give last is no list, but of a list's elements.
 _GIVE_ELEMENTS = ("TensorListGather", "TensorListGetItem", "TensorListPopBack", "TensorListStack")
@@ -26,6 +36,8 @@ def _source(tensor: Tensor) -> Tensor:
             tensor = op.inputs[0]
         elif op.type == "Placeholder" and tensor in op.graph.outer:
             tensor = op.graph.outer[tensor]
+        elif tensor.dtype is dtypes.variant and len(called := _branches(op)[0]) == 1:
+            tensor = op.graph.functions.body(called[0], op).results[tensor.index]
         else:
             return tensor
 

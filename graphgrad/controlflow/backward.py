@@ -213,14 +213,14 @@ class BackwardLoop:
             with g.within(self.loop.outer):
                 if dims.is_known(shape):
                     return g.constant(0, dtype, shape=shape, name="b_acc")
-                return g.zeros(g.Shape(invariant), dtype)
+                return g.zeros(_shape_of(g, invariant), dtype)
         return self.outer.zeros_shaped_as(invariant, self.forward.outer, dtype)
 
     def zeros_shaped_as(self, tensor: Tensor, around: Context | None, dtype: dtypes.DType | None) -> Tensor:
         """Zeros in the backward loop, of the shape that a tensor had in the forward one."""
         g = self.g
         with g.within(around):
-            shape = g.Shape(tensor)
+            shape = _shape_of(g, tensor)
         history = self.accumulate(shape)
         with g.within(self.loop):
             return g.zeros(self.recall(history, shape), dtype)
@@ -277,6 +277,11 @@ def _branch_between(context: Context | None, end: Context | None) -> Branch | No
             return context
         context = context.outer
     return None
+
+
+def _shape_of(g: Any, tensor: Tensor) -> Tensor:
+    """The shape of a tensor, or of the variable behind one."""
+    return g.VariableShape(tensor) if tensor.dtype is dtypes.resource else g.Shape(tensor)  # type: ignore[no-any-return]
 
 
 def _whole_shape(g: Any, invariant: Tensor) -> Any:

@@ -11,14 +11,19 @@ from typing import Any
 from graphgrad import handles
 from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
-from graphgrad.controlflow.frames import ENTERS
-from graphgrad.dtypes import resource, variant
-from graphgrad.errors import MissingGradientError, ModelError
+from graphgrad.controlflow import steering
+from graphgrad.controlflow.conditions import Conditions
+from graphgrad.controlflow.frames import BACK_EDGES, ENTERS, EXITS, MERGES, SWITCHES, back_edge, producers
+from graphgrad.dtypes import DType, bool_, resource, string, variant
+from graphgrad.errors import MissingGradientError
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
 from graphgrad.library import Body, Library, is_stateful
 from graphgrad.names import NameAuthority
 from graphgrad.schema import graph_pb2
+
+HANDED_THROUGH = ENTERS | SWITCHES | EXITS | BACK_EDGES  # what a handle may pass
+NOTHING: dict[DType | None, Any] = {string: "", bool_: False}  # what is no number
 
 
 class Copy:
@@ -31,12 +36,16 @@ class Copy:
         self.body: Body = self.library.copy(name, op)
         self.graph = self.body.graph
         self.graph.build.custom_gradients = op.graph.build.custom_gradients
+        self.graph.build.recording = self
+        self.is_of_gradient = self.library.is_made_here(name)
         self.arguments, self.results = list(self.body.arguments), list(self.body.results)
         for argument, shape in zip(self.arguments, shapes, strict=False):
             self.graph.inference.settle(argument.op, [shape])
         self.forward = set(self.graph)  # the operations of the function itself, also once it is rewritten
         self.names = NameAuthority(())  # of the function that what is added will be moved to
         self.seeds: dict[Tensor, Tensor] = {}  # placeholders that stand for gradients in the caller's graph
+        self._recorded: list[Operation] = []  # not yet named as the forward function names its nodes
+        self.conditions = Conditions()  # of what is handed on, which must always have a value
 
     def differentiate(
         self, ys: Sequence[Tensor], xs: Sequence[Tensor], dys: Sequence[Gradient], unconnected: str = "none"
@@ -83,8 +92,15 @@ class Copy:
             self.graph.outer[placeholder] = tensor  # of a list one knows its elements
         return placeholder
 
+    def take_note(self, recorded: Iterable[Operation]) -> None:
+        """Keeps what loops of frames were given to record values."""
+        self._recorded += recorded
+
     def _find_forward(self) -> None:
         """A loop inside that was made to record values needs new nodes: they belong to the forward function."""
+        for op in self._recorded:
+            self.keep(op)
+        self._recorded.clear()
         queue = [t.op for op in self.forward for t in op.inputs]
         while queue:
             op = queue.pop()
@@ -99,14 +115,27 @@ class Copy:
     def _is_seed(self, op: Operation) -> bool:
         return len(op.outputs) == 1 and op.outputs[0] in self.seeds
 
-    def in_forward(self, op_type: str, *inputs: Any) -> Tensor:
-        """A new operation of the forward function: its only output."""
+    def in_forward(self, op_type: str, *inputs: Any, **attrs: Any) -> list[Tensor]:
+        """A new operation of the forward function: its outputs."""
         g = self.graph.build
         with g.in_scope(""):
-            op: Operation = g.op(op_type, *inputs)
+            op: Operation = g.op(op_type, *inputs, **attrs)
         self.forward.add(op)
         self._find_forward()
-        return op.outputs[0]
+        return op.outputs
+
+    def out_of_branches(self, tensor: Tensor) -> Tensor:
+        """The tensor where the branches it is in are taken, else something of its dtype: results always have a value."""
+        for predicate, way in reversed(self.conditions.of(tensor)):
+            if tensor.dtype is resource:
+                raise self.cannot_hand_on(tensor, "a branch")
+            if tensor.dtype is variant:
+                [nothing] = self.in_forward("OptionalNone")
+            else:
+                nothing = self.graph.build.constant(NOTHING.get(tensor.dtype, 0), tensor.dtype)
+            other = self.in_forward("Switch", nothing, predicate)[1 - way]
+            tensor = self.in_forward("Merge", steering.in_order(tensor, other, way))[0]
+        return tensor
 
     def new_argument(self, dtype: Any) -> Tensor:
         """A new argument of the forward function."""
@@ -121,11 +150,21 @@ class Copy:
         self.graph.rename(op)
 
     def source_of_resource(self, handle: Tensor) -> Tensor:
-        """The argument that a handle of the body is."""
-        source = handles.handed_in(handle)
-        if source not in self.arguments:
-            raise ModelError(f"function {self.body.name!r}: {handle.name!r} is a handle that is made inside")
-        return source
+        """The tensor of the body that a handle was handed on from: an argument, or that of the op that made it."""
+        while True:
+            handle = handles.handed_in(handle)
+            if handle.op.type not in HANDED_THROUGH:
+                return handle
+            handle = handle.op.inputs[0]
+
+    def cannot_hand_on(self, handle: Tensor, where: str) -> MissingGradientError:
+        """What is raised where a handle is made in a branch or an iteration."""
+        caller, name, made = self.op, self.body.name, handle.op
+        return MissingGradientError(
+            f"function {name!r}, which {caller.type} node {caller.name!r} calls: its gradient needs the {made.type} node "
+            f"{made.name!r}, which is made in {where} (export the model with control flow of version 2)",
+            [{"op": made.type, "node": made.name, "function": name, "path": [], "custom_gradient": None}],
+        )
 
     def rewritten(self) -> Body:
         """The forward function with the arguments and results that were added to it."""
@@ -150,18 +189,18 @@ class GradientFunction:
         self.captured: list[tuple[Tensor, Tensor]] = []
         self._moved: dict[Tensor, Tensor] = {}
         self._operations: dict[Operation, Operation] = {}
+        self._closing: list[tuple[Operation, Tensor]] = []  # loop variables with what goes round to them
 
     def move_added(self) -> None:
         """Takes over what differentiating added to the copy, each operation after those it reads or waits for.
 
-        What brings a tensor into a branch was made after its reader. Raises MissingGradientError for loops of frames.
+        What brings a tensor into a branch was made after its reader.
         """
         waiting = dict.fromkeys(self.copy.added())
-        self._refuse_frames(waiting)
         stack = list(reversed(waiting))
         while stack:
             op = stack[-1]
-            before = [p for p in (*(t.op for t in op.inputs), *op.control_inputs) if p in waiting]
+            before = [p for p in producers(op) if p in waiting]
             if op in waiting and before:
                 stack += before
                 continue
@@ -169,22 +208,17 @@ class GradientFunction:
             if op in waiting:
                 del waiting[op]
                 self.move(op)
-
-    def _refuse_frames(self, added: Iterable[Operation]) -> None:
-        """The stacks and counters of such a loop would have to be kept from the function's call to that of its gradient."""
-        for op in added:
-            if op.type in ENTERS:
-                caller, name = self.copy.op, self.copy.body.name
-                raise MissingGradientError(
-                    f"function {name!r}, which {caller.type} node {caller.name!r} calls, has a while loop of version 1 inside: "
-                    "its gradient is not supported (export the model with control flow of version 2, or without the function)",
-                    [{"op": caller.type, "node": caller.name, "function": name, "path": [], "custom_gradient": None}],
-                )
+        for op, back in self._closing:
+            self._operations[op].inputs[1] = self._moved[back]
 
     def move(self, op: Operation) -> None:
         """Takes over an operation that was added to the copy."""
+        reads = op.inputs
+        if op.type in MERGES and (back := back_edge(op)) is not None:
+            self._closing.append((op, back))
+            reads = [op.inputs[0]] * 2  # until the back edge is there
         with self.g.in_scope(op.name + "/"):
-            inputs = [self.take(t) for t in op.inputs]
+            inputs = [self.take(t) for t in reads]
         controls = [self._operations[c] for c in op.control_inputs if c in self._operations]
         moved = self._operations[op] = self.graph.take_over(op, inputs, controls)
         self._moved.update(zip(op.outputs, moved.outputs, strict=True))
@@ -216,10 +250,21 @@ class GradientFunction:
         if tensor in copy.arguments or tensor in copy.results:
             return self.argument(tensor)
         if tensor.op.type == "Const":
-            return self.g.constant_like(tensor.op)  # type: ignore[no-any-return]
+            return self._in_branches(tensor, self.g.constant_like(tensor.op))
         if tensor.dtype is resource:
-            return self.take(copy.source_of_resource(tensor))
-        return self.hand_on(tensor)
+            tensor = copy.source_of_resource(tensor)
+            if tensor in copy.arguments:
+                return self.take(tensor)
+        return self.hand_on_alive(tensor)
+
+    def hand_on_alive(self, tensor: Tensor) -> Tensor:
+        """The same of a tensor that may stand in branches of frames: here it has a value where they are taken."""
+        return self._in_branches(tensor, self.hand_on(self.copy.out_of_branches(tensor)))
+
+    def _in_branches(self, tensor: Tensor, here: Tensor) -> Tensor:
+        for predicate, way in self.copy.conditions.of(tensor):
+            here = self.g.Switch(here, self.take(predicate))[way]
+        return here
 
     def hand_on(self, tensor: Tensor) -> Tensor:
         """What stands for a tensor that the forward function has to hand on: it becomes a result of it."""

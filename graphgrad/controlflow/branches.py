@@ -35,7 +35,7 @@ class BranchGradient(GradientFunction):
     def hand_on(self, tensor: Tensor) -> Tensor:
         optional = self._optional_there_is(tensor)
         if optional is None:
-            optional = self.copy.in_forward("OptionalFromValue", [tensor])
+            [optional] = self.copy.in_forward("OptionalFromValue", [tensor])
             self.needs_rewriting = True
         self.optionals.append(optional)
         held = self.argument(optional, dtypes.variant)
@@ -126,7 +126,7 @@ def _rewrite(op: Operation, branches: list[BranchGradient]) -> None:
     """Makes the forward operation hand on what the gradients of its branches need."""
     most = max(len(branch.optionals) for branch in branches)
     for branch in branches:
-        missing = [branch.copy.in_forward("OptionalNone") for _ in range(most - len(branch.optionals))]
+        missing = [branch.copy.in_forward("OptionalNone")[0] for _ in range(most - len(branch.optionals))]
         branch.copy.results += branch.optionals + missing
     functions = [graph_pb2.NameAttrList(name=branch.copy.rewritten().name) for branch in branches]
     if "branches" in op.signature.attrs:  # type: ignore[union-attr]

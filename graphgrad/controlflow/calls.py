@@ -7,7 +7,7 @@ from typing import Any
 
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction, components, put_together
-from graphgrad.dtypes import resource
+from graphgrad.dtypes import resource, variant
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Operation, Tensor
 from graphgrad.handles import is_trainable
@@ -21,8 +21,10 @@ def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gra
     if given is not None:
         return _call_what_is_given(g, op, given, dz)
     copy = Copy(op, name, op.inputs, [t.shape for t in op.inputs])
-    # A loop inside that carries a variable along needs its dtype to count up its gradient from zero.
-    copy.graph.outer.update((a, x) for a, x in zip(copy.arguments, op.inputs, strict=True) if x.dtype is resource)
+    # A loop inside that carries a variable along needs its dtype to count up its gradient from zero; so do lists.
+    copy.graph.outer.update(
+        (a, x) for a, x in zip(copy.arguments, op.inputs, strict=True) if x.dtype in (resource, variant)
+    )
     pairs = [(y, dy) for y, dy in zip(copy.results, dz, strict=False) if dy is not None and is_trainable(y)]
     found = copy.differentiate([y for y, _ in pairs], copy.arguments, [dy for _, dy in pairs])
     function, results = GradientFunction(copy), len(copy.results)

@@ -146,6 +146,7 @@ class Loop(Context):
         self.condition: Tensor | None = None  # of LoopCond
         self.at_condition: Tensor | None = None  # pivot before the condition is known
         self.at_body: Tensor | None = None  # and after
+        self.operations: list[Operation] = []  # those there were in the file, without nested loops'
         self.enters: list[Operation] = []
         self.exits: list[Operation] = []
         self.merges: list[Operation] = []  # of its variables

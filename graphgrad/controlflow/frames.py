@@ -12,7 +12,18 @@ from graphgrad.errors import ModelError
 from graphgrad.graph import Operation
 from graphgrad.shapes._loops import BACK_EDGES, back_edge
 
-__all__ = ["BACK_EDGES", "ENTERS", "EXITS", "MERGES", "SWITCHES", "Frame", "back_edge", "frames_of", "producers_first"]
+__all__ = [
+    "BACK_EDGES",
+    "ENTERS",
+    "EXITS",
+    "MERGES",
+    "SWITCHES",
+    "Frame",
+    "back_edge",
+    "frames_of",
+    "producers",
+    "producers_first",
+]
 
 ENTERS = frozenset(["Enter", "RefEnter"])
 EXITS = frozenset(["Exit", "RefExit"])
@@ -52,7 +63,7 @@ def producers_first(operations: Iterable[Operation]) -> list[Operation]:
     waits: dict[Operation, int] = dict.fromkeys(operations, 0)
     consumers: dict[Operation, list[Operation]] = {}
     for op in waits:
-        for producer in _producers(op):
+        for producer in producers(op):
             if producer in waits:
                 waits[op] += 1
                 consumers.setdefault(producer, []).append(op)
@@ -68,11 +79,10 @@ def producers_first(operations: Iterable[Operation]) -> list[Operation]:
     return order
 
 
-def _producers(op: Operation) -> list[Operation]:
-    producers = [t.op for t in op.inputs] + op.control_inputs
-    if op.type in MERGES:
-        return [p for p in producers if p.type not in BACK_EDGES]
-    return producers
+def producers(op: Operation) -> list[Operation]:
+    """What an operation reads or waits for; the back edges of loops do not count."""
+    found = [t.op for t in op.inputs] + op.control_inputs
+    return [p for p in found if p.type not in BACK_EDGES] if op.type in MERGES else found
 
 
 def frames_of(operations: Iterable[Operation]) -> dict[Operation, Frame]:
@@ -82,7 +92,7 @@ def frames_of(operations: Iterable[Operation]) -> dict[Operation, Frame]:
     entered: dict[tuple[Frame | None, str], Frame] = {}
     for op in producers_first(operations):
         frame: Frame | None = None
-        for producer in _producers(op):
+        for producer in producers(op):
             frame = _deeper(frame, frame_after(producer, frames), op)
         if op.type in ENTERS:
             key = frame, op["frame_name"]

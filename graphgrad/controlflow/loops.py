@@ -53,9 +53,11 @@ class LoopGradient(GradientFunction):
             return self.argument(tensor)
         if tensor.op.type == "Const" or tensor.dtype is dtypes.resource:
             return super().capture(tensor)
-        return self.hand_on(tensor)
+        return self.hand_on_alive(tensor)
 
     def hand_on(self, tensor: Tensor) -> Tensor:
+        if tensor.dtype is dtypes.resource:
+            raise self.copy.cannot_hand_on(tensor, "every iteration")
         recorded = self._recorded(tensor)
         if recorded is None:
             recorded = self._record(tensor)
@@ -82,7 +84,7 @@ class LoopGradient(GradientFunction):
         self.copy.inputs.append(empty)
         before = self.copy.new_argument(dtypes.variant)
         self.copy.graph.outer[before] = empty
-        self.copy.results.append(self.copy.in_forward("TensorListPushBack", before, tensor))
+        self.copy.results += self.copy.in_forward("TensorListPushBack", before, tensor)
         return self.copy.results[-1]
 
 
@@ -157,7 +159,7 @@ def _add_counter(g: GraphBuilder, op: Operation) -> None:
     """Makes a loop count its iterations, behind what it carries along."""
     body, condition = (Copy(op, op[f].name, op.inputs, [t.shape for t in op.inputs]) for f in ("body", "cond"))
     condition.new_argument(dtypes.int32)
-    body.results.append(body.in_forward("AddV2", body.new_argument(dtypes.int32), 1))
+    body.results += body.in_forward("AddV2", body.new_argument(dtypes.int32), 1)
     with g.detached():
         zero = g.constant(0, dtypes.int32, name="counter")
     attrs: dict[str, Any] = {

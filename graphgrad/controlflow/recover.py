@@ -174,6 +174,7 @@ def _complete(loop: Loop, frame: Frame) -> None:
     merges = [op for op in frame.of_type(MERGES) if back_edge(op) is not None]
     loop.merges = merges
     loop.at_condition = merges[0].outputs[0] if merges else None
+    loop.operations = frame.operations
     loop.exits = frame.of_type(EXITS)
     loop.is_backward_in_file = any(op.type in ("StackPop", "StackPopV2") for op in frame.operations)
     loop.switches = [op for op in frame.of_type(SWITCHES) if op.inputs[1] is loop.condition]

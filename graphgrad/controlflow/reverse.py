@@ -14,7 +14,8 @@ from graphgrad.backprop import ReversePass
 from graphgrad.controlflow import steering
 from graphgrad.controlflow.backward import BackwardLoop
 from graphgrad.controlflow.contexts import Branch, Loop, loop_around
-from graphgrad.controlflow.frames import EXITS, SWITCHES
+from graphgrad.controlflow.frames import EXITS, MERGES, SWITCHES, back_edge
+from graphgrad.controlflow.listed import ListedLoop
 from graphgrad.controlflow.recover import is_of_gradient, recover
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
@@ -51,9 +52,8 @@ class ControlFlowPass(ReversePass):
             return []
         outer = loop_around(loop.outer)
         self._add_exits(g, loop, frontier)
-        state = self.loops[loop] = BackwardLoop(
-            self.contexts, loop, self.loops.get(outer) if outer is not None else None
-        )
+        kind = BackwardLoop if g.recording is None else ListedLoop
+        state = self.loops[loop] = kind(self.contexts, loop, self.loops.get(outer) if outer is not None else None)
         return [other for other in state.exits if other not in frontier.between]
 
     def _add_exits(self, g: GraphBuilder, loop: Loop, frontier: Frontier) -> None:
@@ -70,6 +70,15 @@ class ControlFlowPass(ReversePass):
         """The backward loop over the loop that an operation stands in."""
         loop = self.contexts.loop_of(op)
         return None if loop is None else self.loops.get(loop)
+
+    def has_no_gradient_again(self, loop: Loop) -> bool:
+        """Whether a loop goes back over another by stacks, or in a function by lists where there are branches too."""
+        of = self.g.recording
+        if loop.is_backward_in_file or of is None or not of.is_of_gradient:
+            return loop.is_backward_in_file
+        is_in_branch = any(of.conditions.of(enter.inputs[0]) for enter in loop.enters)
+        has_branches = any(op.type in MERGES and back_edge(op) is None for op in loop.operations)
+        return is_in_branch or has_branches
 
     def branch_joined_by(self, merge: Operation) -> Branch | None:
         """The branch that the first input of a cond's Merge comes from."""
@@ -172,11 +181,17 @@ class ControlFlowPass(ReversePass):
                 for merge in state.merges.values():
                     if isinstance(merge, Tensor) and merge.op.inputs[0] is merge.op.inputs[1]:
                         self._close_with_zeros(state, merge)
+        if self.g.recording is not None:
+            recorded = [op for op in self.g.graph.added() if self.contexts.loop_of(op) in self.loops]
+            self.g.recording.take_note(recorded)
 
     def _close_with_zeros(self, state: BackwardLoop, merge: Tensor) -> None:
         g: Any = self.g
         enter = merge.op.inputs[0]
-        if dims.is_known(enter.shape):
+        if enter.dtype is dtypes.variant:
+            with g.within(state.loop.outer):
+                zeros = g.zeros_like(enter.op.inputs[0])
+        elif dims.is_known(enter.shape):
             with g.within(state.loop):
                 zeros = g.constant(0, enter.dtype, shape=enter.shape)
         else:
@@ -192,10 +207,13 @@ class ControlFlowPass(ReversePass):
         shape = exit_value.shape
         state = self.loop_of(exit_value.op)
         assert state is not None
+        is_list = exit_value.dtype is dtypes.variant
         if state.outer is None:
-            return (
-                g.zeros(shape, exit_value.dtype) if dims.is_known(shape) else g.zeros_like(exit_value, optimize=False)
-            )
+            is_static = dims.is_known(shape) and not is_list
+            return g.zeros(shape, exit_value.dtype) if is_static else g.zeros_like(exit_value, optimize=False)
+        if is_list:
+            with g.within(state.outer.loop):
+                return g.zeros_like(exit_value)
         if dims.is_known(shape):
             with g.within(state.outer.loop):
                 return g.zeros(shape, exit_value.dtype)
@@ -210,6 +228,8 @@ class ControlFlowPass(ReversePass):
         branch = where if op.type in SWITCHES and isinstance(where, Branch) else None
         if state is None:
             return super()._zeros_for(output) if branch is None else self._zeros_of_other_branch(op, branch, output)
+        if output.dtype is dtypes.variant and branch is None:
+            return g.zeros_like(output)  # in the backward loop, of what it was
         if not dims.is_known(output.shape):
             return self._zeros_of_past_shape(state, branch, output)
         if output.dtype is dtypes.resource:

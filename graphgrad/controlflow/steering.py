@@ -60,6 +60,11 @@ def merge(g: GraphBuilder, inputs: Sequence[Any], name: str | None = None) -> An
         return _from_parts([g.Merge(list(part))[0] for part in zip(*parts, strict=True)])
 
 
+def in_order(tensor: Tensor, other: Tensor, way: int) -> list[Tensor]:
+    """What a Merge joins: a tensor of this way of a predicate and one of the other, that of a false one first."""
+    return [other, tensor] if way else [tensor, other]
+
+
 def as_slices(g: GraphBuilder, gradients: Sequence[Any]) -> list[IndexedSlices]:
     """Every gradient as IndexedSlices, a tensor as one of all its rows; their indices of one dtype."""
     slices = [x if isinstance(x, IndexedSlices) else rows_of(g, x) for x in gradients]

@@ -58,6 +58,11 @@ def merge(g, op, dz, _):
         is_within = loop is not None and loop.backward is not None
         predicate = loop.backward.predicate(branch.predicate) if is_within else branch.predicate
         return list(steering.switch_beside(g, dz, predicate, name="cond_grad"))
+    joined = g.recording.conditions.joined_by(op) if g.recording is not None else None
+    if joined is not None:
+        predicate, way = joined
+        ways = steering.switch(g, dz, predicate)
+        return [ways[way], ways[1 - way]]
     taken = [g.Equal(op.outputs[1], i) for i in range(len(op.inputs))]
     return [steering.switch_beside(g, dz, way)[1] for way in taken]
 
@@ -66,10 +71,10 @@ def merge(g, op, dz, _):
 def leave(g, op, dz):
     """What leaves a loop is where its gradient enters the backward one."""
     state = g.flow.loop_of(op)
-    if state.forward.is_backward_in_file:
+    if g.flow.has_no_gradient_again(state.forward):
         raise DtypeError(
             f"second-order gradients of while loops are not supported: {op.type} node {op.name!r} leaves the backward "
-            f"loop {state.forward.name!r}, whose values come off stacks; the same loop as a While, which TensorFlow writes with "
+            f"loop {state.forward.name!r}, whose values were recorded on the way there; the same loop as a While, which TensorFlow writes with "
             "control flow v2 and in tf.function, has them"
         )
     loop = state.loop

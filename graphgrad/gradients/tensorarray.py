@@ -16,7 +16,10 @@ no_gradient(*[f"Stack{op}{v}" for op in ("", "Push", "Pop", "Close") for v in ("
 
 
 def _source(g, op, dz):
-    """The scope of the call: all of the name up to its last part that begins with 'gradients'."""
+    """The scope of the call: all of the name up to its last part that begins with 'gradients'. In a function all calls have
+    one scope, and the function differs."""
+    if g.recording is not None:
+        return f"gradients/{g.recording.body.name}"
     parts = dz.name.split("/")
     at = [i for i, part in enumerate(parts) if part.startswith("gradients")]
     if at:

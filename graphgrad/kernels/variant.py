@@ -75,6 +75,8 @@ def optional_get_value(optional, *, output_types, output_shapes):
     if len(components) != len(output_types):
         raise ValueError(f"the optional holds {len(components)} components, and {len(output_types)} are asked for")
     for component, dtype, shape in zip(components, output_types, output_shapes, strict=True):
+        if not isinstance(component, (np.ndarray, np.generic)):
+            continue  # what a handle stands for
         if component.dtype != dtype:
             raise TypeError(f"the optional holds {component.dtype.name}, and {dtype.name} is asked for")
         if not fits(component.shape, shape):
