@@ -23,7 +23,13 @@ from graphgrad.names import NameAuthority
 from graphgrad.schema import graph_pb2
 
 HANDED_THROUGH = ENTERS | SWITCHES | EXITS | BACK_EDGES  # what a handle may pass
+OF_ONE_CALL = frozenset(["StackV2", *(f"TensorArray{kind}V3" for kind in ("", "Grad", "GradWithShape"))])
 NOTHING: dict[DType | None, Any] = {string: "", bool_: False}  # what is no number
+
+
+def _gives_the_same(op: Operation) -> bool:
+    """Whether an operation that is run again gives what it gave."""
+    return not is_stateful(op) or op.type.startswith(("TensorArray", "Stack"))
 
 
 class Copy:
@@ -112,6 +118,19 @@ class Copy:
         """What the reverse pass added, in order, without what belongs to the forward function."""
         return [op for op in self.graph.added() if op not in self.forward and not self._is_seed(op)]
 
+    def run_again(self) -> list[Operation]:
+        """What the gradient has to run again, since it needs handles of what lives no longer than one call: what can be
+        run again of all that stands in the body.
+        """
+        if not any(self._is_of_one_call(t) for op in self.added() for t in op.inputs):
+            return []
+        return [op for op in self.graph if op in self.forward and op.type != "Placeholder" and _gives_the_same(op)]
+
+    def _is_of_one_call(self, tensor: Tensor) -> bool:
+        if tensor.dtype is not resource or tensor.op not in self.forward:
+            return False
+        return self.source_of_resource(tensor).op.type in OF_ONE_CALL
+
     def _is_seed(self, op: Operation) -> bool:
         return len(op.outputs) == 1 and op.outputs[0] in self.seeds
 
@@ -196,7 +215,8 @@ class GradientFunction:
 
         What brings a tensor into a branch was made after its reader.
         """
-        waiting = dict.fromkeys(self.copy.added())
+        again = self.copy.run_again()
+        waiting = dict.fromkeys([*again, *self.copy.added()])
         stack = list(reversed(waiting))
         while stack:
             op = stack[-1]
@@ -207,21 +227,38 @@ class GradientFunction:
             stack.pop()
             if op in waiting:
                 del waiting[op]
-                self.move(op)
+                if op in self.copy.forward:
+                    self._move_again(op)
+                else:
+                    self.move(op)
         for op, back in self._closing:
             self._operations[op].inputs[1] = self._moved[back]
 
     def move(self, op: Operation) -> None:
         """Takes over an operation that was added to the copy."""
+        self._moved_to(op, self.graph.take_over(op, *self._reads(op)))
+
+    def _move_again(self, op: Operation) -> None:
+        """Takes over an operation of the forward function, which is run a second time."""
+        with self.g.in_scope("again/"):
+            copied = self.g.copy_of(op, *self._reads(op))
+        if op.type in ENTERS:
+            copied.own_attrs()["frame_name"] = f"again/{op['frame_name']}"
+        self._moved_to(op, copied)
+
+    def _moved_to(self, op: Operation, moved: Operation) -> None:
+        self._operations[op] = moved
+        self._moved.update(zip(op.outputs, moved.outputs, strict=True))
+
+    def _reads(self, op: Operation) -> tuple[list[Tensor], list[Operation]]:
+        """What an operation reads and waits for, here."""
         reads = op.inputs
         if op.type in MERGES and (back := back_edge(op)) is not None:
             self._closing.append((op, back))
             reads = [op.inputs[0]] * 2  # until the back edge is there
         with self.g.in_scope(op.name + "/"):
             inputs = [self.take(t) for t in reads]
-        controls = [self._operations[c] for c in op.control_inputs if c in self._operations]
-        moved = self._operations[op] = self.graph.take_over(op, inputs, controls)
-        self._moved.update(zip(op.outputs, moved.outputs, strict=True))
+        return inputs, [self._operations[c] for c in op.control_inputs if c in self._operations]
 
     def take(self, tensor: Tensor) -> Tensor:
         """What stands for a tensor of the copy here."""
