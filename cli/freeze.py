@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from graphgrad_cli import arguments
+
+if TYPE_CHECKING:
+    from graphgrad.graph import Graph
 
 
 @click.command("freeze", cls=arguments.Command)
@@ -37,6 +40,9 @@ def command(model: str, output: str, as_json: bool, **options: Any) -> None:
         emit_json(document, to_stderr)
     else:
         tell(f"{len(document['frozen'])} variables are constants, {document['nodes']} nodes: {output}")
+        names = [f"{key} is {tensor}" for side in document["names"].values() for key, tensor in side.items()]
+        if names:
+            tell(f"a GraphDef has no signature: {', '.join(names)}")
 
 
 def _run(model: str, output: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +53,29 @@ def _run(model: str, output: str, options: dict[str, Any]) -> dict[str, Any]:
     variables = restored.variables_of(graph, options["variables"])
     outputs = arguments.names(graph, options["outputs"], "--outputs") if options["outputs"] else None
     frozen = freeze(graph, variables, outputs)
-    models.save(frozen, output, models.kind_of(output))
+    kind = models.kind_of(output)
+    models.save(frozen, output, kind)
     names = [op.name for op in frozen if op.name in graph and graph.operation(op.name).type in restored.VARIABLES]
-    return {"schema": 1, "output": output, "frozen": names, "nodes": len(frozen), "nodes_before": len(graph)}
+    return {
+        "schema": 1,
+        "output": output,
+        "frozen": names,
+        "nodes": len(frozen),
+        "nodes_before": len(graph),
+        "names": _names(graph, frozen) if kind == "graph-def" else {},
+    }
+
+
+def _names(graph: Graph, frozen: Graph) -> dict[str, dict[str, str]]:
+    """The tensors behind the names of the signature, which a GraphDef does not keep."""
+    from graphgrad import signatures
+
+    found = signatures.chosen(graph)
+    sides = {} if found is None else {"inputs": found.inputs, "outputs": found.outputs}
+    tensors = {side: {key: signatures.tensors_of(infos[key]) for key in sorted(infos)} for side, infos in sides.items()}
+    return {
+        side: {
+            key: ", ".join(names) for key, names in each.items() if all(n.partition(":")[0] in frozen for n in names)
+        }
+        for side, each in tensors.items()
+    }

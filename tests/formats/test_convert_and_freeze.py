@@ -51,6 +51,15 @@ def test_frozen_models_compute_the_same(name: str, suffix: str, tmp_path: Path) 
         assert graph.meta.signature_def["serving_default"] == original.meta.signature_def["serving_default"]
 
 
+def test_the_names_of_a_signature_that_is_lost_are_told(tmp_path: Path) -> None:
+    model = Path(__file__).parents[2] / "samples" / "08_saved_model" / "model"
+    told = run("freeze", model, "-o", tmp_path / "frozen.pb").stderr
+    assert "features is serving_default_features:0, score is StatefulPartitionedCall:0" in told
+    assert "has no signature" not in run("freeze", model, "-o", tmp_path / "frozen.meta").stderr
+    only = run("freeze", model, "--outputs", "hidden/kernel/Read/ReadVariableOp", "-o", tmp_path / "w.pb", "--json")
+    assert json.loads(only.stdout)["names"] == {"inputs": {}, "outputs": {}}
+
+
 def test_tables_filled_from_files_are_not_frozen(tmp_path: Path) -> None:
     result = frozen(file_store.unpacked("vocabulary", tmp_path), tmp_path / "o.pb")
     assert result.exit_code == 3
