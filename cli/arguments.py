@@ -15,7 +15,8 @@ from graphgrad.errors import ArgumentError, UnknownNameError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from graphgrad.graph import Graph, Operation, Tensor
+    from graphgrad.graph import Graph, Operation
+    from graphgrad.tensors import Tensor
 
 
 def complete_tensors(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

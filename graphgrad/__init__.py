@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from graphgrad.formats.models import load, save
     from graphgrad.formats.restored import variables_of
     from graphgrad.freeze import freeze
-    from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+    from graphgrad.graph import Graph, Operation
     from graphgrad.inspect import inspect
     from graphgrad.runtime.plan import compile, evaluate
+    from graphgrad.tensors import IndexedSlices, Tensor
 
 _WHERE = {
     "load": "formats.models",
@@ -53,9 +54,9 @@ _WHERE = {
     "inspect": "inspect",
     "coverage": "coverage",
     "Graph": "graph",
-    "IndexedSlices": "graph",
+    "IndexedSlices": "tensors",
     "Operation": "graph",
-    "Tensor": "graph",
+    "Tensor": "tensors",
     "GraphGradError": "errors",
 }
 

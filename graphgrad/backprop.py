@@ -15,9 +15,10 @@ from graphgrad.dtypes import resource
 from graphgrad.errors import ArgumentError, DtypeError, MissingGradientError, note
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
 from graphgrad.progress import Stage
+from graphgrad.tensors import IndexedSlices, Tensor
 
 Gradient = Tensor | IndexedSlices | None
 

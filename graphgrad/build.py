@@ -14,8 +14,9 @@ from typing import Any
 from graphgrad import attributes, constants, dtypes, opdefs
 from graphgrad.dtypes import DType
 from graphgrad.errors import ArgumentError, DtypeError
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import IndexedSlices, Tensor
 
 
 class Int32s(list[int]):

@@ -16,12 +16,13 @@ from graphgrad import dtypes
 from graphgrad.differentiate import differentiate
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Tensor, needed_by
+from graphgrad.graph import Graph, needed_by
 from graphgrad.kernels._state import State
 from graphgrad.progress import Stage
 from graphgrad.runtime.finite import NotFinite
 from graphgrad.runtime.plan import Plan, compile
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 from graphgrad.widen import copied, stays_narrow, wide_array, wide_arrays, widened
 
 Array = np.ndarray[Any, Any]

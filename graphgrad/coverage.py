@@ -16,8 +16,9 @@ from typing import Any
 from graphgrad import opdefs, registry, signatures
 from graphgrad.errors import GraphGradError
 from graphgrad.families import FAMILY_OF
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.library import is_call
+from graphgrad.tensors import IndexedSlices, Tensor
 
 # What the interpreter does itself, without a kernel.
 BUILT_IN = frozenset({"Const", "NoOp", "Placeholder", "PlaceholderV2"})

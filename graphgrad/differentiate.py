@@ -15,9 +15,10 @@ from graphgrad.backprop import AGGREGATION_METHODS, Gradient, ReversePass
 from graphgrad.depth import with_room
 from graphgrad.errors import ArgumentError, DtypeError, NotAGraphTensorError
 from graphgrad.frontier import Frontier
-from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.graph import Graph
 from graphgrad.reasons import Reason, explain
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices, Tensor
 
 
 class AggregationMethod:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
+from graphgrad.tensors import Tensor
 
 
 class Frontier:

@@ -15,8 +15,9 @@ from graphgrad import dtypes, handles
 from graphgrad.attributes import Shape
 from graphgrad.build import Int32s, OpBuilder
 from graphgrad.dtypes import DType
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.shapes import dims, values
+from graphgrad.tensors import IndexedSlices, Tensor
 
 SMALL = 1000  # elements; TensorFlow writes zeros and ones of fewer as constants
 

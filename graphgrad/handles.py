@@ -8,7 +8,8 @@ from __future__ import annotations
 from graphgrad import dtypes
 from graphgrad.attributes import Shape
 from graphgrad.dtypes import DType
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
+from graphgrad.tensors import Tensor
 
 HELD = "_held_dtypes"  # annotation: what each output holds, as dtypes are stored in files; 0 where that is not known
 

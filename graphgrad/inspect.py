@@ -17,7 +17,8 @@ from graphgrad import signatures
 from graphgrad.attributes import Shape, decode_shape
 from graphgrad.dtypes import DType
 from graphgrad.frontier import Frontier
-from graphgrad.graph import Graph, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
+from graphgrad.tensors import Tensor
 
 INPUTS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 VARIABLES = ("VariableV2", "Variable", "VarHandleOp", "TemporaryVariable")

@@ -15,8 +15,9 @@ from graphgrad.attributes import Shape
 from graphgrad.depth import USUAL
 from graphgrad.dtypes import DType, by_enum
 from graphgrad.errors import ModelError
-from graphgrad.graph import Graph, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import Tensor
 
 # Annotations of functions that were made here: of arguments and nodes that a function cannot call as its graph did.
 ORIGINAL_NAME = "_original_name"

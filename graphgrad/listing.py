@@ -13,10 +13,11 @@ from typing import Any
 from graphgrad import attributes, dtypes
 from graphgrad.controlflow.frames import producers_first
 from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.library import Body, functions_run_by, is_call
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import small_constant
+from graphgrad.tensors import Tensor
 
 MOST_ELEMENTS = 8  # of a constant that is shown
 MOST_NAMES = 8  # of a function's arguments, which are its first nodes, and of its results

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphgrad import attributes, dtypes
-from graphgrad.graph import Graph, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.schema import saved_model_pb2
+from graphgrad.tensors import Tensor
 
 _SIGNATURES = "signatures"
 _HELD = (dtypes.resource, dtypes.variant)

@@ -11,8 +11,9 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.depth import with_room
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.library import functions_run_by, is_call
+from graphgrad.tensors import Tensor
 
 LOOPS = ("While", "StatelessWhile")
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.backprop import ReversePass
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
+from graphgrad.tensors import Tensor
 
 
 @dataclasses.dataclass(frozen=True)

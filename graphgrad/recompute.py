@@ -16,7 +16,8 @@ from typing import Any
 from graphgrad import dtypes, registry
 from graphgrad.errors import ArgumentError
 from graphgrad.frontier import Frontier
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
+from graphgrad.tensors import Tensor
 
 SCOPE = "recomputed"
 OF_SHAPES = frozenset(["Shape", "ShapeN", "Size", "Rank"])  # what reads the shape alone holds no memory

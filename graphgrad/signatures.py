@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from graphgrad import attributes, objects
 from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.schema import saved_model_pb2
+from graphgrad.tensors import IndexedSlices, Tensor
 
 INPUTS, OUTPUTS = "inputs", "outputs"
 _DEFAULT = "serving_default"

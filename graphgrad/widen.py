@@ -13,8 +13,9 @@ import numpy as np
 
 from graphgrad import dtypes, opdefs
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import Tensor
 
 _WIDE = {
     dtype.enum: (dtypes.complex128 if dtype.is_complex else dtypes.float64).enum

@@ -14,8 +14,9 @@ from graphgrad.controlflow import steering
 from graphgrad.controlflow.contexts import Branch, Context, Contexts, Loop, constant_enter
 from graphgrad.controlflow.frames import ENTERS
 from graphgrad.errors import ModelError
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices, Tensor
 
 
 class BackwardLoop:

@@ -17,10 +17,11 @@ from graphgrad.controlflow.frames import BACK_EDGES, ENTERS, EXITS, MERGES, SWIT
 from graphgrad.dtypes import DType, bool_, resource, string, variant
 from graphgrad.errors import MissingGradientError
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.library import Body, Library, is_stateful
 from graphgrad.names import NameAuthority
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import IndexedSlices, Tensor
 
 HANDED_THROUGH = ENTERS | SWITCHES | EXITS | BACK_EDGES  # what a handle may pass
 OF_ONE_CALL = frozenset(["StackV2", *(f"TensorArray{kind}V3" for kind in ("", "Grad", "GradWithShape"))])

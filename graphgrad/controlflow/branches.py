@@ -15,10 +15,11 @@ from graphgrad.backprop import Gradient
 from graphgrad.controlflow import steering
 from graphgrad.controlflow.bodies import Copy, GradientFunction, components, put_together
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
 from graphgrad.schema import graph_pb2
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices, Tensor
 
 # (inputs, functions, whether they are stateful, dtypes and shapes of the results) -> the new operation
 Build = Callable[[list[Tensor], list[graph_pb2.NameAttrList], bool, list[Any], list[Any]], Operation]

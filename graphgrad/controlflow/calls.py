@@ -9,10 +9,11 @@ from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction, components, put_together
 from graphgrad.dtypes import resource, variant
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
 from graphgrad.library import Library
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import Tensor
 
 
 def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gradient]) -> list[Gradient]:

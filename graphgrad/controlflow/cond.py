@@ -7,7 +7,7 @@ from typing import Any
 
 from graphgrad.controlflow.contexts import Branch, Context, Contexts
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 
 
 def cond(g: GraphBuilder, predicate: Tensor, if_true: Callable[[], Tensor], if_false: Callable[[], Tensor]) -> Tensor:

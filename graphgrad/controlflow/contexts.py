@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from graphgrad.controlflow import steering
 from graphgrad.controlflow.frames import BACK_EDGES, ENTERS, EXITS, MERGES
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
+from graphgrad.tensors import Tensor
 
 if TYPE_CHECKING:
     from graphgrad.controlflow.backward import BackwardLoop

@@ -13,10 +13,11 @@ from graphgrad.backprop import Gradient
 from graphgrad.controlflow.calls import call
 from graphgrad.errors import ModelError
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.handles import is_trainable
 from graphgrad.library import Body, Library, argument_name
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import Tensor
 
 
 def gradient_by_function(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gradient]) -> list[Gradient]:

@@ -13,11 +13,12 @@ from graphgrad import dtypes, handles
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.handles import HELD, is_trainable
 from graphgrad.library import Body
 from graphgrad.schema import graph_pb2
 from graphgrad.shapes.common import small_constant
+from graphgrad.tensors import IndexedSlices, Tensor
 
 # What these give is small beside what they look at: the forward loop records it in place of their inputs.
 _MEASURES = ("Shape", "Size", "Rank", "TensorListElementShape", "TensorListLength")

@@ -19,7 +19,8 @@ from graphgrad.controlflow.frames import (
     producers_first,
 )
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation
+from graphgrad.tensors import Tensor
 
 
 def recover(g: GraphBuilder) -> Contexts:

@@ -19,9 +19,10 @@ from graphgrad.controlflow.listed import ListedLoop
 from graphgrad.controlflow.recover import is_of_gradient, recover
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 
 class ControlFlowPass(ReversePass):

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import IndexedSlices, Tensor
+from graphgrad.tensors import IndexedSlices, Tensor
 
 Gradient = Tensor | IndexedSlices
 

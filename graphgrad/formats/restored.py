@@ -15,8 +15,9 @@ import numpy as np
 from graphgrad.errors import ArgumentError
 from graphgrad.formats import arrays, checkpoints, savedmodel
 from graphgrad.formats.checkpoints import FULL, Checkpoint, Slice
-from graphgrad.graph import Graph, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.schema import saved_model_pb2
+from graphgrad.tensors import Tensor
 
 Array = np.ndarray[Any, Any]
 Key = tuple[str, Slice | None]  # a tensor of a checkpoint, or a slice of it

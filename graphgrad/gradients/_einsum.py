@@ -9,8 +9,9 @@ from typing import Any
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 DOTS = "..."
 

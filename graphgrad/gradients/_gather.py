@@ -9,7 +9,8 @@ from typing import Any
 
 from graphgrad.errors import ArgumentError
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Operation
+from graphgrad.tensors import IndexedSlices, Tensor
 
 
 def rows_back(g: GraphBuilder, op: Operation, shape: Tensor, dz: Any) -> IndexedSlices:

@@ -9,7 +9,7 @@ from typing import Any
 from graphgrad import dtypes
 from graphgrad.dtypes import DType
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 
 
 def matrix_transpose(g: GraphBuilder, x: Tensor, conjugate: bool = False) -> Tensor:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from graphgrad import registry
 from graphgrad.functions import GraphBuilder
 from graphgrad.gradients.broadcasting import unbroadcast
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 
 def gradients_through(

@@ -10,9 +10,10 @@ from typing import Any
 from graphgrad import dtypes
 from graphgrad.errors import ArgumentError, MissingGradientError
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient, gradients, no_gradient
 from graphgrad.shapes import values
+from graphgrad.tensors import IndexedSlices, Tensor
 
 no_gradient(
     *[

@@ -7,8 +7,9 @@ from typing import Any
 
 from graphgrad.attributes import Shape
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 Axes = list[int]
 

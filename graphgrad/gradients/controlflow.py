@@ -10,8 +10,8 @@ from graphgrad.controlflow import steering
 from graphgrad.controlflow.contexts import Branch, loop_around
 from graphgrad.controlflow.frames import back_edge
 from graphgrad.errors import DtypeError
-from graphgrad.graph import IndexedSlices
 from graphgrad.registry import gradient
+from graphgrad.tensors import IndexedSlices
 
 
 @gradient("Switch", "RefSwitch")

@@ -10,10 +10,11 @@ from typing import Any
 from graphgrad import dtypes
 from graphgrad.dtypes import DType
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
 from graphgrad.shapes.values import python_shape
+from graphgrad.tensors import Tensor
 
 no_gradient("SparseMatrixNNZ", "SparseMatrixZeros")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from graphgrad.errors import ArgumentError, MissingGradientError
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 no_gradient("TPUReplicatedInput", "XlaVariadicReduce")
 

@@ -11,9 +11,10 @@ from typing import Any
 from graphgrad.controlflow.cond import cond
 from graphgrad.functions import GraphBuilder
 from graphgrad.gradients._matrices import diagonal_matrix, diagonal_of, with_diagonal
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 
 @gradient("Diag")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient, no_gradient
+from graphgrad.tensors import Tensor
 
 no_gradient("TensorListElementShape", "TensorListLength", "EmptyTensorList", "TensorListReserve")
 no_gradient("TensorListConcatLists", "TensorListPushBackBatch")

@@ -7,8 +7,8 @@ import math
 from graphgrad import dtypes
 from graphgrad.functions import static_shape
 from graphgrad.gradients.broadcasting import reduce_to, summing, unbroadcast
-from graphgrad.graph import Tensor
 from graphgrad.registry import gradient, no_gradient
+from graphgrad.tensors import Tensor
 
 no_gradient(
     *["Equal", "NotEqual", "ApproximateEqual", "Less", "LessEqual", "Greater", "GreaterEqual"],

@@ -8,9 +8,9 @@ from __future__ import annotations
 from graphgrad import dtypes
 from graphgrad.errors import ArgumentError
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import IndexedSlices, Tensor
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices, Tensor
 
 no_gradient("RaggedRange")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Tensor
 from graphgrad.registry import gradient, no_gradient
+from graphgrad.tensors import Tensor
 
 no_gradient(
     *["Multinomial", "ParameterizedTruncatedNormal", "RandomIndexShuffle", "RandomShuffle"],

@@ -7,8 +7,9 @@ import sys
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder, static_shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient, no_gradient
+from graphgrad.tensors import Tensor
 
 no_gradient("ArgMax", "ArgMin")
 

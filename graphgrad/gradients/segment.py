@@ -9,8 +9,8 @@ from typing import Any
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import IndexedSlices, Tensor
 from graphgrad.registry import gradient
+from graphgrad.tensors import IndexedSlices, Tensor
 
 
 # ---------------------------------------------------------------------- sorted segments

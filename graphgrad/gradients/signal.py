@@ -12,10 +12,10 @@ from typing import Any
 from graphgrad import dtypes
 from graphgrad.dtypes import DType
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Tensor
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
 from graphgrad.shapes.values import python_shape
+from graphgrad.tensors import Tensor
 
 no_gradient("AudioMicrofrontend")
 

@@ -11,8 +11,9 @@ from graphgrad import dtypes
 from graphgrad.errors import ArgumentError
 from graphgrad.functions import GraphBuilder
 from graphgrad.gradients._gather import elements_back, gathered_back, rows_back
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient
+from graphgrad.tensors import IndexedSlices, Tensor
 
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient, no_gradient
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 no_gradient("SparseAddGrad", "SparseConcat")
 

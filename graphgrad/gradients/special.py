@@ -11,8 +11,8 @@ from collections.abc import Callable
 from graphgrad import dtypes
 from graphgrad.functions import GraphBuilder
 from graphgrad.gradients.broadcasting import summing
-from graphgrad.graph import Tensor
 from graphgrad.registry import gradient, gradients
+from graphgrad.tensors import Tensor
 
 
 # ------------------------------------------------------------------ of one argument

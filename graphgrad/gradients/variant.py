@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import gradient
+from graphgrad.tensors import Tensor
 
 
 def together(g: GraphBuilder, op: Operation, gradients: Sequence[Any], make: str, **attrs: Any) -> Tensor:

@@ -16,7 +16,7 @@ from graphgrad import dtypes
 from graphgrad.depth import with_room
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays, restored
-from graphgrad.graph import IndexedSlices, Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.kernels._state import Uninitialised
 from graphgrad.kernels._threads import at_most
 from graphgrad.progress import Stage
@@ -26,6 +26,7 @@ from graphgrad.runtime.program import Program, build
 from graphgrad.runtime.record import Record
 from graphgrad.runtime.steps import Step, take
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices, Tensor
 
 Shapes = tuple[tuple[int, ...], ...]
 MOST_PROGRAMS = 8  # kept by a plan; the first made is the first to go

@@ -7,9 +7,11 @@ import numpy as np
 from graphgrad import registry
 from graphgrad.errors import GraphGradError
 from graphgrad.formats import arrays
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.runtime import binding
-from graphgrad.shapes.values import LIMIT, Value
+from graphgrad.shapes.value_rules import LIMIT
+from graphgrad.shapes.values import Value
+from graphgrad.tensors import Tensor
 
 
 def fold(op: Operation) -> list[Value | None] | None:

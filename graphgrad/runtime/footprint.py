@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphgrad.dtypes import DType, variant
-from graphgrad.graph import Operation, Shape, Tensor
+from graphgrad.graph import Operation, Shape
 from graphgrad.library import functions_run_by, is_call
 from graphgrad.runtime.functions import Function, Functions
 from graphgrad.runtime.rounds import Rounds
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims, inference
+from graphgrad.tensors import Tensor
 
 # Ops whose output shows the memory of their first input.
 _VIEWS = frozenset(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from graphgrad.controlflow.frames import BACK_EDGES, ENTERS, EXITS, MERGES, SWITCHES, Frame, back_edge, frames_of
 from graphgrad.errors import ModelError
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.kernels._state import State
 from graphgrad.runtime import binding
 from graphgrad.runtime.rounds import Rounds, Slots
 from graphgrad.runtime.steps import Step
+from graphgrad.tensors import Tensor
 
 if TYPE_CHECKING:
     from graphgrad.runtime.plan import Compiler

@@ -10,11 +10,12 @@ from collections.abc import Container
 from typing import Any
 
 from graphgrad.controlflow.frames import MERGES, SWITCHES
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.kernels._liveness import DEAD
 from graphgrad.kernels._state import Variable
 from graphgrad.runtime.binding import Kernel
 from graphgrad.runtime.steps import Step
+from graphgrad.tensors import Tensor
 
 # Ways that must be taken, as (predicate, branch), for a value to be there for sure.
 Conditions = frozenset[tuple[Tensor, int]]

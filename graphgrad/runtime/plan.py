@@ -16,7 +16,7 @@ from graphgrad.depth import with_room
 from graphgrad.dtypes import variant
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays, restored
-from graphgrad.graph import Graph, IndexedSlices, Operation, Tensor, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.kernels._state import State
 from graphgrad.library import Body, is_call
 from graphgrad.runtime import binding, frames, functions
@@ -27,6 +27,7 @@ from graphgrad.runtime.rounds import Rounds, Slots
 from graphgrad.runtime.shared import SMALL, Shared
 from graphgrad.runtime.steps import Step
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices, Tensor
 
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 OF_SHAPES = frozenset(["Shape", "ShapeN", "Size", "Rank"])

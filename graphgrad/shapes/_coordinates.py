@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Tensor
 from graphgrad.shapes.dims import Dim
+from graphgrad.tensors import Tensor
 
 
 def dim_of(tensor: Tensor, axis: int) -> Dim:

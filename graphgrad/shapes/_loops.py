@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 BACK_EDGES = frozenset(["NextIteration", "RefNextIteration"])
 

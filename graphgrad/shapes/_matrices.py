@@ -5,9 +5,10 @@ and what is joined to it is unknown, too.
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.shapes import dims
 from graphgrad.shapes.dims import Dim
+from graphgrad.tensors import Tensor
 
 
 def matrix(tensor: Tensor) -> tuple[Shape, Dim, Dim]:

@@ -9,11 +9,12 @@ import functools
 import math
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import constant_shape, merge_all, same_as_first, scalar
 from graphgrad.shapes.dims import Dim
+from graphgrad.tensors import Tensor
 
 OLD_PRODUCER = 21  # files of this version or older wrote a scalar shape for 'unknown'
 

@@ -6,10 +6,11 @@ The matrix's own shape stands on no tensor; it is found on the way back to what 
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import scalar
+from graphgrad.tensors import Tensor
 
 shapes(
     scalar,

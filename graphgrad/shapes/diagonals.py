@@ -6,10 +6,11 @@ A band of diagonals is k, one number or the lowest and the highest; a lone diago
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import same_as_first, unknown
+from graphgrad.tensors import Tensor
 
 shapes(same_as_first, "MatrixBandPart")
 

@@ -7,9 +7,10 @@ from typing import Any
 from graphgrad import dtypes, handles
 from graphgrad.attributes import Shape
 from graphgrad.depth import with_room
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape
 from graphgrad.shapes import inference
+from graphgrad.tensors import Tensor
 
 
 @shape("If", "StatelessIf", "Case", "StatelessCase")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes._windows import output_size
 from graphgrad.shapes.common import same_as_first
 from graphgrad.shapes.dims import Dim
+from graphgrad.tensors import Tensor
 
 
 def _size(tensor: Tensor) -> tuple[Dim, Dim]:

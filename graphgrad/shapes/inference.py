@@ -14,9 +14,10 @@ from typing import Any
 from graphgrad import registry
 from graphgrad.attributes import Shape
 from graphgrad.errors import GraphGradError, ModelError
-from graphgrad.graph import Graph, Operation, Tensor
-from graphgrad.shapes import _loops, dims, values
+from graphgrad.graph import Graph, Operation
+from graphgrad.shapes import _loops, dims, value_rules
 from graphgrad.shapes.values import Value
+from graphgrad.tensors import Tensor
 
 _UNASKED: Any = object()
 
@@ -127,7 +128,7 @@ def _find_values(wanted: Operation) -> list[Value | None] | None:
         facts = op.facts or _infer(op)
         if op not in entered and facts.is_open(learned):
             facts.values = None  # what a cycle that comes back here finds
-            if values.may_be_known(op):
+            if value_rules.may_be_known(op):
                 facts.learned = learned
                 entered.add(op)
                 stack += [t.op for t in op.inputs if t.op.facts is None or t.op.facts.is_open(learned)]
@@ -136,7 +137,7 @@ def _find_values(wanted: Operation) -> list[Value | None] | None:
         stack.pop()
         if op in entered:
             entered.remove(op)
-            facts.values = values.of(op)
+            facts.values = value_rules.of(op)
     return wanted.facts.values  # type: ignore[no-any-return]
 
 

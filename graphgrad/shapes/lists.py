@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.handles import HELD
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims, values
 from graphgrad.shapes.common import same_as_first, scalar
+from graphgrad.tensors import Tensor
 
 shapes(
     scalar,

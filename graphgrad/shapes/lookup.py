@@ -6,10 +6,11 @@ The shape of a table's values stands on the op that made it.
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import scalar
+from graphgrad.tensors import Tensor
 
 KINDS = ("HashTable", "MutableHashTable", "MutableHashTableOfTensors", "MutableDenseHashTable")
 

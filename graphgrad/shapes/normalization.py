@@ -6,11 +6,12 @@ import functools
 from collections.abc import Iterable
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import merge_all
 from graphgrad.shapes.dims import Dim
+from graphgrad.tensors import Tensor
 
 
 @shape("LRN")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape, shape_rule
 from graphgrad.shapes import dims, values
 from graphgrad.shapes._windows import output_size
+from graphgrad.tensors import Tensor
 
 ENDS: list[Shape] = [(), ()]
 

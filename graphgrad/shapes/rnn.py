@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
 from graphgrad.registry import shape
 from graphgrad.shapes import dims
+from graphgrad.tensors import Tensor
 
 
 def dim(tensor: Tensor, axis: int) -> dims.Dim:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import weakref
 
 from graphgrad.attributes import Shape
-from graphgrad.graph import Graph, Operation, Tensor
+from graphgrad.graph import Graph, Operation
 from graphgrad.registry import shape, shapes
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import scalar
 from graphgrad.shapes.values import complete
+from graphgrad.tensors import Tensor
 
 
 def handle(op: Operation) -> Shape:

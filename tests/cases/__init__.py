@@ -18,7 +18,8 @@ import numpy as np
 
 from graphgrad import dtypes
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Tensor
+from graphgrad.graph import Graph
+from graphgrad.tensors import Tensor
 
 # Ops that TensorFlow has retired, and the last version of a graph that may hold them.
 LAST_VERSIONS = {

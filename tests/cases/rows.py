@@ -9,7 +9,7 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.build import OpBuilder
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 from tests.cases import Case, cases_of, families
 
 # Where shapes are unknown, TensorFlow refuses the gradients of these, or contradicts itself.

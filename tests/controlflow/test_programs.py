@@ -7,9 +7,10 @@ from __future__ import annotations
 import pytest
 
 from graphgrad.differentiate import gradients
-from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices, Tensor
 from tests import program_store
 from tests.closeness import why_not_close
 from tests.program_store import Program

@@ -12,8 +12,8 @@ from graphgrad import compile as compile_graph
 from graphgrad import dtypes, registry
 from graphgrad.differentiate import gradients
 from graphgrad.errors import GraphGradError
-from graphgrad.graph import IndexedSlices, Tensor
 from graphgrad.runtime.plan import evaluate
+from graphgrad.tensors import IndexedSlices, Tensor
 from tests import cases, golden_store
 from tests.cases import Built, Case
 from tests.closeness import why_not_close, widened

@@ -16,8 +16,9 @@ from graphgrad import compile as compile_graph
 from graphgrad import dtypes
 from graphgrad.backprop import AGGREGATION_METHODS
 from graphgrad.differentiate import gradients
-from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
+from graphgrad.tensors import IndexedSlices, Tensor
 
 ROWS, COLUMNS = 3, 2
 SHAPE = (ROWS, COLUMNS)

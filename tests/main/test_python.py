@@ -12,7 +12,8 @@ import pytest
 
 import graphgrad
 from graphgrad import AggregationMethod, UnconnectedGradients, dtypes
-from graphgrad.graph import Graph, IndexedSlices
+from graphgrad.graph import Graph
+from graphgrad.tensors import IndexedSlices
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
 

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from graphgrad.differentiate import gradients
 from graphgrad.errors import GraphGradError
-from graphgrad.graph import IndexedSlices
 from graphgrad.schema import graph_pb2
 from graphgrad.shapes import dims
+from graphgrad.tensors import IndexedSlices
 from tests import cases, golden_store
 from tests.cases import Built, Case
 from tests.closeness import why_not_close

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from graphgrad import differentiate, save
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 from tests.main.test_recompute import X, chain, residual
 
 

@@ -13,8 +13,9 @@ import graphgrad
 from graphgrad import dtypes
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, IndexedSlices
+from graphgrad.graph import Graph
 from graphgrad.runtime.plan import OUTSIDE
+from graphgrad.tensors import IndexedSlices
 
 FLOAT = dtypes.float32
 

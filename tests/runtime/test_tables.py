@@ -11,8 +11,9 @@ from graphgrad import compile as compile_graph
 from graphgrad import dtypes
 from graphgrad.errors import EvaluationError
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Tensor
+from graphgrad.graph import Graph
 from graphgrad.kernels._state import State
+from graphgrad.tensors import Tensor
 
 
 def constant(graph: Graph, value: Any, dtype: Any = None) -> Tensor:

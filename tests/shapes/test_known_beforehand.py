@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from graphgrad import dtypes
-from graphgrad.graph import Graph, Tensor
+from graphgrad.graph import Graph
+from graphgrad.tensors import Tensor
 
 Build = Callable[[Any], Tensor]
 

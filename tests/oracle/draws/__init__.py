@@ -22,7 +22,8 @@ from graphgrad import dtypes, opdefs
 from graphgrad.dtypes import DType
 from graphgrad.errors import EvaluationError
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Tensor
+from graphgrad.graph import Graph
+from graphgrad.tensors import Tensor
 from tests.oracle.draws.computed import computed
 from tests.oracle.kernel_draws.drawing import corners_of
 

@@ -12,8 +12,9 @@ import tensorflow as tf
 from graphgrad import compile as compile_graph
 from graphgrad.differentiate import gradients
 from graphgrad.errors import EvaluationError, GraphGradError
-from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import IndexedSlices, Tensor
 from tests.closeness import TOLERANCE, why_not_close
 from tests.oracle.draws import Drawer, draw
 from tests.seeds import seed_value

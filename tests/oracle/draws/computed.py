@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 
 if TYPE_CHECKING:
     from tests.oracle.draws import Drawer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 from tests.cases import LAST_VERSIONS
 from tests.oracle.draws import ALL, Drawer, sketch
 

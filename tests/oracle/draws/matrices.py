@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 from tests.oracle.draws import ALL, COMPLEX, FLOATS, Drawer, dtype_of, sketch
 
 

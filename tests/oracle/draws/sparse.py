@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 from tests.oracle.draws import ALL, Drawer, dtype_of, sketch
 
 NUMBERS = ("float32", "float64", "float32", "float64", *ALL)

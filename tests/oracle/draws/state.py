@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 from tests.oracle.draws import ALL, Drawer, dtype_of, sketch
 
 NUMBERS = ("float32", "float32", "float64", "float32", "float64", *ALL)

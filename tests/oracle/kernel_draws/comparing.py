@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from graphgrad import compile as compile_graph
 from graphgrad.errors import GraphGradError
-from graphgrad.graph import Graph, Tensor
+from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import Tensor
 from tests.closeness import why_not_close
 from tests.oracle.kernel_draws import loosened, recipe_of, spares
 from tests.oracle.kernel_draws.beside import tensorflow

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from graphgrad import dtypes, opdefs
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, Tensor
+from graphgrad.graph import Graph
+from graphgrad.tensors import Tensor
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]

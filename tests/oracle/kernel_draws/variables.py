@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad import dtypes
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 from tests.oracle.kernel_draws.drawing import Drawer, Program, Recipe, numpy_dtype
 
 Parts = tuple[list[Any], dict[str, Any], Program]
