@@ -88,8 +88,10 @@ _FIELD |= {f"list({kind})": "list" for kind in (*_FIELD, "func")} | {"func": "fu
 def misfit(attr: graph_pb2.AttrValue, kind: str) -> str | None:
     """What is wrong with a message that is to hold a value of `kind`; None where nothing is."""
     field = attr.WhichOneof("value")
-    if field == "placeholder":  # in a function that takes attributes of its own
-        return None
+    if field == "placeholder":
+        return (
+            f"stands for {attr.placeholder!r} of a function around it, and functions with attributes are not supported"
+        )
     if field != _FIELD.get(kind, field):
         return f"must be {kind}, and holds {next((k for k, f in _FIELD.items() if f == field), 'nothing')}"
     if field == "list":

@@ -51,6 +51,10 @@ MALFORMED: dict[str, tuple[Change, str]] = {
         lambda n, g: (n["MatMul"].input.__setitem__(slice(None), ["x", "^labels", "W1"])),
         "node 'MatMul' (MatMul) has input 'W1' behind a control input",
     ),
+    "attribute of a function": (
+        lambda n, g: setattr(n["MatMul"].attr["T"], "placeholder", "T"),
+        "attribute 'T' of node 'MatMul' (MatMul) stands for 'T' of a function around it",
+    ),
     "too few inputs": (
         lambda n, g: n["MatMul"].input.__delitem__(1),
         "node 'MatMul' (MatMul) has 1 inputs and takes 2",
