@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphgrad.dtypes import bool_
-from graphgrad.graph import Graph, Tensor
+from graphgrad.graph import Graph
 from graphgrad.schema import graph_pb2
+from graphgrad.tensors import Tensor
 
 GIVEN = ("Placeholder", "VarHandleOp")  # what a function is handed
 

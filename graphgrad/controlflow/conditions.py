@@ -6,7 +6,8 @@ A condition stands behind those under which its own predicate has a value.
 from __future__ import annotations
 
 from graphgrad.controlflow.frames import BACK_EDGES, MERGES, SWITCHES, back_edge, producers
-from graphgrad.graph import Operation, Tensor
+from graphgrad.graph import Operation
+from graphgrad.tensors import Tensor
 
 Ways = tuple[tuple[Tensor, int], ...]  # predicates, each with the branch that is taken
 

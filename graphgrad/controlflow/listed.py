@@ -10,7 +10,7 @@ from graphgrad.controlflow import steering
 from graphgrad.controlflow.backward import BackwardLoop
 from graphgrad.controlflow.contexts import Contexts, Loop
 from graphgrad.dtypes import resource
-from graphgrad.graph import Tensor
+from graphgrad.tensors import Tensor
 
 
 class ListedLoop(BackwardLoop):

@@ -9,8 +9,9 @@ import pytest
 
 from graphgrad.differentiate import gradients
 from graphgrad.errors import DtypeError
-from graphgrad.graph import Graph, IndexedSlices, Tensor
+from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
+from graphgrad.tensors import IndexedSlices, Tensor
 from tests import framed, program_store
 from tests.closeness import why_not_close
 from tests.program_store import Program
