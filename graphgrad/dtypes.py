@@ -99,6 +99,11 @@ def is_known(enum: int) -> bool:
     return (enum - _REF_OFFSET if enum > _REF_OFFSET else enum) in _BY_ENUM
 
 
+def shown(enum: int) -> str:
+    """A file's number as text: its type's name, if there is one."""
+    return str(by_enum(enum)) if is_known(enum) else f"dtype {enum}" if enum else "None"
+
+
 def by_name(name: str) -> DType:
     """The type of that name ('half' and 'double' are understood). Raises KeyError."""
     return _BY_NAME[{"half": "float16", "double": "float64", "float": "float32"}.get(name, name)]

@@ -195,14 +195,18 @@ def attributes_of(op: Operation) -> Iterator[tuple[str, str]]:
 
 def shown(message: Any) -> str:
     """An attribute's value as text."""
-    value = attributes.decode(message)
     kind = message.WhichOneof("value")
+    if kind == "type":
+        return dtypes.shown(message.type)
+    if kind == "list" and message.list.type:
+        return "[" + ", ".join(map(dtypes.shown, message.list.type)) + "]"
+    value = attributes.decode(message)
     if kind == "shape":
         return dims.show(value)
     if kind == "func":
         return str(value.name)
     if kind == "tensor":
-        return f"{dtypes.by_enum(value.dtype)} {dims.show(attributes.decode_shape(value.tensor_shape))}"
+        return f"{dtypes.shown(value.dtype)} {dims.show(attributes.decode_shape(value.tensor_shape))}"
     if kind == "list" and message.list.func:
         return "[" + ", ".join(f.name for f in value) + "]"
     if kind == "list":

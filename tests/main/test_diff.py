@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from graphgrad_cli.main import cli
 
 import graphgrad
-from graphgrad import dtypes
+from graphgrad import dtypes, listing
 from graphgrad.formats import arrays
 from graphgrad.schema import graph_pb2
 
@@ -79,6 +79,13 @@ def test_changed_nodes(changed: Callable[[Change], Path], aspect: str) -> None:
     assert document(MLP, other, "--ignore", "functions,versions")["same"] is False
     (before, after), field = next(iter(fields.values())), next(iter(fields))
     assert f"~ {name}  {field}: {before} -> {after}\n" in run(MLP, other).stdout
+
+
+def test_a_number_of_no_dtype() -> None:
+    """Of an attribute that nothing asked for before it was shown."""
+    assert listing.shown(graph_pb2.AttrValue(type=96)) == "dtype 96"
+    types = graph_pb2.AttrValue.ListValue(type=[1, 96])
+    assert listing.shown(graph_pb2.AttrValue(list=types)) == "[float32, dtype 96]"
 
 
 def test_added_and_removed_nodes(tmp_path: Path) -> None:
