@@ -113,8 +113,8 @@ def decode_padded_raw(input_bytes, fixed_length, *, out_type, little_endian):
 def decode_csv(records, record_defaults, *, OUT_TYPE, field_delim, use_quote_delim, na_value, select_cols):
     """One column per default; an empty default makes its field required."""
     chosen = list(select_cols) or list(range(len(record_defaults)))
-    if any(default.size > 1 for default in record_defaults):
-        raise ValueError("each field has one default or none")
+    if any(default.size > 1 or default.ndim > 1 for default in record_defaults):
+        raise ValueError("each field has one default or none, a scalar or a vector")
     columns: list[list[Any]] = [[] for _ in record_defaults]
     for number, record in enumerate(records.reshape(-1).tolist()):
         fields = _fields(record, field_delim.encode(), use_quote_delim) if record else []

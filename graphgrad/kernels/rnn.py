@@ -116,6 +116,8 @@ def lstm_cell_grad(
     x, cs_prev, h_prev, w, wci, wcf, wco, b, i, cs, f, o, ci, co, cs_grad, h_grad, *, use_peephole
 ):  # fmt: skip
     refuse_unfit_cell(x, cs_prev, h_prev, w, b, wci=wci, wcf=wcf, wco=wco)
+    if any(part.shape != cs_prev.shape for part in (i, cs, f, o, ci, co, cs_grad, h_grad)):
+        raise ValueError(f"gates and gradients must all have the state's shape {list(cs_prev.shape)}")
     dtype = x.dtype
     cs_prev, wci, wcf, wco, cs_grad, h_grad = wide(cs_prev, wci, wcf, wco, cs_grad, h_grad)
     step = (*wide(i, cs, f, o, ci, co), None)

@@ -211,13 +211,14 @@ def _words(value: bytes, most: int) -> list[bytes]:
 def ngrams(
     data, data_splits, *, separator, ngram_widths, left_pad, right_pad, pad_width, preserve_short_sequences, Tsplits
 ):
-    """Every run of so many neighbours in a row, for each of the widths in turn."""
+    """Every run of so many neighbours in a row, for each of the widths in turn. The splits may have any shape."""
+    shape, data_splits = data_splits.shape, data_splits.reshape(-1)
     glue, pads = separator.encode(), (left_pad.encode(), right_pad.encode())
     if data_splits.size and (data_splits[0] != 0 or data_splits[-1] != len(data) or (np.diff(data_splits) < 0).any()):
         raise ValueError(f"data_splits must ascend from 0 to {len(data)}")
     found, ends = [], [0]
     if not len(data):
-        return row_of([]), np.zeros(data_splits.shape, Tsplits)
+        return row_of([]), np.zeros(shape, Tsplits)
     for start, stop in zip(data_splits[:-1].tolist(), data_splits[1:].tolist(), strict=True):
         row = data[start:stop].tolist()
         grams = [gram for width in ngram_widths for gram in _grams(row, width, pads, pad_width)]
@@ -225,7 +226,7 @@ def ngrams(
             grams = [_padded(row, pads, max(pad_width, 0))]
         found += [glue.join(gram) for gram in grams]
         ends.append(len(found))
-    return row_of(found), np.array(ends if data_splits.size else [], Tsplits)
+    return row_of(found), np.array(ends if data_splits.size else [], Tsplits).reshape(shape)
 
 
 def _padded(row: list[bytes], pads: tuple[bytes, bytes], width: int) -> list[bytes]:

@@ -72,9 +72,9 @@ def decomposition(d: Drawer, op: str) -> Any:
     """Signs and phases of vectors are free: where numbers are compared, magnitudes are."""
     n, dtype = d.integer(1, 3), d.dtype(op, among=(*FLOATS, *FLOATS, *COMPLEX))
     d.know_more()
-    made = decomposed(d, op, n, dtype)
     d.numbers = op != "Eig" and dtype in FLOATS and d.chance(0.5)
-    return [d.g.Abs(y) for y in made] if d.numbers else made
+    made = decomposed(d, op, n, dtype)
+    return [d.g.Square(y) for y in made] if d.numbers else made
 
 
 def decomposed(d: Drawer, op: str, n: int, dtype: str) -> list[Tensor]:
@@ -87,7 +87,11 @@ def decomposed(d: Drawer, op: str, n: int, dtype: str) -> list[Tensor]:
     x = well_conditioned(d, dtype, rows, columns)
     if op == "Qr":
         return d.op(op, x, full_matrices=d.chance(0.3))
-    return d.op(op, x, compute_uv=d.chance(0.7), full_matrices=d.chance(0.3))
+    full = d.chance(0.3)
+    d.numbers &= (
+        not full or abs(rows - columns) < 2
+    )  # of several vectors beyond the smaller side only their space is told
+    return d.op(op, x, compute_uv=d.chance(0.7), full_matrices=full)
 
 
 @sketch("TridiagonalMatMul", "TridiagonalSolve")

@@ -99,7 +99,7 @@ def batch_norm_grad(d: Drawer, op: str) -> Any:
 @sketch("BatchNormWithGlobalNormalization")
 def old_batch_norm(d: Drawer, op: str) -> Any:
     d.graph.message.versions.producer = 8
-    shape = d.dims(4)
+    shape = (*d.dims(3), d.integer(1, 4))  # of no channels TensorFlow's kernel ends the process
     x = d.tensor(shape)
     parts = [d.tensor(shape[-1:], low=0.3) for _ in range(4)]
     return d.op(op, x, *parts, variance_epsilon=d.pick(1e-3, 0.1), scale_after_normalization=d.chance(0.5))

@@ -81,7 +81,8 @@ def logits(d: Drawer) -> Parts:
 def cross_entropy(d: Drawer) -> Parts:
     rows, classes = d.dim(), d.dim()
     shapes = [d.pick([(rows, classes), (1, classes), (rows, 1)]) if i else (rows, classes) for i in range(2)]
-    return [d.array(d.dtype(), s, corners=False) for s in shapes], {}
+    logits, labels = (d.array(d.dtype(), s, low, corners=False) for s, low in zip(shapes, (-3, 0), strict=True))
+    return [logits, labels], {}  # with labels below zero what is summed cancels
 
 
 def sparse_cross_entropy(d: Drawer) -> Parts:
