@@ -221,7 +221,8 @@ def _wanted(drawer: Drawer, xs: list[str]) -> list[str]:
     """What gradients are asked for: most of the xs, and now and then something else, or one of them again."""
     chosen = [x for x in xs if drawer.chance(0.8)] or xs[:1]
     if drawer.op_type not in WRONG_SHAPES and drawer.chance(0.06):
-        chosen.append(drawer.pick(*chosen, *(t.name for t in drawer.outputs)))
+        known = [t.name for t in drawer.outputs if t.index not in drawer.undetermined]
+        chosen.append(drawer.pick(*chosen, *known))
     numbers = [name for name in drawer.feeds if name not in xs]
     if numbers and drawer.chance(0.06):
         chosen.insert(0, drawer.pick(*numbers))
