@@ -95,7 +95,7 @@ LOOSENED: dict[str, float] = {
     "ResizeBilinearGrad": 1000,
     "CropAndResizeGradImage": 1000,  # as above
     # whose variances of half types are differences of nearly equal numbers
-    **dict.fromkeys(["SparseApplyCenteredRMSProp", "ResourceSparseApplyCenteredRMSProp"], 3),
+    **dict.fromkeys(["SparseApplyCenteredRMSProp", "ResourceSparseApplyCenteredRMSProp"], 30),
     **dict.fromkeys(["CTCLoss", "CTCBeamSearchDecoder"], 1000),  # computed in float32 whatever it is given
 }
 
