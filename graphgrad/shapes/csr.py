@@ -66,7 +66,7 @@ def _made(op: Operation, given: list[Shape]) -> Shape:
         return dims.merge(*given)
     if op.type == "SparseMatrixTranspose":
         return None if given[0] is None else _flipped(given[0], True)
-    return _product(op, *_both_sure_of_batch(*given)) if op.type == "SparseMatrixSparseMatMul" else None
+    return _product(op, *_sure_of_batch(*given)) if op.type == "SparseMatrixSparseMatMul" else None
 
 
 def _with_batch(matrix: Shape, factors: Shape) -> Shape:
@@ -80,9 +80,11 @@ def _flipped(shape_: Shape, flip: bool) -> Shape:
     return (*shape_[:-2], shape_[-1], shape_[-2]) if shape_ is not None and flip else shape_
 
 
-def _both_sure_of_batch(a: Shape, b: Shape) -> tuple[Shape, Shape]:
-    """Of two batches of sparse matrices TensorFlow knows the size of the product's only where it knows both."""
+def _sure_of_batch(a: Shape, b: Shape) -> tuple[Shape, Shape]:
+    """Of two batches, one of unknown size, TensorFlow knows the size of the product's where the other has more than one matrix."""
     if a is None or b is None or not len(a) == len(b) == 3 or None not in (a[0], b[0]):
+        return a, b
+    if max(a[0] or 0, b[0] or 0) > 1:
         return a, b
     return (None, *a[1:]), (None, *b[1:])
 

@@ -104,6 +104,13 @@ CASES = {
         ),
         (None, 2, 4),
     ),
+    "a product of sparse batches of several": (
+        lambda g: g.CSRSparseMatrixToDense(
+            g.SparseMatrixSparseMatMul(sparse(g, None, 2, 3), sparse(g, 5, 3, 4), type=dtypes.float32),
+            type=dtypes.float32,
+        ),
+        (5, 2, 4),
+    ),
     "a state of unknown rank": (lambda g: g.CudnnRNN(*[unknown(g)] * 4)[1], None),
     "the handle of a first tensor array": (lambda g: g.TensorArray(g.constant(3), dtype=dtypes.float32), None),
     "one piece along any axis": (lambda g: g.SplitV(shaped(g, 4, 3), [4], fed_axis(g), num_split=1)[0], (4, 3)),
