@@ -31,6 +31,7 @@ class Program:
     xs: list[Any]
     feeds: dict[Any, np.ndarray[Any, Any]]
     options: dict[str, Any]
+    customs: list[Any]
 
 
 def write(seed: int, kind: str, level: str) -> Program:
@@ -46,6 +47,7 @@ class Writer:
         self.level = level
         self.feeds: dict[Any, np.ndarray[Any, Any]] = {}
         self.tables: list[Any] = []
+        self.customs: list[Any] = []  # operations whose gradients are Python functions
         self.budget = self.integer(3, 14)  # parts that are still to be written
         self.parts: list[Callable[[Values, int], None]] = [
             self.cond,
@@ -59,7 +61,7 @@ class Writer:
         if kind in ("v2", "calls"):
             self.parts += [self.switch_case, self.loop]
         if kind == "calls":
-            self.parts += [self.call] * 6
+            self.parts += [self.call] * 6 + [self.custom] * 3
 
     # ------------------------------------------------------------------ choices
     def pick(self, *options: Any) -> Any:
@@ -104,7 +106,7 @@ class Writer:
         if self.chance(0.15):
             options["grad_ys"] = [tf.ones_like(y) * 0.5 for y in ys]
         kept = [i for i in range(len(xs)) if self.chance(0.8)] or [0]
-        return Program(ys, [xs[i] for i in kept], self.feeds, options)
+        return Program(ys, [xs[i] for i in kept], self.feeds, options, self.customs)
 
     def values(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
         return self.rng.uniform(0.2, 1.1, shape).astype("float32")
@@ -365,6 +367,18 @@ class Writer:
         for _ in range(self.pick(1, 1, 2)):
             found = function(*[_tensor(self.some(scope, kind)) for kind in taken])
             scope += self.used(list(zip(kinds, found[counts:], strict=True)))
+
+    def custom(self, scope: Values, depth: int) -> None:
+        """Computes something whose gradient is said to be another, of itself or of what it was computed from."""
+        kind, factor, looks_back = self.kind(), self.pick(0.5, -1.5), self.chance(0.5)
+
+        @tf.custom_gradient  # type: ignore[untyped-decorator]
+        def computed(x: Any) -> Any:
+            return tf.sin(x) * factor, lambda dy: dy * tf.cos(x) * 0.7 if looks_back else dy * factor * 0.6
+
+        found = computed(_tensor(self.some(scope, kind)))
+        self.customs.append(found.op)
+        scope.append((kind, found))
 
     def look_up(self, scope: Values, depth: int) -> None:
         table = self.pick(*self.tables)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.ops import gradient_registry
 
 import graphgrad
 from graphgrad.errors import GraphGradError
@@ -78,8 +79,8 @@ def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
             tf1.train.import_meta_graph(call.meta)
         reads = {name: _read(graph.get_tensor_by_name(t), dtype) for name, (t, dtype) in call.variables.items()}
         before = len(graph.get_operations())
-        theirs, note = _by_tensorflow(call, graph, orders)
-        expected = normal_form(list(graph_def(graph).node)[before:], colocated)
+        theirs, note, nodes_added = _by_tensorflow(call, graph, orders)
+        expected = normal_form(nodes_added[before:], colocated)
         session.run(call.initializer)
         try:
             values, variables = session.run((_fetches(call, theirs, tf.convert_to_tensor), reads), call.feeds)
@@ -93,7 +94,10 @@ def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
     found: Orders = []
     try:
         for _ in range(max(1, len(theirs))):
-            found.append(call.differentiate(found, ours.tensor, graphgrad.gradients))
+            gradients = call.differentiate(found, ours.tensor, graphgrad.gradients)
+            if kind == "calls":  # TensorFlow takes no IndexedSlices as ys; which gradients are such may differ
+                gradients = [dx if dx is None else ours.build.dense(dx) for dx in gradients]
+            found.append(gradients)
     except GraphGradError as error:
         return Verdict(f"graphgrad raises {error}" if theirs else "", note)
     if not theirs:
@@ -109,7 +113,11 @@ def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
     got = dict(zip(wanted, evaluate(ours, list(wanted.values()), call.feeds, variables), strict=True))
     if kind == "calls":
         problem = "".join(f"\n{key}: None in one, in the other not zero" for key in _one_sided(values, got))
-    problem += _unlike(values, got, "eval") + _unlike(values, _in_tensorflow(ours, wanted, call), "TensorFlow")
+    problem += _unlike(values, got, "eval")
+    try:
+        problem += _unlike(values, _in_tensorflow(ours, wanted, call), "TensorFlow")
+    except tf.errors.OpError as error:
+        problem += f"\nTensorFlow cannot run it: {error.message}"
     return Verdict(problem, note, len(theirs))
 
 
@@ -123,6 +131,8 @@ def _written(graph: Any, seed: int, kind: str, level: str) -> Call:
         }
         initializer = tf1.global_variables_initializer().name
         message = graph.as_graph_def()
+        for op in program.customs:
+            _register(message, op)
         if kind == "calls" and seed % 2:
             _call_by_name(message)
         return Call(
@@ -137,6 +147,19 @@ def _written(graph: Any, seed: int, kind: str, level: str) -> Call:
             initializer=initializer,
             variables=variables,
         )
+
+
+def _register(message: Any, op: Any) -> None:
+    """Puts the Python function of a custom gradient into the library, as a SavedModel holds it that is saved with these."""
+    name = op.get_attr("_gradient_op_type").decode()
+    if any(entry.registered_op_type == name for entry in message.library.registered_gradients):
+        return
+    rule = gradient_registry.lookup(name)
+    with op.graph.as_default():
+        function = tf.function(lambda *dys: rule(op, *dys), autograph=False)
+        made = function.get_concrete_function(*[tf.TensorSpec(t.shape, t.dtype) for t in op.outputs])
+    message.library.function.add().CopyFrom(made.function_def)
+    message.library.registered_gradients.add(gradient_func=made.function_def.signature.name, registered_op_type=name)
 
 
 def _call_by_name(message: Any) -> None:
@@ -161,16 +184,19 @@ def _of_function(reference: str, called: dict[str, list[str]]) -> str:
     return f"{node}:{called[node][int(output)]}:0" if node in called else reference
 
 
-def _by_tensorflow(call: Call, graph: Any, orders: int) -> tuple[Orders, str]:
+def _by_tensorflow(call: Call, graph: Any, orders: int) -> tuple[Orders, str, list[Any]]:
+    """The gradients, why there are no more, and the graph's nodes before that."""
     found: Orders = []
+    nodes = list(graph_def(graph).node)
     for order in range(orders):
         try:
             found.append(call.differentiate(found, graph.get_tensor_by_name, tf1.gradients))
         except Exception as error:  # of any kind: TensorFlow stumbles in many ways
-            return found, f"order {order + 1}: TensorFlow raises {type(error).__name__} {error}"
+            return found, f"order {order + 1}: TensorFlow raises {type(error).__name__} {error}", nodes
+        nodes = list(graph_def(graph).node)
         if not any(dx is not None for dx in found[-1]):
             break
-    return found, ""
+    return found, "", nodes
 
 
 def graph_def(graph: Any) -> graph_pb2.GraphDef:
