@@ -99,7 +99,7 @@ def max_pool_v1(x, *, ksize, strides, padding, explicit_paddings, data_format, o
 
 @kernel("MaxPoolV2")
 def max_pool_v2(x, ksize, strides, *, padding, data_format):
-    return max_pool(x, tuple(ksize.tolist()), tuple(strides.tolist()), padding, data_format)
+    return max_pool(x, tuple(ksize.reshape(-1).tolist()), tuple(strides.reshape(-1).tolist()), padding, data_format)
 
 
 @kernel("MaxPool3D")
@@ -152,7 +152,9 @@ def max_pool_grad_v1(x, y, dy, *, ksize, strides, padding, explicit_paddings, da
 
 @kernel("MaxPoolGradV2")
 def max_pool_grad_v2(x, y, dy, ksize, strides, *, padding, data_format):
-    return max_pool_grad(x, y, dy, tuple(ksize.tolist()), tuple(strides.tolist()), padding, data_format)
+    return max_pool_grad(
+        x, y, dy, tuple(ksize.reshape(-1).tolist()), tuple(strides.reshape(-1).tolist()), padding, data_format
+    )
 
 
 @kernel("MaxPoolGradGrad")
@@ -162,7 +164,9 @@ def max_pool_grad_grad_v1(x, y, ddx, *, ksize, strides, padding, data_format):
 
 @kernel("MaxPoolGradGradV2")
 def max_pool_grad_grad_v2(x, y, ddx, ksize, strides, *, padding, data_format):
-    return max_pool_grad_grad(x, y, ddx, tuple(ksize.tolist()), tuple(strides.tolist()), padding, data_format)
+    return max_pool_grad_grad(
+        x, y, ddx, tuple(ksize.reshape(-1).tolist()), tuple(strides.reshape(-1).tolist()), padding, data_format
+    )
 
 
 @kernel("MaxPool3DGrad")

@@ -54,6 +54,7 @@ SPARED: dict[str, tuple[str, str]] = {
         [f"ResourceScatter{way}" for way in ("Add", "Div", "Max", "Min", "Mul", "Sub", "Update")],
         ("bad", "of rows of another length TensorFlow reads memory beyond the updates, or writes over the rows behind"),
     ),
+    "BatchNormWithGlobalNormalizationGrad": ("bad", "of variances that are too many TensorFlow reads the first"),
     "LSTMBlockCell": ("bad", "of peepholes that are too long TensorFlow reads what they begin with"),
     **dict.fromkeys(
         ["BlockLSTMGrad", "BlockLSTMGradV2"], ("bad", "peepholes and biases are read by nothing but a check")
