@@ -84,10 +84,11 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
         """The function of that name as a graph, the same one every time. Raises ModelError where there is none."""
         found = self._bodies.get(name)
         if found is None:
-            found = self._bodies[name] = self._read(self._definition(name, caller))
+            found = self._bodies[name] = self._read(self.definition(name, caller))
         return found
 
-    def _definition(self, name: str, caller: Operation | None) -> graph_pb2.FunctionDef:
+    def definition(self, name: str, caller: Operation | None = None) -> graph_pb2.FunctionDef:
+        """The function of that name as its message. Raises ModelError where it is missing."""
         definition = self._functions.get(name)
         if definition is None:
             by = f"{caller.type} node {caller.name!r} calls" if caller is not None else "there is a call of"
@@ -97,7 +98,7 @@ class Library(Mapping[str, graph_pb2.FunctionDef]):
     def check_call(self, op: Operation) -> None:
         """Raises ModelError where an operation and a function it calls do not agree on what is handed over and back."""
         for _, name, arguments, results in functions_run_by(op):
-            signature = self._definition(name, op).signature
+            signature = self.definition(name, op).signature
             for what, wanted, args in (
                 ("value", [t.dtype for t in arguments], signature.input_arg),
                 ("result", results, signature.output_arg),

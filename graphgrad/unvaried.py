@@ -119,7 +119,7 @@ class Unvaried:
         found = self._results.get((name, argument))
         if found is None:
             found = self._results[name, argument] = []  # for one that calls itself
-            function = self.library[name]
+            function = self.library.definition(name)
             level = Level(function.node_def, self.library, name)
             arg = function.signature.input_arg[argument]
             values = {arg.name: Value("", dtypes.resource, graph_pb2.TensorShapeProto(), True)}
@@ -204,7 +204,7 @@ class Unvaried:
                 new_name += "_"
             self._known[key] = new_name, None  # for one that calls itself
             function = graph_pb2.FunctionDef()
-            function.CopyFrom(self.library[name])
+            function.CopyFrom(self.library.definition(name))
             function.signature.name = new_name
             problem = self._fill(function, name, arguments)
             self.made[new_name] = function

@@ -13,6 +13,7 @@ import graphgrad
 from graphgrad import dtypes, signatures
 from graphgrad.errors import ArgumentError, ModelError
 from graphgrad.formats import models, restored
+from graphgrad.schema import graph_pb2
 from tests import file_store
 from tests.closeness import why_not_close
 from tests.commands import run
@@ -99,6 +100,16 @@ def test_values_that_do_not_fit(tmp_path: Path) -> None:
         graphgrad.freeze(graph, {**values, "zeros": np.zeros(3, np.float32)})
     with pytest.raises(ArgumentError, match="variable 'zeros' is float32, and the value given is int64"):
         graphgrad.freeze(graph, {**values, "zeros": np.zeros((40, 50), np.int64)})
+
+
+def test_a_variable_handed_to_a_function_that_is_missing() -> None:
+    graph = graphgrad.Graph()
+    g = graph.build
+    handle = g.VarHandleOp(dtype=dtypes.float32, shape=(2,), shared_name="v", name="v")
+    f = graph_pb2.NameAttrList(name="gone")
+    g.op("PartitionedCall", [handle], f=f, Tout=(dtypes.float32,), name="call")
+    with pytest.raises(ModelError, match="function 'gone', which is not in the library"):
+        graphgrad.freeze(graph, {"v": np.array([1, 2], np.float32)})
 
 
 def test_what_changes_a_variable_is_left_out_or_refused() -> None:
