@@ -19,7 +19,7 @@ _FAMILIES = {
     """,
     "controlflow": """
         ControlTrigger Enter Exit LoopCond Merge NextIteration RefEnter RefExit RefMerge RefNextIteration
-        RefSwitch Switch
+        RefSelect RefSwitch Switch
     """,
     "conv": """
         Conv Conv2D Conv2DBackpropFilter Conv2DBackpropFilterV2 Conv2DBackpropInput Conv2DBackpropInputV2

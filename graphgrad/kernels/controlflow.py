@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphgrad.kernels._checks import lone
 from graphgrad.kernels._liveness import DEAD
 from graphgrad.registry import kernel
 
@@ -25,6 +26,14 @@ def merge(inputs):
         if value is not DEAD:
             return value, np.int32(index)
     return DEAD, DEAD
+
+
+@kernel("RefSelect")
+def select(index, inputs):
+    index = lone(index, "the index")
+    if not 0 <= index < len(inputs):
+        raise ValueError(f"the index {index} is none of the {len(inputs)} inputs")
+    return inputs[index]
 
 
 @kernel("Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration", "LoopCond")

@@ -22,17 +22,8 @@ from graphgrad.tensors import Tensor
 # Ops whose output shows the memory of their first input.
 _VIEWS = frozenset(
     [
-        *[
-            "Identity",
-            "IdentityN",
-            "StopGradient",
-            "PreventGradient",
-            "CheckNumerics",
-            "Snapshot",
-            "Reshape",
-            "Squeeze",
-        ],
-        *["ExpandDims", "Transpose", "EnsureShape", "Bitcast", "PlaceholderWithDefault", "ReadVariableOp"],
+        *["Identity", "IdentityN", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot", "Reshape"],
+        *["Squeeze", "ExpandDims", "Transpose", "EnsureShape", "Bitcast", "PlaceholderWithDefault", "ReadVariableOp"],
     ]
 )
 _VARIABLES = frozenset(["VarHandleOp", "VariableV2", "Variable"])

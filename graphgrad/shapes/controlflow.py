@@ -20,6 +20,14 @@ def switch(op: Operation) -> list[Shape]:
     return [op.inputs[0].shape] * 2
 
 
+@shape("RefSelect")
+def select(op: Operation) -> Shape:
+    """Known where all have the same shape, and that in full."""
+    found = {t.shape for t in op.inputs[1:]}
+    shape = found.pop()
+    return shape if not found and dims.is_known(shape) else None
+
+
 @shape("Merge", "RefMerge")
 def merge(op: Operation) -> list[Shape]:
     if back_edge(op) is None:

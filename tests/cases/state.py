@@ -21,6 +21,10 @@ def switched(g, x, condition):
     return [g.Square(g.RefMerge([no, yes])[0])]
 
 
+def selected(g, x, y, index):
+    return [g.Square(g.RefSelect(index, [assigned(g, x), assigned(g, y)]))]
+
+
 def framed(op, **attrs):
     """TensorFlow builds gradients of these outside a loop, and runs none."""
 
@@ -40,6 +44,7 @@ _PLACES = const([[0, 1], [2, 2]])
 CASES = [
     *[case(op, f32(2, 3), graph=passed_on(op), smooth=False) for op in ("RefIdentity", "DebugGradientRefIdentity")],
     *[case(op, f32(2, 3), given(True, "bool"), graph=switched, smooth=False) for op in ("RefSwitch", "RefMerge")],
+    case("RefSelect", f32(2, 3), f32(2, 3), given(1, "int32"), graph=selected, smooth=False),
     case("RefEnter", f32(2, 3), graph=framed("RefEnter", frame_name="f"), random=True),
     case("RefExit", f32(2, 3), graph=framed("RefExit"), random=True),
     case("RefNextIteration", f32(2, 3), graph=framed("RefNextIteration"), random=True),

@@ -105,7 +105,7 @@ NOT_DRAWN: dict[str, str] = {
     **dict.fromkeys(
         [
             *["ControlTrigger", "Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch"],
-            *["RefEnter", "RefExit", "RefMerge", "RefNextIteration", "RefSwitch"],
+            *["RefEnter", "RefExit", "RefMerge", "RefNextIteration", "RefSelect", "RefSwitch"],
         ],
         "branches and loops are programs: tests/controlflow",
     ),
