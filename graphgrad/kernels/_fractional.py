@@ -149,11 +149,12 @@ def fractional_max_pool_grad(x, y, dy, rows, columns, *, overlapping):
         raise ValueError(f"gradients have shape {list(dy.shape)}, the pooled input has {list(best.shape)}")
     if not np.array_equal(y, best):
         raise ValueError("orig_output is not what these pooling sequences make of orig_input")
-    dx, pending = np.zeros_like(x), np.ones(dy.shape, np.bool_)
-    for cells, elements in _taps(rows, columns, overlapping):
+    dx, pending, all_taps = np.zeros_like(x), np.ones(dy.shape, np.bool_), _taps(rows, columns, overlapping)
+    for cells, elements in all_taps:
         hit = pending[cells] & (x[elements] == best[cells])
         pending[cells] &= ~hit
         dx[elements] += np.where(hit, dy[cells], dy.dtype.type(0))
-    if pending.any():
-        raise ValueError("a cell of orig_input holds nothing but NaN and -inf")
+    if pending.any():  # cells of nothing but NaN and -inf: to their first element
+        cells, elements = all_taps[0]
+        dx[elements] += np.where(pending[cells], dy[cells], dy.dtype.type(0))
     return dx
