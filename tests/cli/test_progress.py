@@ -25,7 +25,7 @@ AT_ONCE = (
     "import graphgrad_cli.bar as bar; bar.Bar.__init__.__defaults__ = (None, 0.0);"
     "from graphgrad_cli.start import main; main()"
 )
-STAGE = b"rounds of StatelessWhile"
+STAGE = b"rounds of StatelessWhile"  # of half a million, so that the bar, drawn ten times a second, tells of them
 
 
 @pytest.fixture
@@ -74,9 +74,9 @@ def shown(screen: pyte.Screen) -> list[str]:
 
 
 def test_a_command_that_fails(loop: Path) -> None:
-    code, text, screen = on_a_terminal(loop, "--max-iterations", "50000")
+    code, text, screen = on_a_terminal(loop, "--max-iterations", "500000")
     assert code == 5 and STAGE in text
-    assert " ".join(shown(screen)).startswith("error: StatelessWhile node 'StatelessWhile' was stopped after 50000")
+    assert " ".join(shown(screen)).startswith("error: StatelessWhile node 'StatelessWhile' was stopped after 500000")
     assert not screen.cursor.hidden
 
 
@@ -88,7 +88,7 @@ def test_a_command_that_is_interrupted(loop: Path) -> None:
 
 
 def test_a_command_that_ends(loop: Path) -> None:
-    graph, _ = looped(50_000, [None], lambda g, i, x: [g.Sin(x)])
+    graph, _ = looped(500_000, [None], lambda g, i, x: [g.Sin(x)])
     graphgrad.save(graph, loop)
     code, text, screen = on_a_terminal(loop)
     assert code == 0 and STAGE in text
