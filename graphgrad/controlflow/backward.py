@@ -286,7 +286,7 @@ def _shape_of(g: Any, tensor: Tensor) -> Tensor:
 
 
 def _whole_shape(g: Any, invariant: Tensor) -> Any:
-    """The shape of a loop invariant, or of the variable behind one."""
+    """The same of a loop invariant, a variable's as the numbers that its op says."""
     if invariant.dtype is not dtypes.resource:
         return g.Shape(invariant)
     op = invariant.op

@@ -36,7 +36,8 @@ class Conditions:
         if len(merge.inputs) != 2:
             return None
         one, other = (self.of(t) for t in merge.inputs)
-        return next(((predicate, way) for predicate, way in one if (predicate, 1 - way) in other), None)
+        at = _parting(one, other)
+        return None if at is None else one[at]
 
     def _after(self, tensor: Tensor) -> Ways:
         op = tensor.op
@@ -69,9 +70,11 @@ def _both(some: Ways, more: Ways) -> Ways:
 
 def _joined(inputs: list[Ways]) -> Ways:
     """Where two come from both ways of one predicate, what is around it; else the least demanding input."""
-    if len(inputs) == 2:
-        one, other = inputs
-        for i, (predicate, way) in enumerate(one):
-            if (predicate, 1 - way) in other:
-                return one[:i]
+    if len(inputs) == 2 and (at := _parting(*inputs)) is not None:
+        return inputs[0][:at]
     return min(inputs, key=len, default=())
+
+
+def _parting(one: Ways, other: Ways) -> int | None:
+    """The place of the predicate of which two go different ways, among those of the first."""
+    return next((i for i, (predicate, way) in enumerate(one) if (predicate, 1 - way) in other), None)

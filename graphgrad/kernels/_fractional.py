@@ -149,12 +149,12 @@ def fractional_max_pool_grad(x, y, dy, rows, columns, *, overlapping):
         raise ValueError(f"gradients have shape {list(dy.shape)}, the pooled input has {list(best.shape)}")
     if not np.array_equal(y, best):
         raise ValueError("orig_output is not what these pooling sequences make of orig_input")
-    dx, pending, all_taps = np.zeros_like(x), np.ones(dy.shape, np.bool_), _taps(rows, columns, overlapping)
-    for cells, elements in all_taps:
+    dx, pending, in_order = np.zeros_like(x), np.ones(dy.shape, np.bool_), _taps(rows, columns, overlapping)
+    for cells, elements in in_order:
         hit = pending[cells] & (x[elements] == best[cells])
         pending[cells] &= ~hit
         dx[elements] += np.where(hit, dy[cells], dy.dtype.type(0))
     if pending.any():  # cells of nothing but NaN and -inf: to their first element
-        cells, elements = all_taps[0]
+        cells, elements = in_order[0]
         dx[elements] += np.where(pending[cells], dy[cells], dy.dtype.type(0))
     return dx

@@ -97,9 +97,14 @@ def max_pool_v1(x, *, ksize, strides, padding, explicit_paddings, data_format, o
     return max_pool(x, ksize, strides, padding, data_format, explicit_paddings, out)
 
 
+def _numbers(sizes):
+    """Sizes that are an input, which may come in any shape."""
+    return tuple(sizes.reshape(-1).tolist())
+
+
 @kernel("MaxPoolV2")
 def max_pool_v2(x, ksize, strides, *, padding, data_format):
-    return max_pool(x, tuple(ksize.reshape(-1).tolist()), tuple(strides.reshape(-1).tolist()), padding, data_format)
+    return max_pool(x, _numbers(ksize), _numbers(strides), padding, data_format)
 
 
 @kernel("MaxPool3D")
@@ -152,9 +157,7 @@ def max_pool_grad_v1(x, y, dy, *, ksize, strides, padding, explicit_paddings, da
 
 @kernel("MaxPoolGradV2")
 def max_pool_grad_v2(x, y, dy, ksize, strides, *, padding, data_format):
-    return max_pool_grad(
-        x, y, dy, tuple(ksize.reshape(-1).tolist()), tuple(strides.reshape(-1).tolist()), padding, data_format
-    )
+    return max_pool_grad(x, y, dy, _numbers(ksize), _numbers(strides), padding, data_format)
 
 
 @kernel("MaxPoolGradGrad")
@@ -164,9 +167,7 @@ def max_pool_grad_grad_v1(x, y, ddx, *, ksize, strides, padding, data_format):
 
 @kernel("MaxPoolGradGradV2")
 def max_pool_grad_grad_v2(x, y, ddx, ksize, strides, *, padding, data_format):
-    return max_pool_grad_grad(
-        x, y, ddx, tuple(ksize.reshape(-1).tolist()), tuple(strides.reshape(-1).tolist()), padding, data_format
-    )
+    return max_pool_grad_grad(x, y, ddx, _numbers(ksize), _numbers(strides), padding, data_format)
 
 
 @kernel("MaxPool3DGrad")

@@ -116,17 +116,19 @@ def stateless_poisson(d: Drawer) -> Parts:
     return [d.given("T", [*d.shape(0, 2, 3), *rate.shape]), _pair(d), rate], {}
 
 
-def trials_and_chances(d: Drawer) -> list[Any]:
-    """Few and many trials, whole or not, and chances beyond both ends."""
+def trials(d: Drawer) -> tuple[Any, list[Any]]:
+    """A shape, and few and many trials, whole or not, with chances beyond both ends."""
     counts, probs = d.broadcasting()
-    trials = d.array(d.dtype(), counts, -1, d.pick([12, 400]), corners=False)
-    return [trials if d.rarely() else np.floor(trials), d.array(d.dtype(), probs, -0.05, 1.1, corners=False)]
+    number = d.array(d.dtype(), counts, -1, d.pick([12, 400]), corners=False)
+    chance = d.array(d.dtype(), probs, -0.05, 1.1, corners=False)
+    d.types["S"] = "int32"  # of int64, TensorFlow ends its process
+    shape = d.given("S", [*d.shape(0, 2, 3), *np.broadcast(number, chance).shape])
+    return shape, [number if d.rarely() else np.floor(number), chance]
 
 
 def stateless_binomial(d: Drawer) -> Parts:
-    trials = trials_and_chances(d)
-    d.types["S"] = "int32"  # of int64, TensorFlow ends its process
-    return [d.given("S", [*d.shape(0, 2, 3), *np.broadcast(*trials).shape]), _pair(d), *trials], {}
+    shape, parameters = trials(d)
+    return [shape, _pair(d), *parameters], {}
 
 
 def stateless_truncated(d: Drawer) -> Parts:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad import dtypes
-from tests.oracle.kernel_draws.chance import trials_and_chances
+from tests.oracle.kernel_draws.chance import trials
 from tests.oracle.kernel_draws.drawing import Drawer, Recipe
 
 Parts = tuple[Any, ...]
@@ -52,10 +52,8 @@ def generator(d: Drawer) -> Parts:
 
 def binomial(d: Drawer) -> Parts:
     state = np.array([d.integer(0, 1 << 40), d.integer(0, 1 << 40), d.integer(-(1 << 40), 1 << 40)])
-    trials = trials_and_chances(d)
-    d.types["S"] = "int32"  # of int64, TensorFlow ends its process
-    shape = d.given("S", [*d.shape(0, 2, 3), *np.broadcast(*trials).shape])
-    return [state, np.int64(1), shape, *trials], {}, program_of(d.op_type)
+    shape, parameters = trials(d)
+    return [state, np.int64(1), shape, *parameters], {}, program_of(d.op_type)
 
 
 RECIPES: dict[str, Recipe] = {
