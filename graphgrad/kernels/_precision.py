@@ -1,4 +1,4 @@
-"""How kernels of several steps treat float16 and bfloat16: they are computed in float32 and rounded once.
+"""How kernels of several steps treat float16 and bfloat16: computed in float32 and rounded once, or step by step as TensorFlow does.
 
 The result has the dtype of the first array given, whatever was used in between.
 """
@@ -41,3 +41,22 @@ def halves_in_float32(kernel: Callable) -> Callable:
     if isinstance(kernel, np.ufunc):  # whose keywords (out, where, ...) are no attributes
         del widened.__wrapped__
     return widened
+
+
+def halves_by(of_halves: Callable) -> Callable[[Callable], Callable]:
+    """A kernel with a formula of its own for float16 and bfloat16, where TensorFlow rounds behind each step; `of_others` as above."""
+
+    def with_halves(kernel: Callable) -> Callable:
+        @functools.wraps(kernel)
+        def either(*arrays: np.ndarray, **attributes: object) -> np.ndarray:
+            formula = of_halves if arrays[0].dtype in HALVES else kernel
+            return formula(*arrays, **attributes)
+
+        either.of_others = kernel  # type: ignore[attr-defined]
+        return either
+
+    return with_halves
+
+
+# Steps of formulas over halves; numpy's own for float16 are a bit off now and then.
+exp, log, log1p = halves_in_float32(np.exp), halves_in_float32(np.log), halves_in_float32(np.log1p)

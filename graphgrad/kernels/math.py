@@ -11,7 +11,16 @@ import numpy as np
 
 from graphgrad.kernels._checks import same_sizes
 from graphgrad.kernels._erf import erf, erfc
-from graphgrad.kernels._precision import BFLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2, FLOAT16, FOUR_BITS, halves_in_float32
+from graphgrad.kernels._precision import (
+    BFLOAT16,
+    FLOAT8_E4M3FN,
+    FLOAT8_E5M2,
+    FLOAT16,
+    FOUR_BITS,
+    exp,
+    halves_by,
+    halves_in_float32,
+)
 from graphgrad.kernels._variants import sum_of
 from graphgrad.registry import kernel, kernels, planned
 
@@ -85,12 +94,18 @@ def round_half_to_even(x):
 
 
 @kernel("Rsqrt", elementwise=True)
+@halves_in_float32
 def rsqrt(x, *, out=None):
     return np.reciprocal(np.sqrt(x), out)
 
 
+def sigmoid_of_halves(x):
+    e = exp(x)
+    return np.where(np.isinf(e), x.dtype.type(1), e / (1 + e))
+
+
 @kernel("Sigmoid", elementwise=True)
-@halves_in_float32
+@halves_by(sigmoid_of_halves)
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
@@ -121,7 +136,6 @@ def population_count(x):
 
 @kernel("TanhGrad", elementwise=True)
 @same_sizes
-@halves_in_float32
 def tanh_grad(y, dy, *, out=None):
     slope = np.subtract(1, np.multiply(y, y, out), out)
     return np.multiply(dy, slope, out)
@@ -141,9 +155,8 @@ def plan_tanh_grad(y, dy):
 
 @kernel("SigmoidGrad", elementwise=True)
 @same_sizes
-@halves_in_float32
 def sigmoid_grad(y, dy, *, out=None):
-    return np.multiply(dy * y, 1 - y, out)
+    return np.multiply(dy, y * (1 - y), out)
 
 
 @planned("SigmoidGrad")
@@ -154,7 +167,7 @@ def plan_sigmoid_grad(y, dy):
 
     def call(y, dy, out=None):
         slope = np.subtract(one, y)
-        return np.multiply(np.multiply(dy, y, out), slope, slope if out is None else out)
+        return np.multiply(dy, np.multiply(y, slope, slope), slope if out is None else out)
 
     return call
 
@@ -166,9 +179,8 @@ def _unless_zero(dy, gradient):
 
 @kernel("SqrtGrad", elementwise=True)
 @same_sizes
-@halves_in_float32
 def sqrt_grad(y, dy):
-    return _unless_zero(dy, dy * 0.5 / y.conj())
+    return _unless_zero(dy, dy * (y.dtype.type(0.5) / y.conj()))
 
 
 @kernel("RsqrtGrad", elementwise=True)

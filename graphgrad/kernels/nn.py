@@ -12,11 +12,12 @@ import numpy as np
 from graphgrad.kernels import _threads
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels._checks import lone, same_shapes
-from graphgrad.kernels._precision import halves_in_float32
+from graphgrad.kernels._precision import BFLOAT16, FLOAT16, exp, halves_by, halves_in_float32, log, log1p
 from graphgrad.registry import kernel, kernels, planned
 
 SELU_SCALE = 1.0507009873554804934193349852946
 SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
+SOFTPLUS_ENDS = {FLOAT16: 13 * math.log(2) - 2, BFLOAT16: 7 * math.log(2) - 2}  # of an epsilon of 2^-13 in float16
 
 
 def relu(x, *, out=None):
@@ -39,14 +40,32 @@ def _expm1_below_zero(x: np.ndarray) -> np.ndarray:
     return 2 * half / (1 - half)
 
 
+def elu_of_halves(x):
+    return np.where(x < 0, exp(x) - x.dtype.type(1), x)
+
+
+@halves_by(elu_of_halves)
 def elu(x):
     return np.where(x < 0, _expm1_below_zero(np.minimum(x, 0)), x)
 
 
+def selu_of_halves(x):
+    half = x.dtype.type
+    return np.where(x < 0, half(SELU_SCALE_ALPHA) * (exp(x) - half(1)), half(SELU_SCALE) * x)
+
+
+@halves_by(selu_of_halves)
 def selu(x):
     return np.where(x < 0, SELU_SCALE_ALPHA * _expm1_below_zero(np.minimum(x, 0)), SELU_SCALE * x)
 
 
+def softplus_of_halves(x):
+    """log1p(exp(x)) between thresholds, beyond them exp(x) or x, which it equals there."""
+    e, end = exp(x), x.dtype.type(SOFTPLUS_ENDS[x.dtype])
+    return np.where(x > end, x, np.where(x < -end, e, log1p(e)))
+
+
+@halves_by(softplus_of_halves)
 def softplus(x):
     """max(x, 0) + log1p(exp(-|x|)), where log1p(z) = log(u) * z / (u - 1) with u = 1 + z rounded (Kahan)."""
     z = np.exp(-np.abs(x))
@@ -107,9 +126,9 @@ kernels(
     {
         "Relu": relu,
         "Relu6": relu6,
-        "Elu": halves_in_float32(elu),
-        "Selu": halves_in_float32(selu),
-        "Softplus": halves_in_float32(softplus),
+        "Elu": elu,
+        "Selu": selu,
+        "Softplus": softplus,
         "Softsign": softsign,
         "ReluGrad": relu_grad,
         "Relu6Grad": relu6_grad,
@@ -149,11 +168,10 @@ def plan_softmax(logits):
 
 
 @kernel("LogSoftmax")
-@halves_in_float32
 def log_softmax(logits):
     _at_least("log_softmax", logits, 1)
     y = _shifted(logits)
-    y -= np.log(np.exp(y).sum(-1, keepdims=True))
+    y -= log(np.exp(wide(y)).sum(-1, keepdims=True).astype(y.dtype))
     return y
 
 

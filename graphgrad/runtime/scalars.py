@@ -22,7 +22,7 @@ _OPERATORS = {
     np.divide: "{} / {}",
     np.negative: "-{}",
 }
-_FORMULAS = {"TanhGrad": "{1} * (one - {0} * {0})", "SigmoidGrad": "{1} * {0} * (one - {0})"}
+_FORMULAS = {"TanhGrad": "{1} * (one - {0} * {0})", "SigmoidGrad": "{1} * ({0} * (one - {0}))"}
 _SUMS = frozenset(["AddN", "AccumulateNV2"])
 
 
