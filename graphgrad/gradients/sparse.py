@@ -71,6 +71,8 @@ def index_rows(g: GraphBuilder, indices: Tensor) -> Tensor:
 def sparse_add(g, op, _, dz, __):
     a_indices, b_indices, sum_indices = op.inputs[0], op.inputs[3], op.outputs[0]
     da, db = g.SparseAddGrad(dz, a_indices, b_indices, sum_indices)
+    da.has_shape(op.inputs[1].shape)
+    db.has_shape(op.inputs[4].shape)
     return None, da, None, None, db, None, None
 
 

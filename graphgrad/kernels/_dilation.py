@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from graphgrad.kernels._accumulate import lowest, wide
-from graphgrad.kernels.windows import Index, Sizes, Windows, check_gradient, geometry, tap_number, taps, winners
+from graphgrad.kernels.windows import Sizes, Windows, check_gradient, geometry, tap_number, taps
 from graphgrad.registry import kernel
 
 
@@ -27,30 +25,47 @@ def dilation2d(x, filters, *, strides, rates, padding):
     return y
 
 
-def _dilation_shares(
-    x: np.ndarray, filters: np.ndarray, dy: np.ndarray, w: Windows
-) -> Iterator[tuple[Sizes, Index, np.ndarray]]:
-    """Per tap: its position, the inputs it reads, and dy where its sum was its window's largest (else 0)."""
+def _dilation_winners(x: np.ndarray, filters: np.ndarray, dy: np.ndarray, w: Windows) -> np.ndarray:
+    """Per window the number of the first tap whose sum is the largest; -1 where no sum is above the lowest number."""
     check_gradient(dy, x.shape, x.shape[-1], w)
-    winner, dy = winners(x, w, filters)[1], wide(dy)
+    best, winner = np.full(dy.shape, lowest(x.dtype), x.dtype), np.full(dy.shape, -1, np.int32)
     for tap, outputs, inputs in taps(w):
-        yield tap, inputs, np.where(winner[outputs] == tap_number(tap, w), dy[outputs], dy.dtype.type(0))
+        candidate = x[inputs] + filters[tap]
+        better = candidate > best[outputs]
+        np.copyto(best[outputs], candidate, where=better)
+        np.copyto(winner[outputs], tap_number(tap, w), where=better)
+    return winner
+
+
+def _where(mask: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    return np.where(mask, dy, dy.dtype.type(0))
 
 
 @kernel("Dilation2DBackpropInput")
 def dilation2d_backprop_input(x, filters, dy, *, strides, rates, padding):
+    """Each dy goes to where its window's largest sum is; of a window without, to where it begins within the image."""
     w = _dilation_windows(x, filters, strides, rates, padding)
-    dx = np.zeros(x.shape, wide(dy).dtype)
-    for _, inputs, share in _dilation_shares(x, filters, dy, w):
+    winner, dy = _dilation_winners(x, filters, dy, w), wide(dy)
+    dx = np.zeros(x.shape, dy.dtype)
+    for tap, outputs, inputs in taps(w):
         dx_tap = dx[inputs]
-        dx_tap += share
+        dx_tap += _where(winner[outputs] == tap_number(tap, w), dy[outputs])
+    if (winner < 0).any():
+        rows, columns = (
+            np.maximum(np.arange(n) * stride - before, 0)
+            for n, stride, before in zip(w.outputs, w.strides, w.before, strict=True)
+        )
+        np.add.at(dx, (slice(None), rows[:, None], columns), _where(winner < 0, dy))
     return dx.astype(x.dtype, copy=False)
 
 
 @kernel("Dilation2DBackpropFilter")
 def dilation2d_backprop_filter(x, filters, dy, *, strides, rates, padding):
+    """Each dy goes to the tap of its window's largest sum; of a window without, to the first."""
     w = _dilation_windows(x, filters, strides, rates, padding)
-    dfilters = np.zeros(filters.shape, wide(dy).dtype)
-    for tap, _, share in _dilation_shares(x, filters, dy, w):
-        dfilters[tap] = share.reshape(-1, share.shape[-1]).sum(0, dtype=share.dtype)
+    winner, dy = _dilation_winners(x, filters, dy, w), wide(dy)
+    dfilters = np.zeros(filters.shape, dy.dtype)
+    dfilters[0, 0] = _where(winner < 0, dy).sum((0, 1, 2))
+    for tap, outputs, _ in taps(w):
+        dfilters[tap] += _where(winner[outputs] == tap_number(tap, w), dy[outputs]).sum((0, 1, 2))
     return dfilters.astype(x.dtype, copy=False)

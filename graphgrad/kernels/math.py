@@ -287,7 +287,10 @@ def xlog1py(x, y):
 def power(x, y):
     if x.dtype.kind == "i" and np.any(y < 0):
         raise ValueError("integers to negative integer powers are not allowed")
-    return np.power(x, y)
+    power = np.power(x, y)
+    if x.dtype.kind == "f" and y.size == 1 and y == 0.5:  # numpy takes the root, which is -0 of -0 and NaN of -inf
+        power = np.where(np.isneginf(x), x.dtype.type(np.inf), power + x.dtype.type(0))
+    return power
 
 
 @kernel("SquaredDifference", elementwise=True)

@@ -84,8 +84,10 @@ def digamma(x):
 
 @kernel("Zeta")
 def zeta(x, q):
-    """The Hurwitz zeta function; its poles at q = 0, -1, ... are infinities only where x is even."""
-    value = _replaced(np.isposinf(x) & (q > 1), 0, special.zeta(x, q))
+    """The Hurwitz zeta function, 0 where it is no normal number; its poles at q = 0, -1, ... are infinities only where x is even."""
+    value = special.zeta(x, q)
+    is_tiny = np.abs(value) < np.finfo(value.dtype).tiny
+    value = _replaced(is_tiny | np.isnan(value) & (x > 1) & (q > 1), 0, value)
     pole = (q <= 0) & (q == np.floor(q)) & ~np.isinf(x) & ~(x <= 1) & (np.fmod(x, 2) != 0)
     return _replaced(pole, np.nan, value)
 
@@ -93,7 +95,7 @@ def zeta(x, q):
 @kernel("Polygamma")
 def polygamma(a, x):
     """(-1)^(a+1) a! zeta(a + 1, x) for natural a, which is digamma for a = 0."""
-    sign = np.where(np.fmod(a, 2) == 0, a.dtype.type(-1), a.dtype.type(1))
+    sign = np.where(np.fmod(a + 1, 2) == 1, a.dtype.type(-1), a.dtype.type(1))
     derivative = sign * special.gamma(a + 1) * zeta(a + 1, x)
     value = np.where(a == 0, digamma(x), derivative)
     return _replaced((a < 0) | (a != np.floor(a)), np.nan, value)

@@ -255,18 +255,16 @@ def spread(y: np.ndarray, w: Windows) -> np.ndarray:
     return y
 
 
-def winners(x: np.ndarray, w: Windows, offsets: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Per window the largest element (plus the tap's offset, *kernel x channels), and the number of its tap.
+def winners(x: np.ndarray, w: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """Per window the largest element, and the number of its tap.
 
-    The first of equals wins; a NaN wins only where it comes first, and never where offsets are added, as in
-    TensorFlow. Taps are numbered in row-major order.
+    The first of equals wins; a NaN wins only where it comes first, as in TensorFlow. Taps are numbered in row-major order.
     """
     shape = (x.shape[0], *w.outputs, x.shape[-1])
     best = np.zeros(shape, x.dtype)
     winner = np.full(shape, -1, np.int32)
     for tap, outputs, inputs in taps(w):
-        candidate = x[inputs] if offsets is None else np.fmax(x[inputs] + offsets[tap], lowest(x.dtype))
-        best_here, winner_here = best[outputs], winner[outputs]
+        candidate, best_here, winner_here = x[inputs], best[outputs], winner[outputs]
         better = (candidate > best_here) | (winner_here < 0)
         np.copyto(best_here, candidate, where=better)
         np.copyto(winner_here, tap_number(tap, w), where=better)

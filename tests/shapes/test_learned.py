@@ -42,3 +42,16 @@ def test_a_shape_stays_as_it_was_when_it_was_worked_out() -> None:
     _, drhs = gradients([y], [bands, rhs], grad_ys=[dy])
     assert drhs.shape == (2, 2)
     assert graph.operation("gradients/y_grad/Neg").outputs[0].shape is None
+
+
+def test_gradients_of_sparse_values_have_the_shapes_of_these() -> None:
+    """The indices' rows, which SparseAddGrad goes by, may know less."""
+    graph = Graph()
+    g = graph.build
+    places = g.Placeholder(dtype=dtypes.int64, shape=(None, None))
+    values = g.Placeholder(dtype=dtypes.float32, shape=(1,))
+    shape = g.Placeholder(dtype=dtypes.int64, shape=(1,))
+    _, z, _ = g.SparseAdd(places, values, shape, places, values, shape, g.constant(0.0))
+    gradients([z], [values], gate_gradients=True)  # which hands on copies of what the rule gives
+    (parts,) = (op.outputs for op in graph if op.type == "SparseAddGrad")
+    assert [t.shape for t in parts] == [(1,), (1,)]
