@@ -353,11 +353,15 @@ def _check_colours(images: np.ndarray) -> None:
         raise ValueError(f"images must have 3 channels, their shape is {images.shape}")
 
 
+def _check_rank(images):
+    if images.ndim < 3:
+        raise ValueError(f"images must have rank 3 or more, not {images.ndim}")
+
+
 @kernel("AdjustContrastv2")
 def adjust_contrast(images, contrast_factor):
     """Moves every pixel away from its image's mean, channel by channel."""
-    if images.ndim < 3:
-        raise ValueError(f"images must have rank 3 or more, not {images.ndim}")
+    _check_rank(images)
     lone(contrast_factor, "contrast_factor")
     x = wide(images)
     if not x.size:
@@ -368,6 +372,7 @@ def adjust_contrast(images, contrast_factor):
 
 @kernel("AdjustSaturation")
 def adjust_saturation(images, scale):
+    _check_rank(images)
     lone(scale, "scale")
     hsv = rgb_to_hsv(images)
     hsv[..., 1] = np.clip(hsv[..., 1] * scale, 0, 1)
@@ -377,6 +382,7 @@ def adjust_saturation(images, scale):
 @kernel("AdjustHue")
 def adjust_hue(images, delta):
     """Turns the colours and keeps what all three channels have in common, whatever its sign."""
+    _check_rank(images)
     _check_colours(images)
     lone(delta, "delta")
     common = images.min(-1, keepdims=True)

@@ -27,7 +27,8 @@ def matmul(d: Drawer) -> Parts:
         batches = [_batch(d)] * 2
     elif d.op_type.startswith("Batch"):
         full = _batch(d)
-        batches = [full, d.broadcast_to(full)]
+        # Rows of bfloat16 are multiplied with the wrong matrix where one is for all, on processors made for them.
+        batches = [full, full if "bfloat16" in (a, b) else d.broadcast_to(full)]
     return [
         d.array(a, (*batches[0], *shapes[0]), corners=False),
         d.array(b, (*batches[1], *shapes[1]), corners=False),

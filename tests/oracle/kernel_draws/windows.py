@@ -29,7 +29,7 @@ class Window:
         self.window = [d.integer(1, 3) for _ in range(rank)]
         self.strides = [d.integer(1, 3)] * rank if even or d.flag() else [d.integer(1, 3) for _ in range(rank)]
         self.dilations = [d.integer(1, 2) for _ in range(rank)] if dilated and d.rarely() else [1] * rank
-        self.padding = d.pick(["VALID", *(["SAME"] if padded else []), *(["EXPLICIT"] if explicit else [])])
+        self.padding = d.pick(["VALID", *(["SAME"] * padded), *(["EXPLICIT"] * (explicit and padded))])
         self.pads = [(d.integer(0, min(1, n - 1)), d.integer(0, min(1, n - 1))) for n in self.window]
         spans = [(w - 1) * r + 1 for w, r in zip(self.window, self.dilations, strict=True)]
         self.size = [d.integer(s if self.padding != "SAME" else 1, s + 4) for s in spans]
