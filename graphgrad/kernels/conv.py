@@ -40,10 +40,13 @@ SHORT_RUN = 8
 
 
 def _groups(channels: int, filter_shape: Sizes) -> int:
+    """How many groups of channels a filter of images is meant for; the channels of volumes are one."""
     depth, outputs = filter_shape[-2:]
-    if depth == 0 or channels % depth or (outputs % (channels // depth) if channels else 0):
+    groups = channels // depth if depth else 0
+    fits = depth and groups * depth == channels and (not channels or outputs % groups == 0)
+    if not fits or (groups > 1 and len(filter_shape) == 5):
         raise ValueError(f"{channels} input channels do not fit a filter of shape {tuple(filter_shape)}")
-    return channels // depth
+    return groups
 
 
 class _Columns:
@@ -345,7 +348,7 @@ def conv2d_backprop_filter_v2(x, filters, dy, *, strides, padding, explicit_padd
 @kernel("Conv")
 def conv(x, filters, *, strides, padding, explicit_paddings, data_format, dilations, batch_dims, groups):
     """A convolution over the axes behind `batch_dims` leading ones, which count as one."""
-    if groups != 1 and groups * filters.shape[-2] != x.shape[batch_dims if data_format == "CHANNELS_FIRST" else -1]:
+    if groups * filters.shape[-2] != x.shape[batch_dims if data_format == "CHANNELS_FIRST" else -1]:
         raise ValueError(f"filters of shape {filters.shape} do not divide the channels into {groups} groups")
     batch, rest = x.shape[:batch_dims], x.shape[batch_dims:]
     if filters.ndim not in (4, 5) or len(rest) != filters.ndim - 1:

@@ -225,6 +225,11 @@ def _crops(image_shape: Sizes, boxes: np.ndarray, box_index: np.ndarray, points:
     return _Crops(box_index[:, None, None], rows, columns, inside)
 
 
+def _check_crops(dy: np.ndarray, boxes: np.ndarray, image_shape: Sizes) -> None:
+    if len(image_shape) != 4 or dy.shape[3] != image_shape[3] or len(dy) != len(boxes):
+        raise ValueError(f"gradients {dy.shape} are not those of {len(boxes)} boxes in images of shape {image_shape}")
+
+
 def _corners(crops: _Crops) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
     """Top, bottom, left and right of the pixels around every point, and its distance from top and left."""
     top, left = np.floor(crops.rows), np.floor(crops.columns)
@@ -270,8 +275,7 @@ def crop_and_resize(image, boxes, box_index, crop_size, *, method, extrapolation
 def crop_and_resize_grad_image(dy, boxes, box_index, image_size, *, method, T):
     _check_method(method)
     shape = tuple(image_size.tolist())
-    if len(shape) != 4 or dy.shape[3] != shape[3]:
-        raise ValueError(f"gradients of shape {dy.shape} do not go with an image of shape {shape}")
+    _check_crops(dy, boxes, shape)
     crops = _crops(shape, boxes, box_index, dy.shape[1:3])
     dimage = np.zeros(shape, F if T.itemsize < 8 else T)
     dy = np.where(crops.inside[..., None], dy, F(0))
@@ -295,8 +299,7 @@ def crop_and_resize_grad_image(dy, boxes, box_index, image_size, *, method, T):
 def crop_and_resize_grad_boxes(dy, image, boxes, box_index, *, method):
     if method != "bilinear":
         raise ValueError(f"the gradient of boxes is known for the method bilinear, not {method!r}")
-    if dy.shape[-1] != image.shape[-1]:
-        raise ValueError(f"crops of {dy.shape[-1]} channels of images of {image.shape[-1]}")
+    _check_crops(dy, boxes, image.shape)
     _, rows, columns = dy.shape[:3]
     height, width = image.shape[1:3]
     crops = _crops(image.shape, boxes, box_index, (rows, columns))

@@ -22,6 +22,14 @@ REFUSED = [
         )
     ],
     case("ReluGrad", f32(2, 3), f32(6)),
+    case("Conv", f32(1, 4, 4, 2), f32(2, 2, 1, 2), strides=[1, 1, 1, 1], padding="VALID"),
+    case("Conv3D", f32(1, 2, 3, 4, 2), f32(2, 2, 2, 1, 2), strides=[1, 1, 1, 1, 1], padding="VALID"),
+    case("CropAndResizeGradBoxes", f32(2, 3, 3, 1), f32(2, 2, 4, 1), f32(1, 4), given([0], "int32")),
+    case(
+        "CropAndResizeGradImage",
+        *[f32(2, 3, 3, 1), f32(1, 4), given([0], "int32"), const([2, 2, 4, 1])],
+        T=dtypes.float32,
+    ),
     *[case(op, f32(2, 3), f32()) for op in ("AdjustContrastv2", "AdjustHue", "AdjustSaturation")],
     case("GatherV2", f32(2, 3), given([1], "int32"), given([0], "int32")),
     case("ScatterNd", given([1], "int32"), f32(), given([2], "int32")),

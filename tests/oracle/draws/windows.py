@@ -48,8 +48,10 @@ class Window:
         self.size = [d.integer(k, k + 3) for k in reach]
         if rank == 3 and self.padding == "VALID":  # ... and those for float32 do where a row is left over
             self.size = [n - (n - k) % s for n, k, s in zip(self.size, reach, self.strides, strict=True)]
-            if min(self.strides) < max(self.strides):  # ... or where strides differ and a window fills an axis
-                self.size = [max(n, k + s) for n, k, s in zip(self.size, reach, self.strides, strict=True)]
+        if min(self.strides) < max(
+            self.strides
+        ):  # its library goes wrong where a window fills an axis: docs/fidelity.md
+            self.size = [max(n, k + s) for n, k, s in zip(self.size, reach, self.strides, strict=True)]
         self.out = [
             out_size(n, k, s, self.padding, p, r)
             for n, k, s, p, r in zip(self.size, self.kernel, self.strides, self.pads, self.dilations, strict=True)

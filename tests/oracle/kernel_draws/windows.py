@@ -32,7 +32,12 @@ class Window:
         self.padding = d.pick(["VALID", *(["SAME"] * padded), *(["EXPLICIT"] * (explicit and padded))])
         self.pads = [(d.integer(0, min(1, n - 1)), d.integer(0, min(1, n - 1))) for n in self.window]
         spans = [(w - 1) * r + 1 for w, r in zip(self.window, self.dilations, strict=True)]
-        self.size = [d.integer(s if self.padding != "SAME" else 1, s + 4) for s in spans]
+        least = spans if self.padding != "SAME" else [1] * rank
+        if min(self.strides) < max(
+            self.strides
+        ):  # TensorFlow's library goes wrong where a window fills an axis: docs/fidelity.md
+            least = [s + k for s, k in zip(spans, self.strides, strict=True)]
+        self.size = [d.integer(n, max(n, s + 4)) for n, s in zip(least, spans, strict=True)]
         self.out = []
         for n, s, k, p in zip(self.size, spans, self.strides, self.pads, strict=True):
             extra = sum(p) if self.padding == "EXPLICIT" else 0
