@@ -8,10 +8,15 @@ import click
 from graphgrad_cli import arguments
 
 if TYPE_CHECKING:
-    from graphgrad.diff import Difference
+    from collections import Counter
+
+    from graphgrad_cli.output import Table
+
+    from graphgrad.diff import Difference, NodeChanges
     from graphgrad.graph import Graph
 
 SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists all
+VALUE = 200  # characters of a value
 
 
 @click.command("diff", cls=arguments.Command)
@@ -22,7 +27,8 @@ SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists 
     "--ignore",
     multiple=True,
     metavar="ASPECT[,..]",
-    help="What does not count: op, inputs, control, device, attr, internal, constants, functions, versions.",
+    help="What does not count: op, inputs, control, device, attr, internal, constants, functions, function-names, "
+    "versions.",
 )
 @arguments.TAG_SET
 @click.option(
@@ -45,7 +51,8 @@ def command(
 ) -> None:
     """Compare two graph files node by node.
 
-    Exit code 0: the same; 1: different. Constants are compared by value.
+    Exit code 0: the same; 1: different. Constants are compared by value. Functions are compared by name, and where names
+    end in other numbers, by what calls them: with --ignore function-names such names do not count.
 
     \b
     Example:
@@ -81,33 +88,70 @@ def _print(difference: Difference, stat: bool) -> None:
 
     table = output.Table("scope", "added", "removed", "changed", "ops", right=("added", "removed", "changed"))
     for scope, kinds in sorted(difference.by_scope().items()):
-        counts = [str(sum(kinds[kind].values())) if kind in kinds else "" for kind in ("added", "removed", "changed")]
-        ops = sum((kinds[kind] for kind in sorted(kinds)), start=type(next(iter(kinds.values())))())
-        common = ", ".join(
-            f"{op}{output.TIE}{n}" for op, n in sorted(ops.items(), key=lambda item: (-item[1], item[0]))[:6]
-        )
-        table.add(scope or "(top level)", *counts, common + (", ..." if len(ops) > 6 else ""))
+        _add_counts(table, scope or "(top level)", kinds)
+    for function in difference.function_changes:
+        if function.nodes:
+            _add_counts(table, f"function {function.name}", function.nodes.by_op())
     table.show()
     if stat:
         counts = [f"{len(names)} {kind}" for kind, names in difference.functions.items() if names]
         if counts:
             output.say(f"functions: {', '.join(counts)}")
-        return
-    lines = [f"- {op.name}  {op.type}" for op in difference.removed] + [
-        f"+ {op.name}  {op.type}" for op in difference.added
-    ]
-    for change in difference.changed:
-        for field, (before, after) in change.fields.items():
-            lines.append(f"~ {change.name}  {field}: {before} -> {after}")
-        if change.largest_difference is not None:
-            lines.append(f"~ {change.name}  largest difference {change.largest_difference:.6g}")
-    for kind, mark in (("removed", "-"), ("added", "+"), ("changed", "~")):
-        lines += [f"{mark} function {name}" for name in difference.functions[kind]]
+    else:
+        lines = _lines(difference)
+        if lines and table.rows:
+            click.echo()
+        for line in lines[:SHOWN]:
+            click.echo(line)
+        if len(lines) > SHOWN:
+            click.echo(f"... {len(lines) - SHOWN} more lines: --json lists all")
+    renamed = [change for change in difference.function_changes if change.renamed]
+    if renamed:
+        count = output.counted(len(renamed), "function")
+        output.tell(f"names of {count} differ in their numbers alone: --ignore function-names passes over that")
+
+
+def _add_counts(table: Table, name: str, kinds: dict[str, Counter[str]]) -> None:
+    from graphgrad_cli import output
+
+    counts = [str(sum(kinds[kind].values())) if kind in kinds else "" for kind in ("added", "removed", "changed")]
+    ops = sum((kinds[kind] for kind in sorted(kinds)), start=type(next(iter(kinds.values())))())
+    common = ", ".join(
+        f"{op}{output.TIE}{n}" for op, n in sorted(ops.items(), key=lambda item: (-item[1], item[0]))[:6]
+    )
+    table.add(name, *counts, common + (", ..." if len(ops) > 6 else ""))
+
+
+def _lines(difference: Difference) -> list[str]:
+    """What differs, a line each; below a function what differs in it."""
+    lines = _node_lines(difference)
+    names = {kind: dict.fromkeys(names) for kind, names in difference.functions.items()}
+    for change in difference.function_changes:
+        if change.renamed:
+            names["removed"].pop(change.name, None)
+            names["added"].pop(change.other, None)
+    for kind, mark in (("removed", "-"), ("added", "+")):
+        lines += [f"{mark} function {name}" for name in names[kind]]
+    for change in difference.function_changes:
+        lines.append(f"~ function {change.name}" + (f" -> {change.other}" if change.renamed else ""))
+        fields = [(field, values) for field, values in change.fields.items() if field != "name"]
+        lines += [f"    {field}: {_both(*values)}" for field, values in fields]
+        lines += [f"    {line}" for line in _node_lines(change.nodes)]
     if difference.versions is not None:
         lines.append(f"~ versions: {difference.versions[0]} -> {difference.versions[1]}")
-    if lines:
-        click.echo()
-    for line in lines[:SHOWN]:
-        click.echo(line)
-    if len(lines) > SHOWN:
-        click.echo(f"... {len(lines) - SHOWN} more lines: --json lists all")
+    return lines
+
+
+def _node_lines(nodes: NodeChanges) -> list[str]:
+    lines = [f"- {op.name}  {op.type}" for op in nodes.removed] + [f"+ {op.name}  {op.type}" for op in nodes.added]
+    for change in nodes.changed:
+        lines += [f"~ {change.name}  {field}: {_both(*values)}" for field, values in change.fields.items()]
+        if change.largest_difference is not None:
+            lines.append(f"~ {change.name}  largest difference {change.largest_difference:.6g}")
+    return lines
+
+
+def _both(before: str, after: str) -> str:
+    from graphgrad.diff import apart
+
+    return " -> ".join(apart(before, after, VALUE))

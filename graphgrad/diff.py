@@ -1,25 +1,30 @@
 """What differs between two graphs: nodes, functions, versions; constants by value.
 
-Nodes are matched by name. Spellings that mean the same do not count: `x` and `x:0`, an attribute left at its
-default, the order of control inputs, the encoding of a constant.
+Nodes are matched by name, functions as `pairs` says. Spellings that mean the same do not count: `x` and `x:0`, an attribute
+left at its default, the order of control inputs, the encoding of a constant.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from google.protobuf import text_format
 
-from graphgrad import listing, opdefs
-from graphgrad.errors import ArgumentError, did_you_mean
+from graphgrad import dtypes, listing, opdefs
+from graphgrad.errors import ArgumentError, ModelError, did_you_mean
 from graphgrad.graph import Graph, Operation
+from graphgrad.pairs import paired
 from graphgrad.schema import graph_pb2
 
-ASPECTS = ("op", "inputs", "control", "device", "attr", "internal", "constants", "functions", "versions")
+ASPECTS = (
+    *("op", "inputs", "control", "device", "attr", "internal", "constants"),
+    *("functions", "function-names", "versions"),
+)
 _SHOWN = 60  # characters of a value in a message
+_NONE: Mapping[str, str] = {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,15 +45,68 @@ class NodeChange:
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
-    """Everything that differs, names in the order of the graph they stand in."""
+class NodeChanges:
+    """What differs between the nodes of two graphs, or of two functions, names in the order of the graph they stand in."""
 
     added: list[Operation]
     removed: list[Operation]
     changed: list[NodeChange]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    def by_op(self) -> dict[str, Counter[str]]:
+        """'added', 'removed' or 'changed' -> how many of each op type."""
+        counts = {
+            "added": Counter(op.type for op in self.added),
+            "removed": Counter(op.type for op in self.removed),
+            "changed": Counter(change.op for change in self.changed),
+        }
+        return {kind: count for kind, count in counts.items() if count}
+
+    def as_json(self) -> dict[str, Any]:
+        def listed(ops: list[Operation]) -> list[dict[str, str]]:
+            return [{"name": op.name, "op": op.type} for op in ops]
+
+        return {
+            "added": listed(self.added),
+            "removed": listed(self.removed),
+            "changed": [change.as_json() for change in self.changed],
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class FunctionChange:
+    """A function of the one graph whose place another one takes, or one of the same name, and what differs: `fields` are
+    those of the function itself."""
+
+    name: str
+    other: str
+    fields: dict[str, tuple[str, str]]
+    nodes: NodeChanges
+
+    def __bool__(self) -> bool:
+        return bool(self.fields or self.nodes)
+
+    @property
+    def renamed(self) -> bool:
+        """Whether its name differs, and counts."""
+        return "name" in self.fields
+
+    def as_json(self) -> dict[str, Any]:
+        fields = {field: {"a": a, "b": b} for field, (a, b) in self.fields.items()}
+        return {"name": self.name, "name_in_b": self.other, "fields": fields, **self.nodes.as_json()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference(NodeChanges):
+    """Everything that differs. `functions` tells names, `function_changes` what differs inside of those in both graphs."""
+
     functions: dict[str, list[str]]
+    function_changes: list[FunctionChange]
     versions: tuple[str, str] | None
     ignored: Collection[str] = ()  # aspects that were not looked at
+    renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)  # functions whose other name does not count
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.versions or any(self.functions.values()))
@@ -65,17 +123,12 @@ class Difference:
 
     def as_json(self) -> dict[str, Any]:
         """The document the command line prints."""
-
-        def listed(ops: list[Operation]) -> list[dict[str, str]]:
-            return [{"name": op.name, "op": op.type} for op in ops]
-
         return {
             "schema": 1,
             "same": not self,
-            "added": listed(self.added),
-            "removed": listed(self.removed),
-            "changed": [change.as_json() for change in self.changed],
+            **super().as_json(),
             "functions": self.functions,
+            "function_changes": [change.as_json() for change in self.function_changes],
             "versions": None if self.versions is None else {"a": self.versions[0], "b": self.versions[1]},
             "scopes": {
                 s: {k: dict(sorted(c.items())) for k, c in kinds.items()} for s, kinds in self.by_scope().items()
@@ -90,31 +143,56 @@ def diff(a: Graph, b: Graph, ignore: Collection[str] = ()) -> Difference:
             raise ArgumentError(
                 f"--ignore {aspect!r}: it must be one of {', '.join(ASPECTS)}{did_you_mean(aspect, ASPECTS)}"
             )
-    changed = [c for op in a if op.name in b and (c := change(op, b.operation(op.name), ignore)) is not None]
+    pairs = paired(a, b, names_count="function-names" not in ignore)
+    renamed = pairs if "function-names" in ignore else _NONE
+    functions: dict[str, list[str]] = {"added": [], "removed": [], "changed": []}
+    inside: list[FunctionChange] = []
+    if "functions" not in ignore:
+        inside = [c for name, other in pairs.items() if (c := _function(a, name, b, other, renamed, ignore))]
+        functions = _names(
+            a, b, pairs if renamed else {name: name for name in a.functions if name in b.functions}, inside
+        )
+    nodes = _nodes(a, b, ignore, renamed)
     return Difference(
-        added=[op for op in b if op.name not in a],
-        removed=[op for op in a if op.name not in b],
-        changed=changed,
-        functions=_functions(a, b) if "functions" not in ignore else {"added": [], "removed": [], "changed": []},
+        **vars(nodes),
+        functions=functions,
+        function_changes=inside,
         versions=_versions(a, b) if "versions" not in ignore else None,
         ignored=ignore,
+        renamed=renamed,
     )
 
 
-def change(a: Operation, b: Operation, ignore: Collection[str] = ()) -> NodeChange | None:
-    """What differs between two operations; None where nothing does."""
+def _nodes(a: Graph, b: Graph, ignore: Collection[str], renamed: Mapping[str, str]) -> NodeChanges:
+    return NodeChanges(
+        added=[op for op in b if op.name not in a],
+        removed=[op for op in a if op.name not in b],
+        changed=[
+            c for op in a if op.name in b and (c := change(op, b.operation(op.name), ignore, renamed)) is not None
+        ],
+    )
+
+
+def change(
+    a: Operation, b: Operation, ignore: Collection[str] = (), renamed: Mapping[str, str] = _NONE
+) -> NodeChange | None:
+    """What differs between two operations; None where nothing does. `renamed` are functions that have another name in the
+    graph of `b`, which does not count."""
     fields: dict[str, tuple[str, str]] = {}
     largest = None
-    if a.type != b.type and "op" not in ignore:
+    has_same_type = renamed.get(a.type, a.type) == b.type
+    if not has_same_type and "op" not in ignore:
         fields["op"] = a.type, b.type
     for aspect, read in (("inputs", _inputs), ("control", _controls), ("device", _device)):
         if aspect not in ignore and (before := read(a)) != (after := read(b)):
             fields[aspect] = before, after
-    if "attr" not in ignore and a.type == b.type:
+    if "attr" not in ignore and has_same_type:
         for name in sorted({*a.attr_names(), *b.attr_names()}):
             if name.startswith("_") and "internal" in ignore:
                 continue
             before_attr, after_attr = _attr(a, name), _attr(b, name)
+            if _is_renamed(before_attr, after_attr, renamed):
+                continue
             is_whole = a.name not in a.graph.payloads and b.name not in b.graph.payloads
             if before_attr == after_attr and (is_whole or not _holds_tensor(before_attr)):
                 continue
@@ -124,7 +202,7 @@ def change(a: Operation, b: Operation, ignore: Collection[str] = ()) -> NodeChan
                     continue
                 fields[name], largest = compared
             else:
-                fields[name] = _show(before_attr), _show(after_attr)
+                fields[name] = _shown(before_attr, after_attr)
     return NodeChange(a.name, b.type, fields, largest) if fields else None
 
 
@@ -165,19 +243,93 @@ def _compare_constants(a: Operation, b: Operation, attr: str) -> tuple[tuple[str
     return (arrays.preview(before), arrays.preview(after)), largest
 
 
-def _show(attr: graph_pb2.AttrValue | None) -> str:
-    if attr is None:
-        return "(none)"
-    text = listing.shown(attr)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+def _shown(*values: graph_pb2.AttrValue | str | None) -> tuple[str, str]:
+    x, y = ("(none)" if v is None else v if isinstance(v, str) else listing.shown(v) for v in values)
+    return apart(x, y, _SHOWN)
 
 
-def _functions(a: Graph, b: Graph) -> dict[str, list[str]]:
-    before, after = a.functions, b.functions
+def apart(x: str, y: str, most: int) -> tuple[str, str]:
+    """Two texts, of long ones the part around the place where they begin to differ."""
+    if max(len(x), len(y)) <= most:
+        return x, y
+    alike = next((i for i, (c, d) in enumerate(zip(x, y, strict=False)) if c != d), min(len(x), len(y)))
+    start = max(alike - most // 3, 0)
+    return _part(x, start, most), _part(y, start, most)
+
+
+def _part(text: str, start: int, most: int) -> str:
+    begin, text = "..." if start else "", text[start:]
+    return begin + (text if len(text) <= most else text[: most - 3] + "...")
+
+
+def _is_renamed(before: Any, after: Any, renamed: Mapping[str, str]) -> bool:
+    """Whether two attributes name functions, and differ in nothing but names that do not count."""
+    if not renamed or not isinstance(before, graph_pb2.AttrValue) or _holds_tensor(before):
+        return False
+    named = graph_pb2.AttrValue()
+    named.CopyFrom(before)
+    for function in [named.func] if named.HasField("func") else named.list.func:
+        function.name = renamed.get(function.name, function.name)
+    if named.HasField("s"):
+        named.s = renamed.get(named.s.decode(errors="replace"), "").encode()
+    return named == after
+
+
+def _function(
+    a: Graph, name: str, b: Graph, other: str, renamed: Mapping[str, str], ignore: Collection[str]
+) -> FunctionChange:
+    """What differs between a function of `a` and one of `b`."""
+    before, after = a.functions[name], b.functions[other]
+    nodes = NodeChanges([], [], [])
+    if name == other and before == after:
+        return FunctionChange(name, other, {}, nodes)
+    told = _told(a, name, ignore), _told(b, other, ignore)
+    if name not in renamed:
+        told[0]["name"], told[1]["name"] = name, other
+    fields = {}
+    for field in sorted({**told[0], **told[1]}):
+        x, y = told[0].get(field), told[1].get(field)
+        if x != y and not _is_renamed(x, y, renamed):
+            fields[field] = _shown(x, y)
+    try:
+        nodes = _nodes(a.functions.body(name).graph, b.functions.body(other).graph, ignore, renamed)
+    except ModelError as error:
+        if list(before.node_def) != list(after.node_def):
+            fields["nodes"] = str(len(before.node_def)), f"{len(after.node_def)}, not compared: {error}"
+    return FunctionChange(name, other, fields, nodes)
+
+
+def _told(graph: Graph, name: str, ignore: Collection[str]) -> dict[str, Any]:
+    """What a function is beside its name and its nodes: texts, and messages of attributes."""
+    definition = graph.functions[name]
+    rest = type(definition.signature)()
+    rest.CopyFrom(definition.signature)
+    for field in ("name", "input_arg", "output_arg", "control_output"):
+        rest.ClearField(field)
+    told: dict[str, Any] = {
+        "arguments": ", ".join(f"{arg.name}: {dtypes.shown(arg.type)}" for arg in definition.signature.input_arg),
+        "results": ", ".join(f"{arg.name} = {definition.ret[arg.name]}" for arg in definition.signature.output_arg),
+        "control results": ", ".join(sorted(f"{k} = {v}" for k, v in definition.control_ret.items())),
+        "gradient function": graph.functions.gradient_of(name),
+        "signature": text_format.MessageToString(rest, as_one_line=True),
+        **definition.attr,
+    }
+    for i, arg in enumerate(definition.signature.input_arg):
+        attrs = definition.arg_attr[i].attr if i in definition.arg_attr else {}
+        # Shapes are told by the body, which has placeholders for its arguments.
+        told |= {f"{arg.name} {attr}": value for attr, value in attrs.items() if attr != "_output_shapes"}
+    if "internal" in ignore:
+        told = {field: value for field, value in told.items() if not field.rpartition(" ")[2].startswith("_")}
+    return told
+
+
+def _names(a: Graph, b: Graph, pairs: Mapping[str, str], changes: list[FunctionChange]) -> dict[str, list[str]]:
+    """The names of functions that stand in one graph alone, and of those that stand in both and differ."""
+    others = set(pairs.values())
     return {
-        "added": [name for name in after if name not in before],
-        "removed": [name for name in before if name not in after],
-        "changed": [name for name in before if name in after and before[name] != after[name]],
+        "added": [name for name in b.functions if name not in others],
+        "removed": [name for name in a.functions if name not in pairs],
+        "changed": [change.name for change in changes if change.name in pairs],
     }
 
 

@@ -87,7 +87,7 @@ def _compared(
                 status[name] = what
     for name, node in after.items():
         if node.caller is not None and name in before:
-            changed = change(before[name].op, node.op, difference.ignored)
+            changed = change(before[name].op, node.op, difference.ignored, difference.renamed)
             # A function may tell of its arguments more or less of what their callers hand to it.
             is_told = node.op.type == "Placeholder" and changed is not None and list(changed.fields) == ["shape"]
             if changed is not None and not is_told:

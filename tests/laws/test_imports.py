@@ -146,7 +146,8 @@ ARROWS = {
     "paths": {"depth", "graph", "tensors", "library", "registry"},
     "picture": {"controlflow", "diff", "errors", "graph", "tensors", "library", "listing", "picture"},
     "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "tensors", "library", "shapes"},
-    "diff": {"errors", "graph", "listing", "opdefs", "schema"},
+    "pairs": {"graph", "schema"},
+    "diff": {"dtypes", "errors", "graph", "listing", "opdefs", "pairs", "schema"},
     "coverage": {"errors", "families", "graph", "tensors", "library", "opdefs", "registry", "signatures"},
 }
 # Imports inside functions that close a circle or keep a start fast: (from, to).

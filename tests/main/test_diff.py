@@ -16,6 +16,7 @@ import graphgrad
 from graphgrad import dtypes, listing
 from graphgrad.formats import arrays
 from graphgrad.schema import graph_pb2
+from tests.loops import function
 
 MLP = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
 Change = Callable[[dict[str, graph_pb2.NodeDef], graph_pb2.GraphDef], Any]
@@ -207,12 +208,167 @@ def test_functions_and_versions(changed: Callable[[Change], Path], tmp_path: Pat
     assert document(other, third)["functions"]["changed"] == ["f"]
 
 
+def calls(*names: str, also: Any = None) -> graphgrad.Graph:
+    """A node for each function, which squares and adds what it is given; `also` does something more in the first one."""
+    graph = graphgrad.Graph()
+    graph.message.versions.producer = 1882
+    x = graph.build.Placeholder(dtype=dtypes.float32, shape=(2,), name="x")
+
+    def body(g: Any, a: Any) -> list[Any]:
+        squared = g.Mul(a, a, name="squared")
+        return [g.AddV2(also(g, squared) if name == names[0] and also else squared, a, name="sum")]
+
+    for i, name in enumerate(names):
+        f = function(graph, name, [dtypes.float32], body)
+        inside = function(graph, f"outer_{name}", [dtypes.float32], lambda g, a, f=f: one_call(g, a, f, "inner"))
+        one_call(graph.build, x, inside, f"call_{i}")
+    return graph
+
+
+def one_call(g: Any, x: Any, f: Any, name: str) -> list[Any]:
+    return list(g.op("PartitionedCall", [x], f=f, Tout=[dtypes.float32], name=name).outputs)
+
+
+def saved(path: Path, graph: graphgrad.Graph) -> Path:
+    graphgrad.save(graph, path)
+    return path
+
+
+def test_bodies_of_functions(tmp_path: Path) -> None:
+    a = saved(tmp_path / "a.pb", calls("f", "g"))
+    b = saved(tmp_path / "b.pb", calls("f", "g", also=lambda g, x: g.Tanh(x, name="more")))
+    found = document(a, b)
+    assert found["functions"] == {"added": [], "removed": [], "changed": ["f"]}
+    inputs = {"a": "squared, a0", "b": "more, a0"}
+    assert found["function_changes"] == [
+        {
+            "name": "f",
+            "name_in_b": "f",
+            "fields": {},
+            "added": [{"name": "more", "op": "Tanh"}],
+            "removed": [],
+            "changed": [{"name": "sum", "op": "AddV2", "fields": {"inputs": inputs}}],
+        }
+    ]
+    shown = run(a, b).stdout.splitlines()
+    assert shown[2].split() == ["function", "f", "1", "1", "AddV2", "1,", "Tanh", "1"]
+    assert shown[3:] == ["", "~ function f", "    + more  Tanh", "    ~ sum  inputs: squared, a0 -> more, a0"]
+    assert run(a, b, "--stat").stdout.splitlines()[2:] == [shown[2], "functions: 1 changed"]
+    assert document(a, b, "--ignore", "functions")["same"]
+
+
+def test_functions_are_told_by_their_arguments_and_attributes(tmp_path: Path) -> None:
+    graph = calls("f")
+    definition = graph.functions["f"]
+    definition.attr["_noinline"].b = True
+    definition.signature.is_stateful = True
+    definition.arg_attr[0].attr["_user_specified_name"].s = b"image"
+    a, b = saved(tmp_path / "a.pb", calls("f")), saved(tmp_path / "b.pb", graph)
+    (change,) = document(a, b)["function_changes"]
+    assert change["fields"] == {
+        "_noinline": {"a": "(none)", "b": "True"},
+        "a0 _user_specified_name": {"a": "(none)", "b": "'image'"},
+        "signature": {"a": "", "b": "is_stateful: true"},
+    }
+    assert "~ function f\n    _noinline: (none) -> True\n" in run(a, b).stdout
+    (change,) = document(a, b, "--ignore", "internal")["function_changes"]
+    assert list(change["fields"]) == ["signature"]
+
+
+def test_a_function_may_be_spelled_otherwise(tmp_path: Path) -> None:
+    a = saved(tmp_path / "a.pb", calls("f"))
+    graph = calls("f")
+    (inner,) = graph.functions["outer_f"].node_def
+    del inner.attr["executor_type"]
+    assert graph.functions["outer_f"] != graphgrad.load(a).functions["outer_f"]
+    assert run(a, saved(tmp_path / "b.pb", graph)).exit_code == 0
+    inner.attr["executor_type"].s = b"SINGLE_THREADED_EXECUTOR"
+    assert "    ~ inner  executor_type: '' -> 'SINGLE_" in run(a, saved(tmp_path / "b.pb", graph)).stdout
+
+
+def test_names_that_count_on(tmp_path: Path) -> None:
+    """Those of generated functions end in numbers that say nothing: each is compared with what the same node calls."""
+    a = saved(tmp_path / "a.pb", calls("__inference_f_12", "__inference_f_29"))
+    b = saved(tmp_path / "b.pb", calls("__inference_f_471", "__inference_f_500"))
+    found = document(a, b)
+    assert found["functions"]["removed"][:2] == ["__inference_f_12", "outer___inference_f_12"]
+    assert found["functions"]["added"][:2] == ["__inference_f_471", "outer___inference_f_471"]
+    names = {change["name"]: change["name_in_b"] for change in found["function_changes"]}
+    assert names == {
+        f"{outer}__inference_f_{x}": f"{outer}__inference_f_{y}"
+        for outer in ("", "outer_")
+        for x, y in ((12, 471), (29, 500))
+    }
+    result = run(a, b)
+    assert "~ function __inference_f_12 -> __inference_f_471\n" in result.stdout
+    assert "+ function" not in result.stdout and "- function" not in result.stdout
+    assert result.stderr == (
+        "names of 4 functions differ in their numbers alone: --ignore function-names passes over that\n"
+    )
+    assert run(a, b, "--ignore", "function-names").exit_code == 0
+    other = saved(tmp_path / "c.pb", calls("__inference_f_471", "__inference_f_500", also=lambda g, x: g.Tanh(x)))
+    found = document(a, other, "--ignore", "function-names")
+    assert found["functions"] == {"added": [], "removed": [], "changed": ["__inference_f_12"]}
+    assert found["changed"] == []
+
+
+def test_numbers_that_have_moved_on_by_one(tmp_path: Path) -> None:
+    """The names are there on both sides, but of other functions."""
+    a = saved(tmp_path / "a.pb", calls("f_grad", "f_grad_1"))
+    b = saved(tmp_path / "b.pb", calls("f_grad_1", "f_grad_2", "f_grad", also=lambda g, x: g.Tanh(x, name="more")))
+    found = document(a, b, "--ignore", "function-names")
+    assert found["functions"] == {"added": ["f_grad", "outer_f_grad"], "removed": [], "changed": ["f_grad"]}
+    (change,) = found["function_changes"]
+    assert (change["name_in_b"], change["added"]) == ("f_grad_1", [{"name": "more", "op": "Tanh"}])
+    assert [op["name"] for op in found["added"]] == ["call_2"] and not found["changed"]
+    assert document(a, b)["functions"]["added"] == ["f_grad_2", "outer_f_grad_2"]
+
+
+def test_what_nothing_calls_is_paired_by_its_order(tmp_path: Path) -> None:
+    def uncalled(*names: str) -> graphgrad.Graph:
+        graph = calls("main")
+        for i, name in enumerate(names):
+            function(graph, name, [dtypes.float32], lambda g, x, i=i: [g.Tanh(x, name=f"t{i}")])
+        return graph
+
+    a = saved(tmp_path / "a.pb", uncalled("dense_1_fn_9", "dense_1_fn_10", "dense_2_fn_11"))
+    b = saved(tmp_path / "b.pb", uncalled("dense_1_fn_98", "dense_1_fn_103", "dense_3_fn_104"))
+    found = document(a, b, "--ignore", "function-names")
+    assert found["functions"] == {"added": ["dense_3_fn_104"], "removed": ["dense_2_fn_11"], "changed": []}
+
+
+def test_functions_that_cannot_be_read(tmp_path: Path) -> None:
+    def broken(other: str) -> graphgrad.Graph:
+        graph = calls("f")
+        graph.functions["f"].node_def[0].input[0] = other
+        return graph
+
+    a, b = saved(tmp_path / "a.pb", broken("nowhere")), saved(tmp_path / "b.pb", calls("f"))
+    (change,) = document(a, b)["function_changes"]
+    assert change["fields"]["nodes"]["b"].startswith("2, not compared: function 'f': node 'squared' (Mul) has input ")
+    assert document(a, a)["same"]
+
+
+def test_long_values_are_cut_where_they_differ(tmp_path: Path) -> None:
+    def wide(last: str) -> graphgrad.Graph:
+        graph = graphgrad.Graph()
+        xs = [graph.build.Placeholder(dtype=dtypes.float32, shape=(), name=f"x_{i}") for i in range(100)]
+        graph.build.AddN([*xs[:-1], graph.build.Neg(xs[0], name=last)], name="sum")
+        return graph
+
+    a, b = saved(tmp_path / "a.pb", wide("left")), saved(tmp_path / "b.pb", wide("right"))
+    (line,) = [line for line in run(a, b).stdout.splitlines() if line.startswith("~ sum")]
+    assert line.endswith("x_97, x_98, left -> ..." + line.partition(" -> ...")[2]) and line.endswith("x_98, right")
+    assert len(line) < 300
+    assert len(document(a, b)["changed"][0]["fields"]["inputs"]["a"]) > 500
+
+
 def test_wrong_aspects_are_usage_errors() -> None:
     result = run(MLP, MLP, "--ignore", "devices")
     assert result.exit_code == 2
     assert result.stderr == (
         "error: --ignore 'devices': it must be one of op, inputs, control, device, attr, internal, constants, "
-        "functions, versions (did you mean 'device'?)\n"
+        "functions, function-names, versions (did you mean 'device'?)\n"
     )
 
 
