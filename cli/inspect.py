@@ -277,9 +277,13 @@ def _print_path(way: Path) -> None:
     from graphgrad_cli import output
 
     if not way.stages:
-        output.say(f"{way.end} does not depend on {way.start}: no path leads from the one to the other")
-        return
+        why = "" if way.ends or way.reason is None else f": {way.reason.removeprefix('not connected: ')}"
+        output.say(f"{way.end} does not depend on {way.start}{why}")
     table = output.Table("tensor", "op", "gradient")
     for stage in way.stages:
         table.add(stage.tensor, stage.op, f"stops: {stage.obstacle}" if stage.obstacle else "passes")
+    for stage in way.ends:
+        table.add(stage.tensor, stage.op, f"ends: {stage.obstacle}")
+    if table.rows and way.ends:
+        click.echo()
     table.show()

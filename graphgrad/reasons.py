@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from graphgrad import registry
-from graphgrad.backprop import ReversePass
 from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
 from graphgrad.tensors import Tensor
+
+if TYPE_CHECKING:
+    from graphgrad.backprop import ReversePass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +47,7 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
             f"integer: {x.name!r} is {x.dtype}, and only floating and complex tensors have gradients",
         )
     if not _leads_to_ys(x, reverse):
-        return _not_connected(x, reverse)
+        return not_connected(x, frontier.ys)
     stops = frontier.stops(reverse.awaits) - ({x.op} - set(frontier.stop_ops))
     queue, seen = deque([x]), {x}
     while queue:
@@ -67,7 +70,7 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
                 if output not in seen:
                     seen.add(output)
                     queue.append(output)
-    return _not_connected(x, reverse)
+    return not_connected(x, frontier.ys)
 
 
 def _broken_by_rule(x: Tensor, op: Operation, arrived: list[Any]) -> Reason:
@@ -88,11 +91,11 @@ def _leads_to_ys(x: Tensor, reverse: ReversePass) -> bool:
     return edges is not None and (x in reverse.frontier.ys or any(edge is x for edge, _ in edges))
 
 
-def _not_connected(x: Tensor, reverse: ReversePass) -> Reason:
-    frontier = reverse.frontier
-    forth, back = _last_reached_from(x), _last_reached_from_ys(frontier.y_ops)
-    ys = ", ".join(map(_short, frontier.ys[:3]))
-    text = f"not connected: the last node reached from {_short(x)} is {forth.name!r}, from {ys} {back.name!r}"
+def not_connected(x: Tensor, ys: Sequence[Tensor]) -> Reason:
+    """What there is to be said of an x that ys do not depend on: the last nodes that are reached from both sides."""
+    forth, back = _last_reached_from(x), _last_reached_from_ys([y.op for y in ys])
+    names = ", ".join(map(_short, ys[:3]))
+    text = f"not connected: the last node reached from {_short(x)} is {forth.name!r}, from {names} {back.name!r}"
     return Reason("not-connected", forth.name, text, back.name)
 
 

@@ -134,7 +134,7 @@ def test_where_a_gradient_stops_inside_a_function() -> None:
     assert paths.path(graph, "w", y.name).stages == [], "the first result does not follow from the second argument"
     assert paths.path(graph, "w", z.name).obstacles == []
     (stage,) = paths.path(graph, "x", z.name).obstacles
-    assert stage.obstacle == "inside, at call: inside, at stop: StopGradient has no gradient on purpose"
+    assert stage.obstacle == "inside outer, at call: inside f, at stop: StopGradient has no gradient on purpose"
 
 
 def test_inspect_counts_what_calls_run() -> None:

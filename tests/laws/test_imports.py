@@ -143,7 +143,7 @@ ARROWS = {
         "widen",
     },
     "inspect": {"signatures", "attributes", "dtypes", "frontier", "graph", "tensors"},
-    "paths": {"depth", "graph", "tensors", "library", "registry"},
+    "paths": {"controlflow", "depth", "graph", "tensors", "library", "reasons", "registry"},
     "picture": {"controlflow", "diff", "errors", "graph", "tensors", "library", "listing", "picture"},
     "listing": {"attributes", "controlflow", "dtypes", "errors", "graph", "tensors", "library", "shapes"},
     "pairs": {"graph", "schema"},
