@@ -217,6 +217,35 @@ def test_a_call_opens_into_its_function(page: Any) -> None:
     wait(browser, lambda: "lit" in box(browser, f"{call}/{call}/{call}/Tanh").get_attribute("class"))
 
 
+def test_hundreds_of_variables_are_one_box_that_opens_into_rows(page: Any) -> None:
+    graph = graphgrad.Graph()
+    g = graph.build
+    values = []
+    for i in range(960):
+        v = g.VarHandleOp(dtype=dtypes.float32, shape=(2,), name=f"layer_{i}/kernel")
+        values.append(g.ReadVariableOp(v, dtype=dtypes.float32, name=f"layer_{i}/kernel/Read"))
+    g.AddN(values, name="sum")
+    browser = page(graph)
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".box")) == 2
+    everything = "layer_0/kernel/...layer_959/kernel/"
+    assert "960 × layer_*" in box(browser, everything).text
+    click(browser, everything)
+    wait(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".box")) == 34)
+    browser.find_element(By.ID, "fit").click()
+    assert overlapping_boxes(browser) == []
+    width, height = browser.execute_script("return [drawn.width, drawn.height]")
+    assert width < 1400 and height < 700
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".edge")) == 1, "edges end at the box"
+    browser.find_element(By.ID, "search").send_keys("layer_77/kernel/Read", Keys.ENTER)
+    wait(browser, lambda: has_box(browser, "layer_77/kernel/Read"))
+    assert overlapping_boxes(browser) == []
+    for field, name in (("from", "layer_77/kernel"), ("to", "sum")):
+        browser.find_element(By.ID, field).send_keys(name, Keys.TAB)
+    wait(browser, lambda: "lit" in box(browser, "layer_77/kernel/Read").get_attribute("class"))
+    lit = browser.find_elements(By.CSS_SELECTOR, ".edge.lit")
+    assert {edge.get_attribute("data-to") for edge in lit} == {"layer_77/kernel/Read", "sum"}
+
+
 def test_a_hundred_thousand_nodes(page: Any) -> None:
     graph = graphgrad.Graph()
     g = graph.build

@@ -134,6 +134,41 @@ def test_crowds_are_put_into_groups() -> None:
     assert any(name.startswith("x...") for name in boxes)
 
 
+def many_variables(count: int) -> Any:
+    """A sum of variables."""
+    graph = graphgrad.Graph()
+    g = graph.build
+    values = []
+    for i in range(count):
+        v = g.VarHandleOp(dtype=dtypes.float32, shape=(2,), name=f"layer_{i}/kernel")
+        values.append(g.ReadVariableOp(v, dtype=dtypes.float32, name=f"layer_{i}/kernel/Read"))
+    g.AddN(values, name="sum")
+    return graph
+
+
+def test_what_is_alike_is_one_box() -> None:
+    drawn = svg(picture.document(many_variables(300)))
+    assert set(rectangles(drawn)) == {"layer_0/kernel/...layer_299/kernel/", "sum"}
+    assert "300 × layer_*" in drawn and "600 nodes" in drawn
+
+
+def test_what_reads_each_other_is_not_alike() -> None:
+    """Each scope holds a node that reads the one before, and is as deep as the others by what it reads beside."""
+    graph = graphgrad.Graph()
+    g = graph.build
+    deep = g.Placeholder(dtype=dtypes.float32, shape=(), name="x")
+    for _ in range(60):
+        deep = g.Neg(deep)
+    before = deep
+    for i in range(40):
+        own = g.Exp(before, name=f"block_{i}/first")
+        g.Mul(g.Exp(deep, name=f"side_{i}/first"), own, name=f"block_{i}/last")
+        before = own
+    boxes = rectangles(svg(picture.document(graph)))
+    assert "40 × side_*" in svg(picture.document(graph))
+    assert not any(name.startswith("block_0/...block_39/") for name in boxes)
+
+
 def test_a_suffix_that_is_no_picture(tmp_path: Path) -> None:
     result = run("view", MLP, "-o", tmp_path / "graph.png")
     assert result.exit_code == 2

@@ -1,10 +1,13 @@
 // From the document of a graph to a drawing: name scopes become boxes, boxes with too many children get groups, ELK says
 // where everything lies, and an SVG is written. Nothing here needs a browser.
+//
+// A group of boxes that are alike is packed: what is inside lies in rows, and edges from outside end at the group.
 "use strict";
 
 const [NAME, OP, GRADIENT, STATUS, INPUTS, CONTROLS, OUTPUTS, ATTRS, DEVICE, VALUE, CHANGES, TAKES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 const CROWD = 30; // boxes side by side before they are put into groups
-const FEW = 10; // calls side by side that stay outside of groups
+const PACK = 100; // boxes in rows before they are
+const FEW = 10; // calls side by side that stay outside of groups, and boxes that are alike
 const LABEL = 26; // characters of a label
 const CHARACTER = 6.7; // the width of one, at 11 pixels
 const STATUSES = ["added", "removed", "changed"];
@@ -12,7 +15,7 @@ const STATUSES = ["added", "removed", "changed"];
 // ---------------------------------------------------------------- scopes
 
 function newBox(id, label, parent) {
-  return { id, label, parent, children: [], node: -1, isCall: false, nodes: 0, depth: 0, gradient: 0, added: 0, removed: 0, changed: 0 };
+  return { id, label, parent, children: [], node: -1, isCall: false, isPacked: false, nodes: 0, depth: 0, gradient: 0, added: 0, removed: 0, changed: 0 };
 }
 
 // The tree of name scopes. A node with the name of a scope lies inside that scope.
@@ -53,7 +56,7 @@ function treeOf(graph) {
   });
   const boxes = [...scopes.values()];
   boxes.forEach(joinOnlyChild);
-  boxes.forEach(groupCrowd);
+  boxes.forEach((box) => groupCrowd(graph, box));
   return root;
 }
 
@@ -79,36 +82,102 @@ function joinOnlyChild(box) {
   }
 }
 
-// Children beyond a crowd are put into groups of neighbours along the flow of data, and groups into groups. Scopes of
-// gradients stay outside of groups of forward nodes, and so do a few calls.
-function groupCrowd(box) {
+// Children beyond a crowd are put into groups: what is alike, then neighbours along the flow of data, and groups into groups.
+// Scopes of gradients stay outside of groups of forward nodes, and so do a few calls.
+function groupCrowd(graph, box) {
   if (box.children.length <= CROWD) return;
   const hasFewCalls = box.children.filter((child) => child.isCall).length <= FEW;
   const isApart = (child) => child.node < 0 && ((child.isCall && hasFewCalls) || (child.gradient === child.nodes && box.gradient < box.nodes));
   const apart = box.children.filter(isApart);
-  box.children = box.children.filter((child) => !isApart(child)).sort((a, b) => a.depth - b.depth);
-  while (box.children.length > CROWD) {
+  const others = box.children.filter((child) => !isApart(child));
+  const alike = groupsOfAlike(graph, box, others);
+  const grouped = new Set(alike.flatMap((group) => group.children));
+  box.children = [...others.filter((child) => !grouped.has(child)), ...alike].sort((a, b) => a.depth - b.depth);
+  [box, ...alike].forEach(groupNeighbours);
+  box.children.push(...apart);
+}
+
+function groupNeighbours(box) {
+  const most = box.isPacked ? PACK : CROWD;
+  while (box.children.length > most) {
+    const size = Math.ceil(box.children.length / Math.ceil(box.children.length / CROWD));
     const groups = [];
-    for (let i = 0; i < box.children.length; i += CROWD) {
-      const members = box.children.slice(i, i + CROWD);
-      const last = members[members.length - 1];
-      const group = newBox(`${members[0].id}...${last.id}`, `${members[0].label} ... ${last.label}`, box);
-      group.children = members;
-      for (const member of members) {
-        member.parent = group;
-        group.depth = Math.max(group.depth, member.depth);
-        for (const count of ["nodes", "gradient", ...STATUSES]) group[count] += member[count];
-      }
-      groups.push(group);
+    for (let i = 0; i < box.children.length; i += size) {
+      const members = box.children.slice(i, i + size);
+      groups.push(groupOf(box, members, `${members[0].label} ... ${members[members.length - 1].label}`));
     }
     box.children = groups;
   }
-  box.children.push(...apart);
+}
+
+function groupOf(parent, members, label) {
+  const group = newBox(`${members[0].id}...${members[members.length - 1].id}`, label, parent);
+  group.isPacked = parent.isPacked;
+  group.children = members;
+  for (const member of members) {
+    member.parent = group;
+    group.depth = Math.max(group.depth, member.depth);
+    for (const count of ["nodes", "gradient", ...STATUSES]) group[count] += member[count];
+  }
+  return group;
+}
+
+// Groups of boxes whose names differ in numbers alone, that hold the same ops at the same place in the flow of data and do
+// not depend on each other: the variables of a model, what saves them.
+function groupsOfAlike(graph, parent, boxes) {
+  const kinds = new Map();
+  for (const box of boxes) {
+    const kind = [box.label.replace(/_?\d+/g, ""), box.depth, box.gradient > 0, opsIn(graph, box)].join("\n");
+    if (!kinds.has(kind)) kinds.set(kind, []);
+    kinds.get(kind).push(box);
+  }
+  const found = [];
+  for (const members of kinds.values()) {
+    if (members.length <= FEW || dependOnEachOther(graph, members)) continue;
+    members.sort(byNumbers);
+    const pattern = members[members.length - 1].label.replace(/\d+/g, "*");
+    const group = groupOf(parent, members, `${members.length} × ${pattern}`);
+    group.isPacked = true;
+    found.push(group);
+  }
+  return found;
+}
+
+function nodesIn(box) {
+  const found = [];
+  const stack = [box];
+  while (stack.length) {
+    const inner = stack.pop();
+    if (inner.node >= 0) found.push(inner.node);
+    stack.push(...inner.children);
+  }
+  return found;
+}
+
+function opsIn(graph, box) {
+  return nodesIn(box).map((i) => graph.nodes[i][OP]).sort((a, b) => a - b).join(" ");
+}
+
+function dependOnEachOther(graph, boxes) {
+  const owner = new Map();
+  for (const box of boxes) for (const i of nodesIn(box)) owner.set(i, box);
+  for (const [i, box] of owner) {
+    const reads = [...graph.nodes[i][INPUTS], ...graph.nodes[i][CONTROLS]];
+    if (reads.some((j) => owner.has(j) && owner.get(j) !== box)) return true;
+  }
+  return false;
+}
+
+function byNumbers(a, b) {
+  const [first, second] = [a, b].map((box) => (box.label.match(/\d+/g) || []).map(Number));
+  const i = first.findIndex((number, k) => number !== second[k]);
+  return i < 0 ? first.length - second.length : second[i] === undefined ? 1 : first[i] - second[i];
 }
 
 // ---------------------------------------------------------------- what is seen
 
-// The boxes that are seen when these are open, and for each node the box that stands for it.
+// The boxes that are seen when these are open, and for each node the box that stands for it. `packs` of a box are the open
+// packed boxes that it lies in, the outermost first.
 function visible(root, open, nodeCount) {
   const boxes = [];
   const standsFor = new Array(nodeCount);
@@ -117,28 +186,27 @@ function visible(root, open, nodeCount) {
     const box = stack.pop();
     const isOpen = box === root || (box.node < 0 && open.has(box.id));
     box.isOpen = isOpen;
+    box.packs = !box.parent ? [] : box.parent.isPacked ? [...box.parent.packs, box.parent] : box.parent.packs;
     if (box !== root) boxes.push(box);
     if (isOpen) for (let i = box.children.length - 1; i >= 0; i--) stack.push(box.children[i]);
-    else markInside(box, box, standsFor);
+    else for (const i of nodesIn(box)) standsFor[i] = box;
   }
   return { boxes, standsFor };
 }
 
-function markInside(box, shown, standsFor) {
-  const stack = [box];
-  while (stack.length) {
-    const inner = stack.pop();
-    if (inner.node >= 0) standsFor[inner.node] = shown;
-    stack.push(...inner.children);
-  }
+// Where an edge between two boxes begins and ends: at the outermost packed boxes around them that are not around both.
+function ends(a, b) {
+  let shared = 0;
+  while (shared < a.packs.length && a.packs[shared] === b.packs[shared]) shared++;
+  return [a.packs[shared] || a, b.packs[shared] || b];
 }
 
 // One edge for all tensors that go from a box to another; control edges apart.
 function edgesBetween(graph, standsFor) {
   const edges = new Map();
   const join = (from, to, kind) => {
-    const [a, b] = [standsFor[from], standsFor[to]];
-    if (!a || !b || a === b) return;
+    const [a, b] = ends(standsFor[from], standsFor[to]);
+    if (a === b) return;
     const key = `${a.id}\n${b.id}\n${kind}`;
     const edge = edges.get(key);
     if (edge) edge.count += 1;
@@ -152,6 +220,33 @@ function edgesBetween(graph, standsFor) {
 }
 
 // ---------------------------------------------------------------- layout
+
+const LAYERED = {
+  "elk.algorithm": "layered",
+  "elk.direction": "DOWN",
+  "elk.hierarchyHandling": "INCLUDE_CHILDREN",
+  "elk.edgeRouting": "ORTHOGONAL",
+  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "26",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "12",
+  "elk.spacing.nodeNode": "16",
+  "elk.spacing.edgeNode": "10",
+  "elk.spacing.edgeEdge": "6",
+};
+const HEADED = {
+  "elk.padding": "[top=8,left=12,bottom=12,right=12]",
+  "elk.nodeSize.constraints": "[NODE_LABELS]",
+  "elk.nodeLabels.placement": "[INSIDE, V_TOP, H_CENTER]",
+  "elk.nodeLabels.padding": "[top=6,left=10,bottom=6,right=10]",
+};
+// Rectangles are packed without regard to the label of what they lie in: the padding leaves room for it.
+const PACKED = {
+  "elk.algorithm": "rectpacking",
+  "elk.hierarchyHandling": "SEPARATE_CHILDREN",
+  "elk.padding": "[top=32,left=12,bottom=12,right=12]",
+  "elk.spacing.nodeNode": "10",
+  "elk.aspectRatio": "2",
+};
 
 function shortened(text) {
   return text.length <= LABEL ? text : text.slice(0, LABEL / 2 - 1) + "…" + text.slice(-LABEL / 2);
@@ -178,7 +273,7 @@ function elkGraph(graph, root, seen) {
     return {
       id: box.id,
       children: box.children.map(elkOf),
-      layoutOptions: { "elk.padding": "[top=8,left=12,bottom=12,right=12]", "elk.nodeSize.constraints": "[NODE_LABELS]", "elk.nodeLabels.placement": "[INSIDE, V_TOP, H_CENTER]", "elk.nodeLabels.padding": "[top=6,left=10,bottom=6,right=10]" },
+      layoutOptions: box.isPacked ? PACKED : { ...(box.parent.isPacked ? LAYERED : {}), ...HEADED },
       labels: [{ id: box.id + " head", text: box.lines[0], width: width, height: 14 }],
     };
   };
@@ -188,18 +283,9 @@ function elkGraph(graph, root, seen) {
     elk: {
       id: "the graph",
       layoutOptions: {
-        "elk.algorithm": "layered",
-        "elk.direction": "DOWN",
-        "elk.hierarchyHandling": "INCLUDE_CHILDREN",
-        "elk.edgeRouting": "ORTHOGONAL",
+        ...LAYERED,
         "elk.json.edgeCoords": "ROOT",
         "elk.json.shapeCoords": "ROOT",
-        "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-        "elk.layered.spacing.nodeNodeBetweenLayers": "26",
-        "elk.layered.spacing.edgeNodeBetweenLayers": "12",
-        "elk.spacing.nodeNode": "16",
-        "elk.spacing.edgeNode": "10",
-        "elk.spacing.edgeEdge": "6",
         "elk.layered.thoroughness": seen.boxes.length > 300 ? "2" : "7",
       },
       children: root.children.map(elkOf),
@@ -273,7 +359,7 @@ function headSvg(graph, box) {
 
 function edgeSvg(edge) {
   const path = edge.sections.map((s) => "M" + [s.startPoint, ...(s.bendPoints || []), s.endPoint].map((p) => `${p.x} ${p.y}`).join("L")).join("");
-  const width = (1 + Math.log2(edge.count) / 2).toFixed(2);
+  const width = (1 + Math.log2(edge.count) / 3).toFixed(2);
   const what = edge.kind === "control" ? "control dependencies" : "tensors";
   return `<path class="edge ${edge.kind}" data-from="${escaped(edge.from.id)}" data-to="${escaped(edge.to.id)}" d="${path}" stroke-width="${width}" marker-end="url(#arrow)"><title>${edge.count} ${what}: ${escaped(edge.from.id)} to ${escaped(edge.to.id)}</title></path>`;
 }
@@ -298,15 +384,16 @@ async function wholeSvg(graph, style, most) {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="-10 -10 ${width} ${height}" class="graph"><style>${style}</style><rect x="-10" y="-10" width="100%" height="100%" class="paper"/>${svgInside(graph, drawn)}</svg>\n`;
 }
 
-// Scopes to open, outermost first, while no more than `most` boxes are seen.
+// Scopes to open, outermost first, of these the largest of forward nodes, while no more than `most` boxes are seen. What is
+// packed is alike and stays closed.
 function openUpTo(root, most) {
   const open = new Set();
   let seen = root.children.length;
-  let level = root.children;
+  let level = [...root.children];
   while (level.length) {
     const next = [];
-    for (const box of level) {
-      if (box.node >= 0 || seen + box.children.length > most) continue;
+    for (const box of level.sort((a, b) => (a.gradient > 0) - (b.gradient > 0) || b.nodes - a.nodes)) {
+      if (box.node >= 0 || box.isPacked || seen + box.children.length > most) continue;
       seen += box.children.length;
       open.add(box.id);
       next.push(...box.children);

@@ -68,7 +68,11 @@ function centre(box) {
 
 function mark() {
   const shown = new Set();
-  if (lit) lit.forEach((i) => shown.add(drawn.standsFor[i].id));
+  const ends = new Set(); // of lit edges: the boxes, and the packed ones around them
+  for (const box of new Set([...(lit || [])].map((i) => drawn.standsFor[i]))) {
+    shown.add(box.id);
+    for (const end of [box, ...box.packs]) ends.add(end.id);
+  }
   svg.classed("lighting", lit !== null);
   layer.selectAll(".box").each(function () {
     const id = this.dataset.id;
@@ -76,7 +80,7 @@ function mark() {
     this.classList.toggle("lit", shown.has(id));
   });
   layer.selectAll(".edge").each(function () {
-    this.classList.toggle("lit", lit !== null && shown.has(this.dataset.from) && shown.has(this.dataset.to));
+    this.classList.toggle("lit", lit !== null && ends.has(this.dataset.from) && ends.has(this.dataset.to));
   });
 }
 
@@ -140,14 +144,9 @@ function nodePanel(i) {
 function scopePanel(box) {
   const counts = STATUSES.filter((status) => box[status]).map((status) => `${box[status]} ${status}`);
   const ops = new Map();
-  const stack = [box];
-  while (stack.length) {
-    const inner = stack.pop();
-    if (inner.node >= 0) {
-      const op = graph.texts[graph.nodes[inner.node][OP]];
-      ops.set(op, (ops.get(op) || 0) + 1);
-    }
-    stack.push(...inner.children);
+  for (const i of nodesIn(box)) {
+    const op = graph.texts[graph.nodes[i][OP]];
+    ops.set(op, (ops.get(op) || 0) + 1);
   }
   const common = [...ops].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
   const named = numbers.get(box.id.replace(/\/$/, ""));
