@@ -378,6 +378,15 @@ class Graph:
         """Of a function's graph: what its caller hands over, by the placeholders that stand for it."""
         return {}
 
+    @contextlib.contextmanager
+    def without_caller(self) -> Iterator[None]:
+        """Inside, nothing is known of what the caller hands over."""
+        kept, self.outer = self.outer, {}
+        try:
+            yield
+        finally:
+            self.outer = kept
+
     def depth(self) -> int:
         """No more functions and loops than these stand inside each other."""
         frames = {op["frame_name"] for op in self.operations if op.type in ("Enter", "RefEnter")}

@@ -290,12 +290,9 @@ class _Reader:
                 raise ModelError(f"function {name!r} takes {arg.name!r} of a dtype that its caller decides")
             node = message.node.add(name=self.names[arg.name], op="Placeholder")
             node.attr["dtype"].type = arg.type
-            known = definition.arg_attr[i].attr if i in definition.arg_attr else {}
-            shapes = known["_output_shapes"].list.shape if "_output_shapes" in known else ()  # asking would add one
-            if shapes:
-                node.attr["shape"].shape.CopyFrom(shapes[0])
-            else:
-                node.attr["shape"].shape.unknown_rank = True
+            node.attr["shape"].shape.unknown_rank = True
+            if i in definition.arg_attr and "_output_shapes" in definition.arg_attr[i].attr:
+                node.attr["_output_shapes"].CopyFrom(definition.arg_attr[i].attr["_output_shapes"])
         for node in definition.node_def:
             copy = message.node.add()
             copy.CopyFrom(node)
@@ -419,8 +416,7 @@ class _Writer:
             attrs = definition.arg_attr[i].attr
             if keeps_names and argument != tensor.op.name:
                 attrs[ORIGINAL_NAME].s = tensor.op.name.encode()
-            if tensor.shape is not None:
-                attributes.encode_shape(tensor.shape, attrs["_output_shapes"].list.shape.add())
+            attributes.encode_shape(tensor.shape, attrs["_output_shapes"].list.shape.add())
         for op in self.nodes:
             node = definition.node_def.add()
             node.CopyFrom(op.node_def())
@@ -461,12 +457,15 @@ class _Writer:
 
 
 def _keep_shapes(op: Operation, node: graph_pb2.NodeDef) -> None:
-    """Writes down the shapes of what was built here, where a reader would not find them out again."""
+    """Writes down the shapes of what was built here, where a reader, who does not know the caller, would not find them out
+    again.
+    """
     rule = registry.shape_rule(op.type) if op.is_built else None
     if rule is None:
         return
-    inferred = rule(op)
     shapes = [t.shape for t in op.outputs]
+    with op.graph.without_caller():
+        inferred = rule(op)
     if shapes != (inferred if isinstance(inferred, list) else [inferred]):
         node.attr["_output_shapes"].CopyFrom(attributes.encode("list(shape)", shapes))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphgrad import Graph, Tensor, dtypes
+from graphgrad.attributes import Shape
 from graphgrad.schema import graph_pb2
 
 FLOAT = dtypes.float32
@@ -19,8 +21,8 @@ def function(graph: Graph, name: str, types: list[Any], make: Any) -> graph_pb2.
     return graph_pb2.NameAttrList(name=name)
 
 
-def looped(rounds: int, start: list[Any], body: Any) -> tuple[Graph, list[Tensor]]:
-    """A While that counts to `rounds`; `body` takes the builder, the count and the variables."""
+def looped(rounds: int, start: list[Any], body: Any, shapes: Sequence[Shape] = ()) -> tuple[Graph, list[Tensor]]:
+    """A While that counts to `rounds`; `body` takes the builder, the count and the variables, `shapes` are stated of these."""
     graph = Graph()
     g = graph.build
     x = g.Placeholder(dtype=FLOAT, shape=None, name="x")
@@ -30,4 +32,4 @@ def looped(rounds: int, start: list[Any], body: Any) -> tuple[Graph, list[Tensor
         "cond": function(graph, "cond", types, lambda g, i, *_: [g.Less(i, rounds)]),
         "body": function(graph, "body", types, lambda g, i, *now: [g.AddV2(i, 1), *body(g, i, *now)]),
     }
-    return graph, list(g.op("StatelessWhile", inputs, **functions).outputs)
+    return graph, list(g.op("StatelessWhile", inputs, output_shapes=shapes, **functions).outputs)

@@ -21,6 +21,7 @@ from graphgrad.graph import Graph, Operation
 from graphgrad.library import Body, Library, is_stateful
 from graphgrad.names import NameAuthority
 from graphgrad.schema import graph_pb2
+from graphgrad.shapes import dims
 from graphgrad.tensors import IndexedSlices, Tensor
 
 HANDED_THROUGH = ENTERS | SWITCHES | EXITS | BACK_EDGES  # what a handle may pass
@@ -34,7 +35,9 @@ def _gives_the_same(op: Operation) -> bool:
 
 
 class Copy:
-    """A function's body, to be differentiated. `op` calls it with `inputs`, whose static shapes are given."""
+    """A function's body, to be differentiated. `op` calls it with `inputs`, whose static shapes are given: arguments have
+    them unless the function states shapes of its own.
+    """
 
     def __init__(self, op: Operation, name: str, inputs: Sequence[Tensor], shapes: Sequence[Shape]):
         self.op, self.inputs = op, list(inputs)
@@ -47,7 +50,8 @@ class Copy:
         self.is_of_gradient = self.library.is_made_here(name)
         self.arguments, self.results = list(self.body.arguments), list(self.body.results)
         for argument, shape in zip(self.arguments, shapes, strict=False):
-            self.graph.inference.settle(argument.op, [shape])
+            if argument.op.annotation("_output_shapes") is None or not dims.compatible(argument.shape, shape):
+                self.graph.inference.settle(argument.op, [shape])
         self.forward = set(self.graph)  # the operations of the function itself, also once it is rewritten
         self.names = NameAuthority(())  # of the function that what is added will be moved to
         self.seeds: dict[Tensor, Tensor] = {}  # placeholders that stand for gradients in the caller's graph

@@ -6,10 +6,11 @@ pops them. What no iteration changes is handed over as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphgrad import dtypes, handles
+from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction
 from graphgrad.functions import GraphBuilder
@@ -17,6 +18,7 @@ from graphgrad.graph import Graph, Operation
 from graphgrad.handles import HELD, is_trainable
 from graphgrad.library import Body
 from graphgrad.schema import graph_pb2
+from graphgrad.shapes import dims
 from graphgrad.shapes.common import small_constant
 from graphgrad.tensors import IndexedSlices, Tensor
 
@@ -202,9 +204,11 @@ def _rewrite(op: Operation, copy: Copy, loop: LoopGradient) -> None:
         "cond": graph_pb2.NameAttrList(name=condition.rewritten().name),
         "body": graph_pb2.NameAttrList(name=copy.rewritten().name),
     }
-    attrs: dict[str, Any] = {"T": tuple(t.dtype for t in copy.results), HELD: _held(op, copy.results)}
-    if op["output_shapes"]:
-        attrs["output_shapes"] = (*op["output_shapes"], *[()] * len(loop.lists))
+    attrs: dict[str, Any] = {
+        "T": tuple(t.dtype for t in copy.results),
+        "output_shapes": tuple(_shapes_after(op, copy.results)),
+        HELD: _held(op, copy.results),
+    }
     op.rewrite(
         inputs=loop.lists,
         outputs=[(dtypes.variant, ())] * len(loop.lists),
@@ -212,6 +216,13 @@ def _rewrite(op: Operation, copy: Copy, loop: LoopGradient) -> None:
         **functions,
         **attrs,
     )
+
+
+def _shapes_after(op: Operation, results: Sequence[Tensor]) -> Iterator[Shape]:
+    """The shapes of what an iteration gives, unless the loop is known to start from others."""
+    for i, result in enumerate(results):
+        start = op.inputs[i].shape if i < len(op.inputs) else result.shape
+        yield result.shape if dims.compatible(start, result.shape) else dims.common([start, result.shape])
 
 
 def _held(op: Operation, results: Sequence[Tensor]) -> tuple[int, ...]:

@@ -89,7 +89,9 @@ def _compared(
         if node.caller is not None and name in before:
             changed = change(before[name].op, node.op, difference.ignored, difference.renamed)
             # A function may tell of its arguments more or less of what their callers hand to it.
-            is_told = node.op.type == "Placeholder" and changed is not None and list(changed.fields) == ["shape"]
+            is_told = (
+                node.op.type == "Placeholder" and changed is not None and list(changed.fields) == ["_output_shapes"]
+            )
             if changed is not None and not is_told:
                 found[name] = changed
     return status | dict.fromkeys(found, CHANGED), {name: _changes(changed) for name, changed in found.items()}

@@ -48,6 +48,18 @@ def test_what_is_written_is_the_same_graph(tmp_path) -> None:  # type: ignore[no
         assert why_not_close(program.values[key], value) == ""
 
 
+def test_a_shape_that_a_function_states_wrongly_is_passed_over() -> None:
+    graph = Graph()
+    g = graph.build
+    inside = Graph()
+    a = inside.build.Placeholder(dtype=FLOAT, shape=(5,), name="a")
+    graph.functions.add("sums", inside, [a], [inside.build.Sum(inside.build.Mul(a, a), 0)])
+    x = g.Placeholder(dtype=FLOAT, shape=(3,), name="x")
+    y = g.op("PartitionedCall", [x], f=graph_pb2.NameAttrList(name="sums"), Tout=[FLOAT]).outputs[0]
+    [dx] = gradients(y, x, graph=graph)
+    np.testing.assert_array_equal(evaluate(graph, dx, {"x": np.float32([1, 2, 3])}), [2, 4, 6])
+
+
 def _calling(name: str, bodies: dict[str, str]) -> Graph:
     """A graph whose node 'y' calls a function; each function calls another by its name."""
     message = graph_pb2.GraphDef()

@@ -38,3 +38,15 @@ def test_a_loop_that_does_not_count_is_made_to(calls: int) -> None:
         [dx] = graphgrad.gradients(y, x)
     y_value, slope = graphgrad.evaluate(graph, [y, dx], {"x": np.float32(1.5)})
     assert y_value == pytest.approx(1.5**27, rel=1e-5) and slope == pytest.approx(27 * 1.5**26, rel=1e-5)
+
+
+def test_a_loop_states_no_shape_that_it_is_known_not_to_start_from() -> None:
+    graph, outputs = looped(
+        0,
+        [lambda g: g.Placeholder(dtype=dtypes.float32, shape=(2,), name="start")],
+        lambda g, i, x: [g.Fill([3], g.Sum(g.Mul(x, x), 0))],
+        shapes=[(), (None,)],
+    )
+    [dx] = graphgrad.gradients(outputs[1], "start")
+    assert outputs[1].op["output_shapes"][1] == (None,)
+    np.testing.assert_array_equal(graphgrad.evaluate(graph, dx, {"start": np.float32([0.5, 2])}), [1, 1])

@@ -85,6 +85,35 @@ def map_twice(of: Inputs) -> Built:
     return tf.map_fn(lambda x: x * x + tf.sin(x), a), [a]
 
 
+@twice
+def loop_in_loop_in_cond_twice(of: Inputs) -> Built:
+    """What the backward loops pop from their lists has the shape it had when they were made."""
+    a, w, p = of.tensor("a", 3), of.tensor("w", 3), of.scalar("p", True)
+    inner = lambda i, x: times(2, lambda j, z, u: (z * u, u * w), x, x)[0]  # noqa: E731
+    return tf.cond(p, lambda: times(2, inner, a), lambda: a * w), [a, w]
+
+
+@twice
+def loop_to_a_known_shape_in_a_loop_twice(of: Inputs) -> Built:
+    """A loop that is made to record values states the shapes that its iterations give."""
+    a, w = of.tensor("a", 3), of.tensor("w", 3)
+    inner = lambda i, x: times(2, lambda j, z: tf.reshape(tf.sin(z) * w, [3]), x) * x  # noqa: E731
+    return times(2, inner, a), [a, w]
+
+
+@twice(levels="static")
+def cond_of_what_only_its_branches_know_twice(of: Inputs) -> Built:
+    """In a function the shape of a variable is not known, but that of an argument made of it is."""
+    a, v = of.tensor("a", 3), variable("v", 3, use_resource=True)
+    p, q = of.scalar("p", True), of.scalar("q", False)
+
+    def branch() -> Any:
+        x = tf.sin(a) * tf.nn.softmax(v)
+        return tf.cond(q, lambda: x, lambda: a * a)
+
+    return tf.cond(p, branch, lambda: a), [a, v]
+
+
 @program(levels="static", order=3)
 def cond_three_times(of: Inputs) -> Built:
     a, p = of.tensor("a", 2, 3), of.scalar("p", True)
