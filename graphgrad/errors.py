@@ -14,7 +14,7 @@ GraphGradError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ExitCode:
@@ -92,7 +92,11 @@ def note(error: BaseException, text: str) -> None:
     error.__dict__.setdefault("__notes__", []).append(text)
 
 
-def did_you_mean(name: str, known: Iterable[str], limit: int = 3) -> str:
-    """' (did you mean ...?)' with the closest of the known names, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=limit, cutoff=0.5)
-    return f" (did you mean {', '.join(repr(c) for c in close)}?)" if close else ""
+def did_you_mean(name: str, known: Iterable[str], limit: int = 3, prefix: str = "") -> str:
+    """' (did you mean ...?)' with the closest of the known names, each behind the prefix, or nothing."""
+    return meant([prefix + close for close in difflib.get_close_matches(name, list(known), n=limit, cutoff=0.5)])
+
+
+def meant(names: Sequence[str]) -> str:
+    """' (did you mean ...?)' with these names, or nothing."""
+    return f" (did you mean {', '.join(map(repr, names))}?)" if names else ""

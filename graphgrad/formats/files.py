@@ -49,9 +49,10 @@ def _beside(path: str) -> str:
     """The names in the folder of a path that are spelled like its last part, as a question."""
     folder, name = os.path.split(path)
     try:
-        return did_you_mean(name, os.listdir(folder or ".")) if name and not os.path.lexists(path) else ""
+        known = os.listdir(folder or ".") if name and not os.path.lexists(path) else []
     except OSError:
         return ""
+    return did_you_mean(name, known, prefix=path.removesuffix(name))
 
 
 def write(path: str, parts: Iterable[bytes | memoryview], compressed: bool = False) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from google.protobuf import message
 
 from graphgrad import collector, signatures
-from graphgrad.errors import ArgumentError, ModelError
+from graphgrad.errors import ArgumentError, ModelError, meant
 from graphgrad.formats import encodings, files, graphdef, metagraph, savedmodel, wire
 from graphgrad.formats.encodings import BINARY, TEXT
 from graphgrad.graph import Graph
@@ -29,6 +29,9 @@ _FIELDS = {
     TFJS: "modelTopology weightsManifest",
 }
 _NODE, _NAME, _OP = 1, 1, 2  # GraphDef.node, NodeDef.name, NodeDef.op
+_FOREIGN = (".h5", ".hdf5", ".keras", ".onnx", ".tflite")
+_OF_CHECKPOINT = re.compile(r"(^|/)checkpoint\Z|\.index\Z|\.data-\d+-of-\d+\Z")
+_CHECKPOINT = "it belongs to a checkpoint, which holds values and no graph: give the .meta file, and the checkpoint with --variables"
 _OP_TYPE = re.compile(rb"[A-Za-z_][\w.>]*\Z")
 
 
@@ -75,7 +78,8 @@ def load(
             if signature is not None:
                 signatures.chosen(graph)
     except (ModelError, ArgumentError) as error:
-        raise type(error)(f"{name}: {error}") from None
+        what = _CHECKPOINT if _OF_CHECKPOINT.search(file) else error
+        raise type(error)(f"{name}: {what}") from None
     where = os.path.dirname(file) or "." if kind == SAVED else file
     graph.source = Source(where, kind, encoding, compressed, data, index)
     return graph
@@ -106,8 +110,17 @@ def _file_of(path: str) -> str:
     if name is None and os.path.isfile(os.path.join(path, "model.json")):
         name = "model.json"
     if name is None:
-        raise ModelError(f"{path} is a folder without a saved_model.pb, saved_model.pbtxt or model.json")
+        models = meant(_models_in(path)[:3])
+        raise ModelError(f"{path} is a folder without a saved_model.pb, saved_model.pbtxt or model.json{models}")
     return os.path.join(path, name)
+
+
+def _models_in(folder: str) -> list[str]:
+    """What in a folder looks like a model: graph files by their suffixes, folders of SavedModels."""
+    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    return [
+        p for p in paths if p.endswith((".meta", ".pb", ".pbtxt")) or (os.path.isdir(p) and savedmodel.message_of(p))
+    ]
 
 
 def _read(file: str, kind: str, encoding: str, data: bytes, tags: Sequence[str] | None) -> tuple[Graph, int]:
@@ -225,8 +238,13 @@ def _write(graph: Graph, path: str, kind: str | None) -> None:
 
 
 def kind_of(path: str) -> str:
-    """The kind that the name of an output asks for: a GraphDef, a MetaGraphDef for .meta, a folder where no suffix is."""
+    """The kind that the name of an output asks for: a GraphDef, a MetaGraphDef for .meta, a folder where no suffix is.
+    Raises ArgumentError for suffixes of what is written by others."""
     plain = path.removesuffix(".gz")
+    if plain.endswith(_FOREIGN):
+        raise ArgumentError(
+            f"{path}: such files are not written: OUT ends in .pb, .pbtxt, .json or .meta, or in none for a SavedModel"
+        )
     if plain.endswith(".meta"):
         return META
     is_folder = path != files.STREAM and (os.path.isdir(path) or not os.path.splitext(plain.rstrip("/"))[1])

@@ -154,5 +154,5 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 def test_a_file_beside_is_offered() -> None:
     misspelled = MLP.with_name("gaph.pb")
-    said = f"error: {misspelled} cannot be read: No such file or directory (did you mean 'graph.pb'?)\n"
+    said = f"error: {misspelled} cannot be read: No such file or directory (did you mean '{MLP}'?)\n"
     assert run("show", misspelled).stderr == said

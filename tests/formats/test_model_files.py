@@ -227,3 +227,27 @@ def test_a_binary_graph_is_recognised_however_long_its_first_node_is(length: int
         node.name += "n"
     (tmp_path / "m.pb").write_bytes(message.SerializeToString())
     assert len(graphgrad.load(tmp_path / "m.pb")) == 1
+
+
+def test_what_holds_a_model_is_told_from_what_lies_beside_it(tmp_path: Path) -> None:
+    sample = Path(__file__).parents[2] / "samples" / "09_checkpoint"
+    inside = sample.parent / "08_saved_model"
+    assert f"model.json (did you mean '{sample / 'model.meta'}'?)\n" in run("inspect", sample).stderr
+    assert f"model.json (did you mean '{inside / 'model'}'?)\n" in run("inspect", inside).stderr
+    assert f"(did you mean '{sample / 'model.meta'}'" in run("inspect", sample / "modle.meta").stderr
+    assert run("inspect", tmp_path).stderr.endswith("saved_model.pbtxt or model.json\n")
+    for name in ("model.index", "model.data-00000-of-00001"):
+        result = run("inspect", sample / name)
+        assert (result.exit_code, result.stderr) == (
+            3,
+            f"error: {sample / name}: it belongs to a checkpoint, which holds values and no graph: give the .meta file, "
+            "and the checkpoint with --variables\n",
+        )
+
+
+@pytest.mark.parametrize("command", ["convert", "freeze"])
+def test_kinds_of_others_are_not_written(command: str, tmp_path: Path) -> None:
+    model = Path(__file__).parents[2] / "samples" / "01_mlp" / "graph.pb"
+    result = run(command, model, "-o", tmp_path / "model.tflite")
+    assert result.exit_code == 2 and "such files are not written: OUT ends in .pb, " in result.stderr
+    assert not list(tmp_path.iterdir())
