@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.constrain import Constrain
     from rich.live import Live
-    from rich.table import Table
 
     from graphgrad.progress import Stage
 
@@ -76,7 +76,8 @@ class Bar:
             self._live.stop()
             self._live = None
 
-    def _drawn(self) -> Table:
+    def _drawn(self) -> Constrain:
+        from rich.constrain import Constrain
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
@@ -85,4 +86,5 @@ class Bar:
             bar = ProgressBar(stage.total, stage.done, width=40, pulse=stage.total is None)
             of = f"{stage.done:,}" if stage.total is None else f"{stage.done:,} of {stage.total:,}"
             line.add_row(stage.what, bar, of if stage.done else "")
-        return line
+        # A terminal writes ^C behind it when that is typed; on a line of its own it would be taken for the bar's last.
+        return Constrain(line, self._live.console.width - len("^C") if self._live is not None else None)

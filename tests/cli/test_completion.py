@@ -129,6 +129,17 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted\n")
 
 
+def test_interrupted_while_the_line_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for reader in (cli, cli.get_command(click.Context(cli), "inspect")):
+        with monkeypatch.context() as patch:
+            patch.setattr(reader, "parse_args", interrupted)
+            result = run("inspect", MLP)
+        assert (result.exit_code, result.stdout, result.stderr) == (130, "", "error: interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

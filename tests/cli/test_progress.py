@@ -36,8 +36,8 @@ def loop(tmp_path: Path) -> Path:
     return tmp_path / "loop.pb"
 
 
-def on_a_terminal(loop: Path, *options: str, interrupt: bool = False) -> tuple[int, bytes, pyte.Screen]:
-    """Exit code, the bytes written, and the screen as a terminal shows it at the end."""
+def on_a_terminal(loop: Path, *options: str, interrupt: str = "") -> tuple[int, bytes, pyte.Screen]:
+    """Exit code, the bytes written, and the screen as a terminal shows it at the end. `interrupt` is 'signal' or 'key'."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     line = [
@@ -54,18 +54,29 @@ def on_a_terminal(loop: Path, *options: str, interrupt: bool = False) -> tuple[i
     ]
     environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"} | {"TERM": "xterm"}
     text = b""
-    with subprocess.Popen(line, stdout=theirs, stderr=theirs, stdin=theirs, env=environment) as running:
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with subprocess.Popen(line, **streams, env=environment, preexec_fn=own_the_terminal) as running:
         os.close(theirs)
         with contextlib.suppress(OSError):  # Linux says so when the other side is closed
             while part := os.read(ours, 65536):
                 text += part
                 if interrupt and STAGE in text:
-                    running.send_signal(signal.SIGINT)
-                    interrupt = False
+                    if interrupt == "key":
+                        os.write(ours, b"\x03")
+                    else:
+                        running.send_signal(signal.SIGINT)
+                    interrupt = ""
     os.close(ours)
     screen = pyte.Screen(COLUMNS, ROWS)
     pyte.ByteStream(screen).feed(text)
     return running.returncode, text, screen
+
+
+def own_the_terminal() -> None:
+    """What a shell does for the command in front: keys that interrupt reach it."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the processes of pytest-xdist ignore it
 
 
 def shown(screen: pyte.Screen) -> list[str]:
@@ -80,10 +91,14 @@ def test_a_command_that_fails(loop: Path) -> None:
     assert not screen.cursor.hidden
 
 
-def test_a_command_that_is_interrupted(loop: Path) -> None:
-    code, text, screen = on_a_terminal(loop, interrupt=True)
+@pytest.mark.parametrize("how", ["signal", "key"])
+def test_a_command_that_is_interrupted(loop: Path, how: str) -> None:
+    out = loop.with_name("out.npz")
+    code, text, screen = on_a_terminal(loop, "-o", str(out), interrupt=how)
     assert code == 130 and STAGE in text
-    assert shown(screen) == ["error: interrupted"]
+    (row,) = shown(screen)
+    assert row.removeprefix("^C" if how == "key" else "") == "error: interrupted"
+    assert list(loop.parent.iterdir()) == [loop], "nothing half-written is left"
     assert not screen.cursor.hidden
 
 
