@@ -110,10 +110,10 @@ def _print(found: Check) -> None:
 
 
 def _errors(result: Any) -> tuple[str, str, str]:
-    absolute, relative = (
-        f"{error:.2e}" if error else "0" for error in (result.largest_absolute, result.largest_relative)
-    )
-    return absolute, relative, str(result.probes)
+    """The absolute error, what of it is beyond rounding, relative to the gradient, and how often it was looked at."""
+    absolute, relative = result.largest_absolute, result.largest_relative
+    beyond = f"{relative:.2e}" if relative else "rounding" if absolute else "0"
+    return f"{absolute:.2e}" if absolute else "0", beyond, str(result.probes)
 
 
 def _remark(result: Any) -> str:

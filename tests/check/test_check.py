@@ -213,6 +213,8 @@ def test_command(tmp_path: Path) -> None:
     result = run(mlp / "graph.pb", *options, "--junit", report, "--debug-nan")
     assert result.exit_code == 0, result.stderr
     assert "all results are finite" in result.stdout
+    (row,) = [line.split() for line in result.stdout.splitlines() if line.startswith("W1:0")]
+    assert row[1] == "agrees" and float(row[2]) < 1e-8 and row[3] == "rounding", "no error is left beyond it"
     suite = ElementTree.parse(report).getroot()
     # What every reader of such reports asks for: schemas make these obligatory.
     counts = [suite.get(what) for what in ("tests", "failures", "errors", "skipped")]
