@@ -115,15 +115,32 @@ class TensorArray:
         raise ValueError("the TensorArray is empty, and an element's shape is not known")
 
     def gradient(self, source, prefix=()):
-        """The array of the gradients that one call of tf.gradients sends to this one; it is made when first asked for."""
+        """The array of the gradients that one call of tf.gradients sends to this one; it is made when first asked for.
+
+        Its elements are read once, as in TensorFlow; those of gradients of gradients, which TensorFlow does not run, as often
+        as an index of this array was written to.
+        """
         found = self.gradients.get(source)
         if found is None:
+            for other in self.gradients:
+                self._refuse_parts_of_one_call(*sorted([source, other]))
             self.is_dynamic = False
             shape = None if self.element_shape is None else (*prefix, *self.element_shape)
-            found = TensorArray(len(self), self.dtype, shape, False, True, self.is_uniform, is_gradient=True)
+            found = TensorArray(
+                len(self), self.dtype, shape, False, not self.is_gradient, self.is_uniform, is_gradient=True
+            )
             found.shapes = [None if shape is None else (*prefix, *shape) for shape in self.shapes]
             self.gradients[source] = found
         return found
+
+    @staticmethod
+    def _refuse_parts_of_one_call(scope, inner):
+        """TensorFlow makes sources of names, and more than one of those in a call for gradients of gradients."""
+        if inner.startswith(f"{scope}/gradients"):
+            raise ValueError(
+                f"one call has the gradients {scope!r} and {inner!r} of a TensorArray: second derivatives through it do not "
+                "run, as in TensorFlow (in a function they do, and as a TensorList, which control flow v2 writes)"
+            )
 
     def close(self):
         self.values, self.shapes, self.cleared, self.is_closed = [], [], [], True

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphgrad.differentiate import gradients
-from graphgrad.errors import DtypeError
+from graphgrad.errors import DtypeError, EvaluationError
 from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
 from graphgrad.tensors import IndexedSlices, Tensor
@@ -27,6 +27,7 @@ def _is_of_arguments(program: Program) -> bool:
 
 PROGRAMS = {name: program for name, program in program_store.read("flow_programs").items() if _is_of_arguments(program)}
 BRANCHES = [n for n, p in PROGRAMS.items() if not any(op.type in ("LoopCond", "TensorArrayV3") for op in p.graph())]
+ARRAYS = ["array_gathered", "array_split_and_joined"]
 LOOPS = [
     "loop",
     "loop_in_loop",
@@ -63,18 +64,44 @@ def test_numbers_are_those_without_a_function(name: str, by: str) -> None:
 @pytest.mark.parametrize("name", BRANCHES)
 def test_branches_are_differentiated_twice(name: str) -> None:
     program = PROGRAMS[name]
-    graph = program.graph()
-    tensors = [graph.tensor(y) for y in program.ys], [graph.tensor(x) for x in program.xs]
-    _agree(_twice(program, graph, *tensors), _twice(program, *_called(program, "call")))
+    _agree(_twice(program, *_itself(program)), _twice(program, *_called(program, "call")))
 
 
 @pytest.mark.parametrize("name", [f"{loop}-static" for loop in LOOPS])
 def test_loops_are_differentiated_twice(name: str) -> None:
     """As the same loop as a While is."""
     program, other = PROGRAMS[name], program_store.read("function_programs")[name]
-    graph = other.graph()
-    tensors = [graph.tensor(y) for y in other.ys], [graph.tensor(x) for x in other.xs]
-    _agree(_twice(other, graph, *tensors), _twice(program, *_called(program, "call")))
+    _agree(_twice(other, *_itself(other)), _twice(program, *_called(program, "call")))
+
+
+@pytest.mark.parametrize("name", [f"{array}-static" for array in ARRAYS])
+def test_arrays_are_differentiated_twice(name: str) -> None:
+    """As the same arrays as lists are."""
+    program, other = PROGRAMS[name], program_store.read("function_programs")[name]
+    _agree(_twice(other, *_of_sine(*_itself(other))), _twice(program, *_of_sine(*_called(program, "call"))))
+
+
+def test_an_element_that_is_gathered_twice_has_a_second_derivative() -> None:
+    """TensorFlow's gradient of the same list forgets one of the two."""
+    program = PROGRAMS["array_scattered-static"]
+    [second] = _twice(program, *_of_sine(*_called(program, "call"))).values()
+    np.testing.assert_allclose(second, -np.array([[2], [1], [0]]) * np.sin(program.feeds["a:0"]), rtol=1e-6)
+
+
+def test_outside_of_functions_arrays_have_no_second_derivatives() -> None:
+    """TensorFlow writes them, and refuses to run them."""
+    program = PROGRAMS["array_gathered-static"]
+    with pytest.raises(EvaluationError, match="second derivatives through it do not run, as in TensorFlow"):
+        _twice(program, *_of_sine(*_itself(program)))
+
+
+def _itself(program: Program) -> tuple[Graph, list[Tensor], list[Tensor]]:
+    graph = program.graph()
+    return graph, [graph.tensor(y) for y in program.ys], [graph.tensor(x) for x in program.xs]
+
+
+def _of_sine(graph: Graph, ys: list[Tensor], xs: list[Tensor]) -> tuple[Graph, list[Tensor], list[Tensor]]:
+    return graph, [graph.build.Sin(y) for y in ys], xs
 
 
 def test_loops_with_branches_are_not_differentiated_twice() -> None:
