@@ -21,7 +21,8 @@ def command(model: str, against: str | None, output: str, tag_set: str | None) -
 
     The HTML is one file that needs no network: name scopes and calls open on click, nodes tell what they are, search
     finds them, the way between two nodes lights up. An SVG shows the outer scopes; DOT is for Graphviz. What a function
-    holds is drawn inside of each call of it.
+    holds is drawn inside of each call of it. Of many boxes those that are alike, as the variables of a model, are one
+    that opens into rows.
 
     \b
     Example:

@@ -152,6 +152,18 @@ def test_what_is_alike_is_one_box() -> None:
     assert "300 × layer_*" in drawn and "600 nodes" in drawn
 
 
+def test_what_is_made_alike_is_one_box_too() -> None:
+    """Names that have nothing in common: constants beside each other, but what is computed in its own order."""
+    graph = graphgrad.Graph()
+    g = graph.build
+    names = [f"{a}{b}" for a in "abcde" for b in "vwxyz"]
+    x = g.Placeholder(dtype=dtypes.float32, shape=(), name="x")
+    for name in names:
+        x = g.Mul(x, g.constant(2.0, name=name), name=f"times_{name}")
+    boxes = rectangles(svg(picture.document(graph)))
+    assert {"x", "av...ez", "times_av", "times_ez"} <= set(boxes) and len(boxes) == 2 + len(names)
+
+
 def test_what_reads_each_other_is_not_alike() -> None:
     """Each scope holds a node that reads the one before, and is as deep as the others by what it reads beside."""
     graph = graphgrad.Graph()

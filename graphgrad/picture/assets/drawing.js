@@ -10,6 +10,7 @@ const PACK = 100; // boxes in rows before they are
 const FEW = 10; // calls side by side that stay outside of groups, and boxes that are alike
 const LABEL = 26; // characters of a label
 const CHARACTER = 6.7; // the width of one, at 11 pixels
+const NUMBERS = /_?\d+/g; // in names
 const STATUSES = ["added", "removed", "changed"];
 
 // ---------------------------------------------------------------- scopes
@@ -89,11 +90,11 @@ function groupCrowd(graph, box) {
   const hasFewCalls = box.children.filter((child) => child.isCall).length <= FEW;
   const isApart = (child) => child.node < 0 && ((child.isCall && hasFewCalls) || (child.gradient === child.nodes && box.gradient < box.nodes));
   const apart = box.children.filter(isApart);
-  const others = box.children.filter((child) => !isApart(child));
-  const alike = groupsOfAlike(graph, box, others);
-  const grouped = new Set(alike.flatMap((group) => group.children));
-  box.children = [...others.filter((child) => !grouped.has(child)), ...alike].sort((a, b) => a.depth - b.depth);
-  [box, ...alike].forEach(groupNeighbours);
+  box.children = box.children.filter((child) => !isApart(child));
+  groupAlike(graph, box, namedAlike);
+  groupAlike(graph, box, madeAlike);
+  box.children.sort((a, b) => a.depth - b.depth);
+  groupNeighbours(box);
   box.children.push(...apart);
 }
 
@@ -122,25 +123,36 @@ function groupOf(parent, members, label) {
   return group;
 }
 
-// Groups of boxes whose names differ in numbers alone, that hold the same ops at the same place in the flow of data and do
-// not depend on each other: the variables of a model, what saves them.
-function groupsOfAlike(graph, parent, boxes) {
+// Puts boxes into groups that are of one kind, stand at the same place in the flow of data and do not depend on each other:
+// the variables of a model, what saves them. `alike` tells a box's kind, and what to call a group of it.
+function groupAlike(graph, box, alike) {
   const kinds = new Map();
-  for (const box of boxes) {
-    const kind = [box.label.replace(/_?\d+/g, ""), box.depth, box.gradient > 0, opsIn(graph, box)].join("\n");
+  for (const child of box.children) {
+    const kind = [child.depth, child.gradient > 0, alike(graph, child).kind].join("\n");
     if (!kinds.has(kind)) kinds.set(kind, []);
-    kinds.get(kind).push(box);
+    kinds.get(kind).push(child);
   }
-  const found = [];
   for (const members of kinds.values()) {
     if (members.length <= FEW || dependOnEachOther(graph, members)) continue;
-    members.sort(byNumbers);
-    const pattern = members[members.length - 1].label.replace(/\d+/g, "*");
-    const group = groupOf(parent, members, `${members.length} × ${pattern}`);
+    members.sort(byName);
+    const group = groupOf(box, members, `${members.length} × ${alike(graph, members[members.length - 1]).name}`);
     group.isPacked = true;
-    found.push(group);
+    groupNeighbours(group);
+    const grouped = new Set(members);
+    box.children = [...box.children.filter((child) => !grouped.has(child)), group];
   }
-  return found;
+}
+
+// Names that differ in numbers alone, and the same ops.
+function namedAlike(graph, box) {
+  const ops = nodesIn(box).map((i) => graph.nodes[i][OP]);
+  return { kind: `${box.label.replace(NUMBERS, "")} ${ops.sort((a, b) => a - b).join(" ")}`, name: box.label.replace(/\d+/g, "*") };
+}
+
+// Any names, and ops of the same types.
+function madeAlike(graph, box) {
+  const types = [...new Set(nodesIn(box).map((i) => graph.texts[graph.nodes[i][OP]]))].sort().join(", ");
+  return { kind: types, name: types };
 }
 
 function nodesIn(box) {
@@ -154,10 +166,6 @@ function nodesIn(box) {
   return found;
 }
 
-function opsIn(graph, box) {
-  return nodesIn(box).map((i) => graph.nodes[i][OP]).sort((a, b) => a - b).join(" ");
-}
-
 function dependOnEachOther(graph, boxes) {
   const owner = new Map();
   for (const box of boxes) for (const i of nodesIn(box)) owner.set(i, box);
@@ -168,7 +176,10 @@ function dependOnEachOther(graph, boxes) {
   return false;
 }
 
-function byNumbers(a, b) {
+// By the letters of names, then by their numbers.
+function byName(a, b) {
+  const [stem, other] = [a, b].map((box) => box.label.replace(NUMBERS, ""));
+  if (stem !== other) return stem < other ? -1 : 1;
   const [first, second] = [a, b].map((box) => (box.label.match(/\d+/g) || []).map(Number));
   const i = first.findIndex((number, k) => number !== second[k]);
   return i < 0 ? first.length - second.length : second[i] === undefined ? 1 : first[i] - second[i];
