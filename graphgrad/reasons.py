@@ -6,17 +6,22 @@ The answer is read off a finished reverse pass; it never changes what the pass d
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from graphgrad import registry
-from graphgrad.graph import Operation
+from graphgrad.errors import meant
+from graphgrad.graph import Operation, needed_by
 from graphgrad.handles import is_trainable
 from graphgrad.tensors import Tensor
 
 if TYPE_CHECKING:
     from graphgrad.backprop import ReversePass
+
+
+_NUMBER = re.compile(r"_\d+\Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,10 +98,22 @@ def _leads_to_ys(x: Tensor, reverse: ReversePass) -> bool:
 
 def not_connected(x: Tensor, ys: Sequence[Tensor]) -> Reason:
     """What there is to be said of an x that ys do not depend on: the last nodes that are reached from both sides."""
-    forth, back = _last_reached_from(x), _last_reached_from_ys([y.op for y in ys])
+    y_ops = [y.op for y in ys]
+    forth, back = _last_reached_from(x), _last_reached_from_ys(y_ops)
     names = ", ".join(map(_short, ys[:3]))
     text = f"not connected: the last node reached from {_short(x)} is {forth.name!r}, from {names} {back.name!r}"
+    text += meant(_twins(x.op, y_ops))
     return Reason("not-connected", forth.name, text, back.name)
+
+
+def _twins(op: Operation, y_ops: list[Operation]) -> list[str]:
+    """Variables that ys depend on and that are called like this one but for a number: a Keras export holds each variable
+    several times."""
+    if op.type != "VarHandleOp":
+        return []
+    stem = _NUMBER.sub("", op.name)
+    others = [other for other in needed_by(y_ops) if other.type == op.type and _NUMBER.sub("", other.name) == stem]
+    return [other.name for other in others if (other["dtype"], other["shape"]) == (op["dtype"], op["shape"])][:3]
 
 
 def _short(tensor: Tensor) -> str:

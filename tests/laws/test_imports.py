@@ -77,7 +77,7 @@ ARROWS = {
     "frontier": {"graph", "tensors", "handles"},
     "backprop": {"dtypes", "errors", "frontier", "functions", "graph", "tensors", "handles", "progress", "registry"},
     "recompute": {"dtypes", "errors", "frontier", "graph", "tensors", "registry"},
-    "reasons": {"backprop", "graph", "tensors", "handles", "registry"},
+    "reasons": {"backprop", "errors", "graph", "tensors", "handles", "registry"},
     "differentiate": {
         "backprop",
         "collector",

@@ -145,3 +145,19 @@ def test_each_x_has_its_own_reason() -> None:
     found = graphgrad.differentiate("loss", ["x", "w", "k"], graph=graph)
     assert found.gradients[0] is not None and found.reasons[0] is None
     assert [(r.why, r.node) for r in found.reasons[1:]] == [("stopped", "wall"), ("integer", "k")]
+
+
+def test_a_variable_that_stands_in_another_s_place_is_offered() -> None:
+    """Keras writes every variable of a model several times; ys depend on one of them."""
+    graph = Graph()
+    g = graph.build
+    shapes = {"kernel": (3,), "kernel_1": (3,), "kernel_2": (4,), "bias_1": (3,)}
+    read = {
+        name: g.ReadVariableOp(g.VarHandleOp(dtype=dtypes.float32, shape=shape, name=name), dtype=dtypes.float32)
+        for name, shape in shapes.items()
+    }
+    g.AddN([read["kernel_1"], g.Sum(read["kernel_2"], [0]), read["bias_1"]], name="loss")
+    (entry,) = graphgrad.differentiate(["loss"], ["kernel:0"], graph=graph).as_json()
+    assert entry["reason"].endswith(" (did you mean 'kernel_1'?)")
+    (entry,) = graphgrad.differentiate([read["bias_1"].name], ["kernel:0"], graph=graph).as_json()
+    assert "did you mean" not in entry["reason"]
