@@ -20,6 +20,7 @@ USUAL = 80  # columns of a terminal that does not know
 GAP = "   "
 INDENT = "    "
 TIE = "\N{NO-BREAK SPACE}"  # between words that stay on one line
+TALL = 3  # lines of a last column before it stands below
 TEXT = 24  # columns a last column of text gets before names have to give way
 
 
@@ -96,10 +97,9 @@ class Table:
             above, name = [name], ""
         if self._has_text():
             last = cells.pop()
-            if max(map(len, last.split()), default=0) > columns[-1]:
-                below = _broken(last, width, INDENT)
-            else:
-                text = _broken(last, columns[-1]) or text
+            text = _broken(last, columns[-1]) or text
+            if len(text) > TALL or max(map(len, text)) > columns[-1]:
+                text, below = [""], _broken(last, width, INDENT)
         begin = [
             cell.rjust(space) if heading in self.right else cell.ljust(space)
             for heading, cell, space in zip(self.headings, [name, *cells], columns, strict=False)

@@ -145,6 +145,25 @@ def test_names_are_whole() -> None:
     assert table.lines(200)[3] == "block_1/conv_1/kernel       4   fine"
 
 
+def test_a_text_of_many_lines_stands_below() -> None:
+    table = Table("x", "verdict", "remark")
+    table.add("a", "none", "three lines of text are still beside it, as they would be anywhere else")
+    table.add(
+        "b", "none", "more than that would be a thin column at the side of the screen, and stands below it in full"
+    )
+    assert table.lines(40) == [
+        "x   verdict   remark",
+        "─" * 40,
+        "a   none      three lines of text are",
+        "              still beside it, as they",
+        "              would be anywhere else",
+        "b   none",
+        "    more than that would be a thin",
+        "    column at the side of the screen,",
+        "    and stands below it in full",
+    ]
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_terminal_of_its_own(columns: int) -> None:
     """How wide it is is asked of it; headings are bold."""
