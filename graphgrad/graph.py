@@ -299,6 +299,7 @@ class Graph:
             self._adopt(Operation(self, node.name, node.op, node.device, node))
         self.read_count = len(self.operations)
         self.learned = 0  # how often a shape became known of that its op's rule did not tell
+        self.told: dict[Tensor, Shape] | None = None  # what shapes were learned, in graphs that nodes are moved out of
         self.rewritten: dict[Operation, None] = {}  # nodes that were read and now say something else
         self.loop_shapes: dict[Operation, Shape] = {}  # of loop variables whose shape changes from round to round
         # Of a function's graph, while its results are inferred for one call: what stands for its arguments there.

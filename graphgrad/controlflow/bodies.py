@@ -47,6 +47,7 @@ class Copy:
         self.graph = self.body.graph
         self.graph.build.custom_gradients = op.graph.build.custom_gradients
         self.graph.build.recording = self
+        self.graph.told = {}
         self.is_of_gradient = self.library.is_made_here(name)
         self.arguments, self.results = list(self.body.arguments), list(self.body.results)
         for argument, shape in zip(self.arguments, shapes, strict=False):
@@ -214,6 +215,7 @@ class GradientFunction:
         self._moved: dict[Tensor, Tensor] = {}
         self._operations: dict[Operation, Operation] = {}
         self._closing: list[tuple[Operation, Tensor]] = []  # loop variables with what goes round to them
+        self.vague: set[Tensor] = set()  # of whose shapes less is known here than in the copy
 
     def move_added(self) -> None:
         """Takes over what differentiating added to the copy, each operation after those it reads or waits for.
@@ -241,7 +243,18 @@ class GradientFunction:
 
     def move(self, op: Operation) -> None:
         """Takes over an operation that was added to the copy."""
-        self._moved_to(op, self.graph.take_over(op, *self._reads(op)))
+        moved = self.graph.take_over(op, *self._reads(op))
+        self._moved_to(op, moved)
+        if not self.vague.isdisjoint(moved.inputs):
+            self._infer_anew(op, moved)
+
+    def _infer_anew(self, op: Operation, moved: Operation) -> None:
+        """Works out what is known of an operation's shapes here, and from what was learned of them there."""
+        moved.facts, told = None, self.copy.graph.told or {}
+        for before, here in zip(op.outputs, moved.outputs, strict=True):
+            here.has_shape(told.get(before))
+            if here.shape != before.shape:
+                self.vague.add(here)
 
     def _move_again(self, op: Operation) -> None:
         """Takes over an operation of the forward function, which is run a second time."""

@@ -67,6 +67,8 @@ class LoopGradient(GradientFunction):
         values = self.argument(recorded, dtypes.variant)
         rest, value = self.g.TensorListPopBack(values, -1, element_dtype=tensor.dtype)
         self.results[-1] = rest
+        if value.shape != tensor.shape:
+            self.vague.add(value)
         return value  # type: ignore[no-any-return]
 
     def _recorded(self, tensor: Tensor) -> Tensor | None:

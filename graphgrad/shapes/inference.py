@@ -103,7 +103,9 @@ def called(graph: Graph, given: Mapping[Tensor, Tensor]) -> Iterator[None]:
 def learn(tensor: Tensor, found: Shape) -> None:
     """Adds what is known of a tensor's shape from elsewhere."""
     shapes = (tensor.op.facts or _infer(tensor.op)).shapes
-    before = shapes[tensor.index]
+    before, told = shapes[tensor.index], tensor.op.graph.told
+    if found is not None and told is not None:
+        told[tensor] = dims.merge(told.get(tensor), found)
     if found is not None and found != before:
         shapes[tensor.index] = dims.merge(before, found)
         tensor.op.graph.learned += shapes[tensor.index] != before

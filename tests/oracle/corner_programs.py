@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util_v2
 
 from tests.oracle.flow_programs import FUNCTIONS_ONLY, Built, Inputs, program, times, variable
 
@@ -259,6 +260,25 @@ def loop_with_a_variable_in_a_cond(of: Inputs) -> Built:
 def loop_with_a_y_that_no_x_leads_to(of: Inputs) -> Built:
     a, b = of.tensor("a", 3), of.tensor("b", 3)
     return list(times(3, lambda i, x, y: (x * y, y), a, b)), [a]
+
+
+@twice
+def loop_that_hands_on_all_twice(of: Inputs) -> Built:
+    """Loops of Keras layers keep everything a gradient may need, before there is one."""
+    a = of.tensor("a", 4, 2, 3)
+    w, u = variable("w", 3, 2, use_resource=True), variable("u", 2, 2, use_resource=True)
+    rows = tf.TensorArray(tf.float32, 4).unstack(a)
+
+    def step(i: Any, h: Any, kept: Any) -> Any:
+        h = tf.tanh(tf.matmul(rows.read(i), w.read_value()) + tf.matmul(h, u.read_value()))
+        return h, kept.write(i, h)
+
+    control_flow_util_v2.set_output_all_intermediates(True)
+    try:
+        last, kept = times(4, step, tf.ones([2, 2]), tf.TensorArray(tf.float32, 4))
+    finally:
+        control_flow_util_v2.set_output_all_intermediates(None)
+    return last * kept.stack(), [a]
 
 
 # ---------------------------------------------------------------------- tensor arrays
