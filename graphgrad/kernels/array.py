@@ -269,7 +269,7 @@ def split(split_dim: Array, value: Array, *, num_split: int) -> list[Array]:
 
 @kernel("SplitV")
 def split_v(value: Array, size_splits: Array, split_dim: Array, *, num_split: int) -> list[Array]:
-    axis = _axis_below(lone(split_dim, "split_dim"), value.ndim)
+    axis = _axis_below(one(split_dim, "split_dim"), value.ndim)
     sizes, whole = size_splits.tolist(), value.shape[axis] if value.ndim else 0
     if len(sizes) != num_split:
         raise ValueError(f"size_splits has {len(sizes)} entries for {num_split} outputs")

@@ -205,7 +205,7 @@ def _scattered(into: list[Any], tensor: Array, indices: Array) -> list[Any]:
 
 @kernel("TensorListScatter")
 def tensor_list_scatter(tensor, indices, element_shape):
-    return boxed(TensorList(tensor.dtype, shape_of(element_shape), _scattered([], tensor, indices)))
+    return boxed(TensorList(tensor.dtype, shape_of(element_shape), _scattered([], tensor, indices.ravel())))
 
 
 @kernel("TensorListScatterV2")
@@ -214,11 +214,13 @@ def tensor_list_scatter_v2(tensor, indices, element_shape, num_elements):
     if 0 <= count <= indices.max(initial=-1):
         raise ValueError(f"index {indices.max()} lies outside a list of {count} elements")
     into = [None] * max(count, 0)
-    return boxed(TensorList(tensor.dtype, shape_of(element_shape), _scattered(into, tensor, indices)))
+    return boxed(TensorList(tensor.dtype, shape_of(element_shape), _scattered(into, tensor, indices.ravel())))
 
 
 @kernel("TensorListScatterIntoExistingList")
 def tensor_list_scatter_into(input_handle, tensor, indices):
+    if indices.ndim != 1:
+        raise ValueError(f"indices must be a vector, not of shape {list(indices.shape)}")
     into = list_of(input_handle, tensor.dtype)
     return boxed(into.with_elements(_scattered(into.elements(), tensor, indices)))
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphgrad.kernels import _serialized  # noqa: F401  (registers what makes strings of sparse tensors)
-from graphgrad.kernels._checks import lone
+from graphgrad.kernels._checks import lone, one
 from graphgrad.kernels._coordinates import (
     check,
     filled_rows,
@@ -428,10 +428,10 @@ def sparse_cross_hashed(indices, values, shapes, dense_inputs, num_buckets, stro
     """Strings, and the lower halves of sparse numbers, are hashed; by a strong hash with the salt as its key."""
     if salt.shape != (2,):
         raise ValueError(f"salt must have shape [2], not {list(salt.shape)}")
-    strong = lone(strong_hash, "strong_hash")
+    strong = one(strong_hash, "strong_hash")
     if strong and any(v.dtype.kind != "O" for v in dense_inputs):
         raise ValueError("dense features must be strings where strong_hash is true")
     of_string = functools.partial(siphash64, tuple(salt.tolist())) if strong else farmhash64
     values = [v if v.dtype.kind == "O" else row_of([half.tobytes() for half in v.astype("<i4")]) for v in values]
-    cross = hashed(lone(num_buckets, "num_buckets"), of_string=of_string)
+    cross = hashed(one(num_buckets, "num_buckets"), of_string=of_string)
     return _crossed(indices, values, shapes, dense_inputs, cross, np.int64)

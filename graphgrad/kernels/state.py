@@ -154,9 +154,11 @@ def assign_part(
     masks = StrideMasks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
     array = variable.writable()
     index = strided_index(array.shape, StridedSpec(begin.tolist(), end.tolist(), strides.tolist(), masks))
-    if value.shape != array[index].shape:
-        raise ValueError(f"a value of shape {list(value.shape)} does not fill a slice of {list(array[index].shape)}")
-    array[index] = value
+    part = array[index]
+    if part.size and value.shape != part.shape:
+        raise ValueError(f"a value of shape {list(value.shape)} does not fill a slice of {list(part.shape)}")
+    if part.size:
+        array[index] = value
     return variable
 
 

@@ -217,7 +217,7 @@ def scatter(handle, indices, value, flow):
     if len(indices):
         handle._place(np.max(indices), "write to")
     for index, row in zip(indices, value, strict=True):
-        handle.write(index, np.asarray(row))
+        handle.write(index, np.asarray(row, value.dtype))
     return flow
 
 

@@ -32,14 +32,23 @@ def in_another_frame(graph: graph_pb2.GraphDef, name: str) -> None:
     node(graph, name).attr["frame_name"].s = b"other"
 
 
+def function_like(graph: graph_pb2.GraphDef, part: str) -> graph_pb2.FunctionDef:
+    return next(f for f in graph.library.function if part in f.signature.name)
+
+
 def with_one_more_result(graph: graph_pb2.GraphDef) -> None:
-    function = graph.library.function[0]
+    function = function_like(graph, "cond_true")
     function.signature.output_arg.add(name="more", type=1)
     function.ret["more"] = function.ret[function.signature.output_arg[0].name]
 
 
 def without_a_result(graph: graph_pb2.GraphDef) -> None:
-    del next(f for f in graph.library.function if "body" in f.signature.name).signature.output_arg[-1]
+    del function_like(graph, "body").signature.output_arg[-1]
+
+
+def with_a_result_that_is_not_there(graph: graph_pb2.GraphDef) -> None:
+    function = function_like(graph, "cond_true")
+    function.ret[function.signature.output_arg[0].name] = "gone:y:0"
 
 
 LOOP = ("flow_programs", "loop-static")
@@ -68,7 +77,7 @@ MALFORMED: dict[str, tuple[tuple[str, str], Change, str]] = {
     ),
     "a result that is not there": (
         BRANCH,
-        lambda g: g.library.function[0].ret.update({g.library.function[0].signature.output_arg[0].name: "gone:y:0"}),
+        with_a_result_that_is_not_there,
         "function 'cond_true_.*': no node 'gone' in the graph",
     ),
     "a branch with one result more": (
@@ -78,7 +87,7 @@ MALFORMED: dict[str, tuple[tuple[str, str], Change, str]] = {
     ),
     "a branch with a result of another dtype": (
         BRANCH,
-        lambda g: setattr(g.library.function[0].signature.output_arg[0], "type", dtypes.float64.enum),
+        lambda g: setattr(function_like(g, "cond_true").signature.output_arg[0], "type", dtypes.float64.enum),
         "StatelessIf node 'cond' wants float32 as result 0, and function 'cond_true_.*' gives float64",
     ),
     "a body with one result less": (

@@ -19,3 +19,13 @@ def test_zeros_of_an_optional_that_holds_a_string() -> None:
     texts, number = evaluate(graph, parts, {"text": np.array([b"a", b"bc"], object), "count": 3})
     assert list(texts) == [b"", b""]
     assert number == 0
+
+
+def test_a_tensor_array_takes_the_rows_of_a_vector_of_strings() -> None:
+    g = Graph().build
+    handle, flow = g.TensorArrayV3(2, dtype=dtypes.string)
+    text = g.Placeholder(dtype=dtypes.string, shape=(2,), name="text")
+    flow = g.TensorArrayScatterV3(handle, g.constant([0, 1]), text, flow)
+    read = g.TensorArrayReadV3(handle, 1, flow, dtype=dtypes.string)
+    (found,) = evaluate(g.graph, [read], {"text": np.array([b"a", b"bc"])})
+    assert found == b"bc"

@@ -43,6 +43,7 @@ SPARED: dict[str, tuple[str, str]] = {
         ["_FusedConv2D", "_FusedConv3D", "_FusedDepthwiseConv2dNative"],
         ("bad", "a bias of shape [1, n] is taken for a vector"),
     ),
+    "FusedResizeAndPadConv2D": ("bad", "what TensorFlow refuses before it runs depends on what else is known"),
     "_FusedMatMul": ("bad", "with oneDNN a bias that is too long is taken for what it begins with"),
     **dict.fromkeys(["Conv2D", "Conv3D"], ("bad", "images of a wrong rank end the process of TensorFlow")),
     **dict.fromkeys(
