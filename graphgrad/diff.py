@@ -137,7 +137,8 @@ class Difference(NodeChanges):
 
 
 def diff(a: Graph, b: Graph, ignore: Collection[str] = ()) -> Difference:
-    """Compares graph `a` with graph `b`. `ignore` names aspects that do not count (see ASPECTS; ValueError for others)."""
+    """Compares graph `a` with graph `b`, and their functions. `ignore` names aspects that do not count (see ASPECTS;
+    ValueError for others): with 'function-names' functions are paired by what calls them where names end in numbers."""
     for aspect in ignore:
         if aspect not in ASPECTS:
             raise ArgumentError(
