@@ -59,6 +59,12 @@ class Copy:
         self._recorded: list[Operation] = []  # not yet named as the forward function names its nodes
         self.conditions = Conditions()  # of what is handed on, which must always have a value
 
+    def settle_shapes(self) -> None:
+        """Works out the static shapes of all there is: what is learned of the caller after that tells new operations alone."""
+        for op in self.graph:
+            for output in op.outputs:
+                _ = output.shape
+
     def differentiate(
         self, ys: Sequence[Tensor], xs: Sequence[Tensor], dys: Sequence[Gradient], unconnected: str = "none"
     ) -> list[Gradient]:

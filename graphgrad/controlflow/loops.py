@@ -99,6 +99,7 @@ def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> 
     copy = Copy(op, op["body"].name, op.inputs, op["output_shapes"] or [t.shape for t in op.inputs])
     if copy.library.is_made_here(op["body"].name):
         copy.graph.build.zeros_by_shape = True
+        copy.settle_shapes()
         pairs = zip(op.annotation(HELD) or (), copy.arguments, op.inputs, strict=False)
         copy.graph.outer.update((argument, x) for is_known, argument, x in pairs if is_known)
     gradients = _gradients_to_start_with(g, op, copy, dz)

@@ -121,6 +121,13 @@ def cond_three_times(of: Inputs) -> Built:
     return tf.cond(p, lambda: a * a * a * a, lambda: tf.sin(a)), [a]
 
 
+@program(levels="static", order=3)
+@functions_only
+def loop_three_times(of: Inputs) -> Built:
+    a, w = of.tensor("a", 3), of.tensor("w", 3)
+    return times(2, lambda i, x: tf.exp(x) * w, a), [a, w]
+
+
 # ---------------------------------------------------------------------- loop variables of all kinds
 @program(levels="static")
 def loop_with_a_number(of: Inputs) -> Built:
