@@ -26,7 +26,7 @@ def gradient_by_function(g: GraphBuilder, op: Operation, name: str, dz: Sequence
     body = library.body(name, op)
     count = len(op.outputs)
     seeds = [g.zeros_for(y) if dy is None else g.dense(dy) for y, dy in zip(op.outputs, dz, strict=True)]
-    captured = [_captured(op, body, i) for i in range(count, len(body.arguments))]
+    captured = [_captured(g, op, body, i) for i in range(count, len(body.arguments))]
     f = graph_pb2.NameAttrList(name=name)
     dtypes = [t.dtype for t in body.results]
     new = call(g, [*seeds, *captured], f, dtypes, library[name].signature.is_stateful)  # type: ignore[list-item]
@@ -46,18 +46,27 @@ def _gives(library: Library, body: Body, inputs: int) -> list[bool]:
     return [i >= inputs - results for i in range(inputs)]
 
 
-def _captured(op: Operation, body: Body, position: int) -> Tensor:
-    """What an argument behind the gradients stands for, in the graph of the operation."""
+def _captured(g: GraphBuilder, op: Operation, body: Body, position: int) -> Tensor:
+    """What an argument behind the gradients stands for, in the graph of the operation.
+
+    Raises ModelError where no tensor can be meant, or two.
+    """
     reference = _noted(op.graph.functions, body, position - len(op.outputs))
     names = [reference.partition(":")] if reference else []
     for name, _, index in names or ((name, "", "0") for name in _possible_names(body, body.arguments[position])):
         found = _find(op.graph, name)
-        if found is not None and int(index or 0) < len(found.outputs):
+        if found is None or int(index or 0) >= len(found.outputs):
+            continue
+        other = None if names or g.recording is None else _handed_in(op.graph, name)
+        if other is None or other is found:
             return found.outputs[int(index or 0)]
+        why = f"may stand for node {found.name!r} or what is handed in as {other.name!r}: give the SavedModel, which tells"
+        break
+    else:
+        why = "stands for a tensor that is not in the graph of the node"
     argument = body.arguments[position].op.name
     raise ModelError(
-        f"{op.type} node {op.name!r} has the custom gradient {body.name!r}, whose argument {argument!r} "
-        "stands for a tensor that is not in the graph of the node"
+        f"{op.type} node {op.name!r} has the custom gradient {body.name!r}, whose argument {argument!r} {why}"
     )
 
 
@@ -70,6 +79,18 @@ def _noted(library: Library, body: Body, position: int) -> str:
     if position >= len(bound) or bound[position] >= len(objects.nodes):
         return ""
     return str(objects.nodes[bound[position]].captured_tensor.name)
+
+
+def _handed_in(graph: Graph, name: str) -> Operation | None:
+    """The argument of a function that stands for a tensor of this name outside of it."""
+    for reader in graph.operations[: graph.read_count]:
+        start = f"{argument_name(reader.name)}_{name}"
+        for x in reader.inputs:
+            if x.op.type == "Placeholder" and x.op.name.startswith(start):
+                rest = x.op.name.removeprefix(start)
+                if not rest or (rest[0] == "_" and rest[1:].isdigit()):
+                    return x.op
+    return None
 
 
 def _possible_names(body: Body, argument: Tensor) -> Iterator[str]:

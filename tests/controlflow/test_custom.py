@@ -83,6 +83,27 @@ def test_what_is_captured_and_not_there_is_told() -> None:
         derivative(Graph(model(argument="cos_z")))
 
 
+def test_what_may_be_one_of_two_is_told() -> None:
+    """The function's own node `mul`, or the caller's, which is handed in for `sin` to read."""
+    message = model(argument="cos_mul")
+    function = message.library.function.add()
+    function.signature.name = "inner"
+    function.signature.input_arg.add(name="sin_mul_0", type=1)
+    function.signature.output_arg.add(name="y", type=1)
+    function.ret["y"] = "y:output:0"
+    for node, inputs in zip(message.node[1:], (["sin_mul_0"], ["mul:z:0", "sin_mul_0"]), strict=True):
+        function.node_def.add().CopyFrom(node)
+        function.node_def[-1].input[:] = inputs
+    function.node_def.add(name="mul", op="Mul", input=["sin:y:0", "sin:y:0"]).attr["T"].type = 1
+    del message.node[1:]
+    call = message.node.add(name="y", op="PartitionedCall", input=["x"])
+    call.attr["f"].func.name = "inner"
+    for attr in ("Tin", "Tout"):
+        call.attr[attr].list.type.append(1)
+    with pytest.raises(ModelError, match="'cos_mul' may stand for node 'mul' or what is handed in as 'sin_mul_0'"):
+        derivative(Graph(message))
+
+
 def test_without_its_function_both_ways_out_are_told() -> None:
     with pytest.raises(MissingGradientError, match=r"CustomGradient-7.*custom-gradients through.*experimental_custom"):
         derivative(Graph(model(is_registered=False)))
