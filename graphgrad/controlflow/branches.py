@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphgrad import dtypes, handles
+from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow import steering
 from graphgrad.controlflow.bodies import Copy, GradientFunction, components, put_together
@@ -135,9 +136,14 @@ def _rewrite(op: Operation, branches: list[BranchGradient]) -> None:
     else:
         attrs = dict(zip(("then_branch", "else_branch"), functions, strict=True))
     attrs["Tout"] = tuple(t.dtype for t in branches[0].copy.results)
-    if op["output_shapes"]:
-        attrs["output_shapes"] = (*op["output_shapes"], *[()] * most)
+    attrs["output_shapes"] = tuple(_stated(of_all) for of_all in zip(*[b.copy.results for b in branches], strict=True))
     op.rewrite(outputs=[(dtypes.variant, ())] * most, **attrs)
+
+
+def _stated(results: Sequence[Tensor]) -> Shape:
+    """The shape of the first branch's result, as TensorFlow has it, unless another's contradicts it."""
+    shapes = [t.shape for t in results]
+    return shapes[0] if all(dims.compatible(shapes[0], s) for s in shapes) else dims.common(shapes)
 
 
 def _same_inputs(branches: list[BranchGradient]) -> tuple[list[Tensor], list[list[Tensor]]]:

@@ -269,6 +269,12 @@ def loop_with_a_y_that_no_x_leads_to(of: Inputs) -> Built:
     return list(times(3, lambda i, x, y: (x * y, y), a, b)), [a]
 
 
+@twice(levels="ranks")
+def cond_whose_first_branch_knows_more_twice(of: Inputs) -> Built:
+    a, p = of.tensor("a", 3), of.scalar("p", True)
+    return tf.cond(p, lambda: tf.sin(tf.ensure_shape(a, [3])) * a, lambda: tf.exp(a) * a), [a]
+
+
 @twice
 def loop_that_hands_on_all_twice(of: Inputs) -> Built:
     """Loops of Keras layers keep everything a gradient may need, before there is one."""
