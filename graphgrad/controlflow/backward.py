@@ -160,12 +160,12 @@ class BackwardLoop:
             context = contexts.after(tensor.op)
             if context is forward:
                 with g.within(forward):
-                    push = g.StackPushV2(entered, tensor)
+                    push = g.StackPushV2(entered, tensor, swap_memory=forward.swaps_memory)
                 self.index.op.control_inputs.append(push.op)
             else:
                 assert isinstance(context, Branch)
                 with g.within(context.outer if is_dead_branch else context):
-                    push = g.StackPushV2(entered, tensor)
+                    push = g.StackPushV2(entered, tensor, swap_memory=forward.swaps_memory)
                 if is_dead_branch:
                     contexts.put(push.op, context)
                 self.forward_sync.control_inputs.append(push.op)

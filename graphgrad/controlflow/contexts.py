@@ -153,6 +153,7 @@ class Loop(Context):
         self.merges: list[Operation] = []  # of its variables
         self.switches: list[Operation] = []  # of its variables, which decide on another iteration
         self.backward: BackwardLoop | None = None
+        self.swaps_memory = False  # what is recorded of it
         self.is_backward_in_file = False  # it takes values off stacks
 
     @property

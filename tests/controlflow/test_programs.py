@@ -9,6 +9,7 @@ import pytest
 from graphgrad.differentiate import gradients
 from graphgrad.graph import Graph
 from graphgrad.runtime.plan import evaluate
+from graphgrad.schema.saved_model_pb2 import MetaGraphDef, WhileContextDef
 from graphgrad.shapes import dims
 from graphgrad.tensors import IndexedSlices, Tensor
 from tests import program_store
@@ -72,3 +73,15 @@ def test_a_plan_runs_again_and_again() -> None:
     plan = compile_graph(program.graph(), program.ys, program.feeds, program.variables)
     for _ in range(4):
         assert why_not_close(program.values["y"], plan.run(program.feeds)[0]) == ""
+
+
+def test_loops_that_swap_memory_record_what_may_leave_it() -> None:
+    """Which only the context in a MetaGraphDef tells."""
+    program = PROGRAMS["flow_programs:loop-static"]
+    graph = program.graph()
+    context = WhileContextDef(context_name="while/while_context", swap_memory=True)
+    graph.meta = MetaGraphDef()
+    graph.meta.collection_def["while_context"].bytes_list.value.append(context.SerializeToString())
+    gradients(program.ys, program.xs, graph=graph)
+    pushes = [op for op in graph.added() if op.type == "StackPushV2"]
+    assert pushes and all(op["swap_memory"] for op in pushes)

@@ -269,6 +269,12 @@ def loop_with_a_y_that_no_x_leads_to(of: Inputs) -> Built:
     return list(times(3, lambda i, x, y: (x * y, y), a, b)), [a]
 
 
+@program(levels="static", order=2)
+def cond_in_cond_differentiated_twice(of: Inputs) -> Built:
+    a, p, q = of.tensor("a", 3), of.scalar("p", True), of.scalar("q", False)
+    return tf.square(tf.cond(p, lambda: tf.cond(q, lambda: a * a, lambda: tf.exp(a)), lambda: a)), [a]
+
+
 @twice(levels="ranks")
 def cond_whose_first_branch_knows_more_twice(of: Inputs) -> Built:
     a, p = of.tensor("a", 3), of.scalar("p", True)

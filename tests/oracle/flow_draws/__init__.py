@@ -48,6 +48,7 @@ class Writer:
         self.feeds: dict[Any, np.ndarray[Any, Any]] = {}
         self.tables: list[Any] = []
         self.customs: list[Any] = []  # operations whose gradients are Python functions
+        self.swaps = kind == "meta" and seed % 4 == 0  # loops' records may leave memory, which a GraphDef does not tell
         self.budget = self.integer(3, 14)  # parts that are still to be written
         self.parts: list[Callable[[Values, int], None]] = [
             self.cond,
@@ -284,6 +285,8 @@ class Writer:
             options["maximum_iterations"] = self.integer(0, 3)
         if self.chance(0.2):
             options["parallel_iterations"] = self.pick(1, 4)
+        if self.swaps:
+            options["swap_memory"] = True
         if self.chance(0.15):
             limit = self.outside(lambda: self.told(many, "int32"))
         else:
