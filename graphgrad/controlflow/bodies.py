@@ -289,8 +289,15 @@ class GradientFunction:
         found = self._moved.get(tensor)
         if found is None:
             seed = self.copy.seeds.get(tensor)
-            found = self._moved[tensor] = self.argument(seed) if seed is not None else self.capture(tensor)
+            found = self._moved[tensor] = self.capture(tensor) if seed is None else self._argument_of(seed)
         return found
+
+    def _argument_of(self, seed: Tensor) -> Tensor:
+        """The argument for a gradient that comes in, one also where it is that of several results."""
+        for source, here in self.captured:
+            if source is seed:
+                return here
+        return self.argument(seed)
 
     def stands(self, tensor: Tensor, here: Tensor) -> None:
         """Notes what stands for a tensor of the copy."""

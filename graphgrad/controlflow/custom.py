@@ -54,12 +54,12 @@ def _captured(g: GraphBuilder, op: Operation, body: Body, position: int) -> Tens
     reference = _noted(op.graph.functions, body, position - len(op.outputs))
     names = [reference.partition(":")] if reference else []
     for name, _, index in names or ((name, "", "0") for name in _possible_names(body, body.arguments[position])):
-        found = _find(op.graph, name)
-        if found is None or int(index or 0) >= len(found.outputs):
+        found, i = _find(op.graph, name), int(index or 0)
+        if found is None or i >= len(found.outputs) or found.outputs[i].dtype is not body.arguments[position].dtype:
             continue
         other = None if names or g.recording is None else _handed_in(op.graph, name)
         if other is None or other is found:
-            return found.outputs[int(index or 0)]
+            return found.outputs[i]
         why = f"may stand for node {found.name!r} or what is handed in as {other.name!r}: give the SavedModel, which tells"
         break
     else:

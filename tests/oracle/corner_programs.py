@@ -281,6 +281,13 @@ def cond_whose_first_branch_knows_more_twice(of: Inputs) -> Built:
     return tf.cond(p, lambda: tf.sin(tf.ensure_shape(a, [3])) * a, lambda: tf.exp(a) * a), [a]
 
 
+@twice(levels="static")
+def cond_whose_results_have_one_gradient_twice(of: Inputs) -> Built:
+    a, p = of.tensor("a", 3), of.scalar("p", True)
+    y, z = tf.cond(p, lambda: (a * a, tf.sin(a)), lambda: (tf.exp(a), a))
+    return y + z, [a]
+
+
 @twice
 def loop_that_hands_on_all_twice(of: Inputs) -> Built:
     """Loops of Keras layers keep everything a gradient may need, before there is one."""
