@@ -19,7 +19,9 @@ tf1 = tf.compat.v1
 COUNT = 10 * int(os.environ.get("GRAPHGRAD_DRAWS", "3"))
 # Programs that once came out otherwise than TensorFlow's.
 MENDED = {"v1": (54,), "meta": (3, 12, 187, 13024), "v2": (12, 121, 1090, 1381), "calls": ()}
-MENDED_TWICE = {"v2": (31, 66, 79, 1076, 5005, 5028, 5063, 5094, 7104, 9031, 20084, 20139)}  # ... when they were differentiated twice
+MENDED_TWICE = {
+    "v2": (31, 66, 79, 1076, 5005, 5028, 5063, 5094, 7104, 9031, 20084, 20139)
+}  # ... when they were differentiated twice
 
 
 @pytest.fixture(autouse=True)

@@ -119,7 +119,10 @@ def check(seed: int, kind: str, level: str, orders: int = 1) -> Verdict:
     try:
         problem += _unlike(values, _in_tensorflow(ours, wanted, call), "TensorFlow")
     except tf.errors.OpError as error:
-        problem += f"\nTensorFlow cannot run it: {error.message}"
+        if kind == "calls" and "is not found" in error.message:
+            note += "TensorFlow lost a result of a function that is called by name, as it does now and then: docs/fidelity.md"
+        else:
+            problem += f"\nTensorFlow cannot run it: {error.message}"
     return Verdict(problem, note, len(theirs))
 
 
