@@ -59,6 +59,7 @@ SPARED: dict[str, tuple[str, str]] = {
         ("bad", "of rows of another length TensorFlow reads memory beyond the updates, or writes over the rows behind"),
     ),
     "BatchNormWithGlobalNormalizationGrad": ("bad", "of variances that are too many TensorFlow reads the first"),
+    "Conv3DBackpropInputV2": ("bad", "of bfloat16 its library takes gradients that do not fit"),
     "LSTMBlockCell": ("bad", "of peepholes that are too long TensorFlow reads what they begin with"),
     **dict.fromkeys(
         ["BlockLSTMGrad", "BlockLSTMGradV2"], ("bad", "peepholes and biases are read by nothing but a check")
