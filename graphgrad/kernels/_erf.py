@@ -38,7 +38,7 @@ def erf(x):
     if x.dtype != np.float32:
         from scipy import special
 
-        return special.erf(x)
+        return np.where(np.isinf(x * x), x.dtype.type(np.nan), special.erf(x))  # as TensorFlow's in float64
     flat = np.ascontiguousarray(x).reshape(-1)
     out = np.empty_like(flat)
     for start in range(0, flat.size, _TILE):

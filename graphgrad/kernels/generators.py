@@ -97,7 +97,8 @@ def standard_normal(resource, shape, *, dtype):
 @kernel("StatefulUniformInt")
 def uniform_int(resource, algorithm, shape, minval, maxval, *, dtype):
     chosen = lone(algorithm, "algorithm")
-    lone(minval, "minval"), lone(maxval, "maxval")
+    lone(minval, "minval")
+    lone(maxval, "maxval")
     return drawn(resource, chosen, "StatelessRandomUniformIntV2", shape, minval, maxval, dtype=dtype)
 
 

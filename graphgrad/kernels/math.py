@@ -290,6 +290,8 @@ def power(x, y):
     power = np.power(x, y)
     if x.dtype.kind == "f" and y.size == 1 and y == 0.5:  # numpy takes the root, which is -0 of -0 and NaN of -inf
         power = np.where(np.isneginf(x), x.dtype.type(np.inf), power + x.dtype.type(0))
+    if x.dtype.kind == "c":  # of 0 to the power 0 TensorFlow's is NaN
+        power = np.where((x == 0) & (y == 0), x.dtype.type(complex(np.nan, np.nan)), power)
     return power
 
 
