@@ -43,19 +43,28 @@ def halves_in_float32(kernel: Callable) -> Callable:
     return widened
 
 
-def halves_by(of_halves: Callable) -> Callable[[Callable], Callable]:
-    """A kernel with a formula of its own for float16 and bfloat16, where TensorFlow rounds behind each step; `of_others` as above."""
+def _formula_where(belongs: Callable[[np.dtype], bool], formula: Callable) -> Callable[[Callable], Callable]:
+    """A kernel with a formula of its own for the dtypes that belong; `of_others` as above."""
 
-    def with_halves(kernel: Callable) -> Callable:
+    def with_formula(kernel: Callable) -> Callable:
         @functools.wraps(kernel)
         def either(*arrays: np.ndarray, **attributes: object) -> np.ndarray:
-            formula = of_halves if arrays[0].dtype in HALVES else kernel
-            return formula(*arrays, **attributes)
+            return (formula if belongs(arrays[0].dtype) else kernel)(*arrays, **attributes)
 
-        either.of_others = kernel  # type: ignore[attr-defined]
+        either.of_others = getattr(kernel, "of_others", kernel)  # type: ignore[attr-defined]
         return either
 
-    return with_halves
+    return with_formula
+
+
+def halves_by(of_halves: Callable) -> Callable[[Callable], Callable]:
+    """A kernel with a formula of its own for float16 and bfloat16, where TensorFlow rounds behind each step."""
+    return _formula_where(HALVES.__contains__, of_halves)
+
+
+def complex_by(of_complex: Callable) -> Callable[[Callable], Callable]:
+    """A kernel with a formula of its own for complex numbers."""
+    return _formula_where(lambda dtype: dtype.kind == "c", of_complex)
 
 
 # Steps of formulas over halves; numpy's own for float16 are a bit off now and then.

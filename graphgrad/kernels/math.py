@@ -9,14 +9,12 @@ import functools
 
 import numpy as np
 
+from graphgrad.kernels import _casts, _complex
 from graphgrad.kernels._checks import same_sizes
 from graphgrad.kernels._erf import erf, erfc
 from graphgrad.kernels._precision import (
-    BFLOAT16,
-    FLOAT8_E4M3FN,
-    FLOAT8_E5M2,
-    FLOAT16,
     FOUR_BITS,
+    complex_by,
     exp,
     halves_by,
     halves_in_float32,
@@ -39,25 +37,25 @@ kernels(
         "Conj": np.conjugate,
         "Cos": np.cos,
         "Cosh": np.cosh,
-        "Exp": np.exp,
-        "Expm1": np.expm1,
+        "Exp": complex_by(_complex.exponential)(np.exp),
+        "Expm1": complex_by(_complex.expm1)(np.expm1),
         "Floor": np.floor,
-        "Inv": np.reciprocal,
+        "Inv": complex_by(_complex.reciprocal)(np.reciprocal),
         "Invert": np.invert,
         "IsFinite": np.isfinite,
         "IsInf": np.isinf,
         "IsNan": np.isnan,
         "Log": np.log,
-        "Log1p": np.log1p,
+        "Log1p": complex_by(_complex.log1p)(np.log1p),
         "LogicalNot": np.logical_not,
         "Neg": np.negative,
-        "Reciprocal": np.reciprocal,
+        "Reciprocal": complex_by(_complex.reciprocal)(np.reciprocal),
         "Rint": np.rint,
-        "Sign": np.sign,
+        "Sign": complex_by(_complex.sign)(np.sign),
         "Sin": np.sin,
         "Sinh": np.sinh,
-        "Sqrt": np.sqrt,
-        "Square": np.square,
+        "Sqrt": complex_by(_complex.square_root)(np.sqrt),
+        "Square": complex_by(_complex.square)(np.square),
         "Tan": np.tan,
         "Tanh": np.tanh,
         # two arguments
@@ -74,7 +72,7 @@ kernels(
         "LogicalOr": np.logical_or,
         "Maximum": np.maximum,
         "Minimum": np.minimum,
-        "Mul": np.multiply,
+        "Mul": complex_by(_complex.product)(np.multiply),
         "NextAfter": np.nextafter,
         "Sub": np.subtract,
         # several steps
@@ -89,12 +87,15 @@ kernels(
 
 @kernel("Round", elementwise=True)
 def round_half_to_even(x):
-    """An integer is its own rounding."""
-    return x if x.dtype.kind in "iu" else np.rint(x)
+    """Of integers of 32 and 64 bits TensorFlow's kernel makes 0; its Python function does not ask it to round them."""
+    if x.dtype.kind in "iu":
+        return np.zeros_like(x) if x.dtype.itemsize > 2 else x
+    return np.rint(x)
 
 
 @kernel("Rsqrt", elementwise=True)
 @halves_in_float32
+@complex_by(_complex.rsqrt)
 def rsqrt(x, *, out=None):
     return np.reciprocal(np.sqrt(x), out)
 
@@ -106,6 +107,7 @@ def sigmoid_of_halves(x):
 
 @kernel("Sigmoid", elementwise=True)
 @halves_by(sigmoid_of_halves)
+@complex_by(_complex.sigmoid)
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
@@ -136,6 +138,7 @@ def population_count(x):
 
 @kernel("TanhGrad", elementwise=True)
 @same_sizes
+@complex_by(_complex.tanh_grad)
 def tanh_grad(y, dy, *, out=None):
     slope = np.subtract(1, np.multiply(y, y, out), out)
     return np.multiply(dy, slope, out)
@@ -155,6 +158,7 @@ def plan_tanh_grad(y, dy):
 
 @kernel("SigmoidGrad", elementwise=True)
 @same_sizes
+@complex_by(_complex.sigmoid_grad)
 def sigmoid_grad(y, dy, *, out=None):
     return np.multiply(dy, y * (1 - y), out)
 
@@ -179,22 +183,23 @@ def _unless_zero(dy, gradient):
 
 @kernel("SqrtGrad", elementwise=True)
 @same_sizes
+@complex_by(_complex.sqrt_grad)
 def sqrt_grad(y, dy):
-    return _unless_zero(dy, dy * (y.dtype.type(0.5) / y.conj()))
+    return _unless_zero(dy, dy * (y.dtype.type(0.5) / y))
 
 
 @kernel("RsqrtGrad", elementwise=True)
 @same_sizes
+@complex_by(_complex.rsqrt_grad)
 def rsqrt_grad(y, dy):
-    y = y.conj()
     return _unless_zero(dy, dy * y * (y * y * dy.dtype.type(-0.5)))
 
 
 @kernel("ReciprocalGrad", "InvGrad", elementwise=True)
 @same_sizes
+@complex_by(_complex.reciprocal_grad)
 def reciprocal_grad(y, dy):
     """The square may leave the range of a half type, as it does in TensorFlow."""
-    y = y.conj()
     return _unless_zero(dy, -dy * (y * y))
 
 
@@ -219,6 +224,7 @@ def _truncated_quotient(x, y):
 
 
 @kernel("Div", "RealDiv", elementwise=True)
+@complex_by(_complex.quotient)
 def divide(x, y, *, out=None):
     """Of integers, the quotient rounded towards zero."""
     return np.add(_truncated_quotient(x, y), 0, out) if x.dtype.kind in "iu" else np.divide(x, y, out)
@@ -259,47 +265,51 @@ def _zero_where(condition, value):
 
 
 @kernel("DivNoNan", elementwise=True)
+@complex_by(_complex.quotient_or_zero)
 def div_no_nan(x, y):
     return _zero_where(y == 0, np.divide(x, y))
 
 
 @kernel("MulNoNan", elementwise=True)
+@complex_by(_complex.product_or_zero)
 def mul_no_nan(x, y):
     return _zero_where(y == 0, np.multiply(x, y))
 
 
 @kernel("Xdivy", elementwise=True)
+@complex_by(_complex.xdivy)
 def xdivy(x, y):
     return _zero_where(x == 0, np.divide(x, y))
 
 
 @kernel("Xlogy", elementwise=True)
+@complex_by(_complex.xlogy)
 def xlogy(x, y):
     return _zero_where(x == 0, np.multiply(x, np.log(y)))
 
 
 @kernel("Xlog1py", elementwise=True)
+@complex_by(_complex.xlog1py)
 def xlog1py(x, y):
     return _zero_where(x == 0, np.multiply(x, np.log1p(y)))
 
 
 @kernel("Pow", elementwise=True)
+@complex_by(_complex.power)
 def power(x, y):
     if x.dtype.kind == "i" and np.any(y < 0):
         raise ValueError("integers to negative integer powers are not allowed")
     power = np.power(x, y)
     if x.dtype.kind == "f" and y.size == 1 and y == 0.5:  # numpy takes the root, which is -0 of -0 and NaN of -inf
         power = np.where(np.isneginf(x), x.dtype.type(np.inf), power + x.dtype.type(0))
-    if x.dtype.kind == "c":  # of 0 to the power 0 TensorFlow's is NaN
-        power = np.where((x == 0) & (y == 0), x.dtype.type(complex(np.nan, np.nan)), power)
     return power
 
 
 @kernel("SquaredDifference", elementwise=True)
+@complex_by(_complex.squared_difference)
 def squared_difference(x, y, *, out=None):
-    """|x - y|^2, which for complex numbers is (x - y) times its conjugate."""
     difference = np.subtract(x, y)
-    return np.multiply(difference, difference.conj() if difference.dtype.kind == "c" else difference, out)
+    return np.multiply(difference, difference, out)
 
 
 def _shift_by(y):
@@ -353,20 +363,28 @@ def approximate_equal(x, y, *, tolerance):
 
 @kernel("ClipByValue")
 def clip_by_value(t, clip_value_min, clip_value_max):
-    """The upper bound first, so the lower one wins where they cross; a bound that is NaN does not bound."""
-    if t.dtype.kind == "c":
-        raise TypeError("complex numbers have no order to clip them by")
+    """The upper bound first, so the lower one wins where they cross; a bound that is NaN does not bound.
+
+    Of complex numbers each part is clipped for itself.
+    """
     for bound in (clip_value_min, clip_value_max):
         if bound.ndim and bound.shape != t.shape:
             raise ValueError(
                 f"clip_value_min and clip_value_max must be scalars or of the shape {list(t.shape)} "
                 f"of the input, not {list(bound.shape)}"
             )
+    if t.dtype.kind == "c":
+        return complex_of(
+            *map(_clipped, *[(a.real, a.imag) for a in (t, clip_value_min, clip_value_max)]), Tout=t.dtype
+        )
+    return _clipped(t, clip_value_min, clip_value_max)
+
+
+def _clipped(t, low, high):
     if t.dtype.kind in "fV":
         infinity = t.dtype.type(np.inf)
-        clip_value_min = np.where(np.isnan(clip_value_min), -infinity, clip_value_min)
-        clip_value_max = np.where(np.isnan(clip_value_max), infinity, clip_value_max)
-    return np.maximum(np.minimum(t, clip_value_max), clip_value_min)
+        low, high = np.where(np.isnan(low), -infinity, low), np.where(np.isnan(high), infinity, high)
+    return np.maximum(np.minimum(t, high), low)
 
 
 @kernel("Select")
@@ -418,36 +436,6 @@ def _total(first, *others, out=None):
 
 # ----------------------------------------------------------------------------------------------------- casts
 
-# dtype -> the integers over which its bits, or those of its parts, lie, and how many bits its significand stores.
-_SIGNIFICANDS: dict[np.dtype, tuple[type, int]] = {
-    np.dtype(np.float64): (np.uint64, 52),
-    np.dtype(np.complex128): (np.uint64, 52),
-    np.dtype(np.float32): (np.uint32, 23),
-    np.dtype(np.complex64): (np.uint32, 23),
-    FLOAT16: (np.uint16, 10),
-    BFLOAT16: (np.uint16, 7),
-    FLOAT8_E4M3FN: (np.uint8, 3),
-    FLOAT8_E5M2: (np.uint8, 2),
-}
-# What a cast with truncation truncates from each; TensorFlow knows it for no other pair.
-_TRUNCATED_TO = {
-    np.dtype(np.float64): (np.dtype(np.float32), FLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2),
-    np.dtype(np.float32): (FLOAT16, BFLOAT16, FLOAT8_E4M3FN, FLOAT8_E5M2),
-    np.dtype(np.complex64): (FLOAT16,),
-    np.dtype(np.complex128): (np.dtype(np.float32), np.dtype(np.complex64), FLOAT16),
-    **dict.fromkeys((FLOAT16, BFLOAT16), (FLOAT8_E4M3FN, FLOAT8_E5M2)),
-    FLOAT8_E4M3FN: (FLOAT8_E5M2,),
-}
-
-
-def _truncated(x, target):
-    """The floats, or parts of complex numbers, with the bits of their significands cleared that the target has no room for."""
-    bits, stored = _SIGNIFICANDS[x.dtype]
-    spare = stored - _SIGNIFICANDS[target][1]
-    mask = bits(np.iinfo(bits).max >> spare << spare)
-    cut = (np.array(x, ndmin=1, order="C").view(bits) & mask).view(x.dtype).reshape(x.shape)
-    return np.where(np.isnan(x), x, cut)
-
 
 @kernel("Cast", elementwise=True)
 def cast(x, *, DstT, Truncate):
@@ -455,12 +443,14 @@ def cast(x, *, DstT, Truncate):
         return x
     if object in (x.dtype, DstT) or DstT.kind in "SU":
         raise TypeError("a cast from or to strings is not supported")
-    if Truncate and DstT in _TRUNCATED_TO.get(x.dtype, ()):
-        x = _truncated(x, DstT)
+    if Truncate and _casts.truncates(x.dtype, DstT):
+        x = _casts.truncated(x, DstT)
     if x.dtype.kind == "c" and DstT.kind != "c":
         x = x.real
     if x.dtype in FOUR_BITS and DstT in FOUR_BITS:  # which numpy casts to wider integers only
         x = x.astype(np.int8)
+    if DstT.kind in "iu" and x.dtype in _casts.FLOATS:
+        return _casts.to_integers(x, DstT)
     return x.astype(DstT, copy=False)
 
 

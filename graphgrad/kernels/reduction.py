@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from graphgrad.kernels._precision import HALVES, halves_in_float32
+from graphgrad.kernels._precision import HALVES, exp, log1p
 from graphgrad.registry import kernel, planned
 
 # ------------------------------------------------------------------------------------------------- over axes
@@ -234,9 +234,23 @@ def cumulative_product(x, axis, *, exclusive, reverse):
 
 
 @kernel("CumulativeLogsumexp")
-@halves_in_float32
 def cumulative_log_sum_exp(x, axis, *, exclusive, reverse):
-    return _scan(np.logaddexp.accumulate, x, axis, -np.inf, exclusive, reverse)
+    return _scan(_log_sums, x, axis, -np.inf, exclusive, reverse)
+
+
+def _log_sums(x, axis, dtype, out=None):
+    """Running sums, rounded step by step. NaN counts for as much as the sum before it, and where it comes first for nothing."""
+    if dtype not in HALVES and np.isfinite(x).all():
+        return np.logaddexp.accumulate(x, axis, dtype, out)
+    sums = np.empty_like(x) if out is None else out
+    rows, places = np.moveaxis(x, axis, 0), np.moveaxis(sums, axis, 0)
+    total = np.full_like(rows[:1], -np.inf)
+    for i in range(len(rows)):
+        row = rows[i : i + 1]
+        less, more = np.where(row < total, row, total), np.where(total < row, row, total)
+        total = np.where(np.isneginf(more), more, log1p(exp(less - more)) + more)
+        places[i : i + 1] = total
+    return sums
 
 
 # -------------------------------------------------------------------------------------------------- counting

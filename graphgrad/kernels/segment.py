@@ -148,11 +148,21 @@ def _extremes(combine: np.ufunc, empty: Any = None) -> Callable[[Array, Array, i
         if _has_nan(rows):
             out[ids[starts]] = rows[starts]
             _fold_with_nan(combine, out, ids, rows)
+            whole = rows.shape[1] - rows.shape[1] % (4 if rows.dtype == np.float64 else 8)
+            out[ids[starts], :whole] = _without_nan(combine, rows[:, :whole], starts)
         elif len(starts):
             out[ids[starts]] = combine.reduceat(rows, starts, axis=0)
         return out
 
     return extremes
+
+
+def _without_nan(combine: np.ufunc, rows: Array, starts: Array) -> Array:
+    """Of columns that fill vector registers, in which TensorFlow passes over NaN, unless it is a segment's only row."""
+    is_maximum = combine is np.maximum
+    best = (np.fmax if is_maximum else np.fmin).reduceat(rows, starts, axis=0)
+    is_alone = np.diff(starts, append=len(rows)) == 1
+    return np.where(is_alone[:, None] | ~np.isnan(best), best, rows.dtype.type(-np.inf if is_maximum else np.inf))
 
 
 def _mean_scale(members: Array) -> Array:

@@ -31,7 +31,6 @@ _SECOND_KIND = {
     "BesselK1": (special.k1, np.inf),
     "BesselK1e": (special.k1e, np.inf),
     "BesselY0": (special.y0, -np.inf),
-    "BesselY1": (special.y1, -np.inf),
 }
 
 
@@ -50,6 +49,14 @@ def _bessel_of_second_kind(function, below_zero):
 kernels({op_type: halves_in_float32(function) for op_type, function in _UNARY.items()})
 kernels({op_type: halves_in_float32(_bessel_of_second_kind(*row)) for op_type, row in _SECOND_KIND.items()})
 kernels({"IgammaGradA": gamma_cdf_gradient, "RandomGammaGrad": gamma_sample_gradient})
+
+
+@kernel("BesselY1")
+@halves_in_float32
+def bessel_y1(x):
+    """At 0 TensorFlow has the limit in float64, and NaN in float32."""
+    at_zero = -np.inf if x.dtype == np.float64 else np.nan
+    return _replaced(x == 0, at_zero, _replaced(x < 0, -np.inf, special.y1(x)))
 
 
 @kernel("Lgamma")

@@ -40,6 +40,8 @@ def _tiled_shape(step: Step, record: Record, fixed: set[int], owned: set[int]) -
     if not step.is_elementwise or not step.outputs or step.outputs[0] not in owned:
         return None
     form = record.forms[step.outputs[0]]
+    if form.dtype.kind == "c":  # where in an array a complex number stands may matter: kernels/_complex.py
+        return None
     if math.prod(form.shape) < LARGE or not all(
         i in fixed and _spread(_form(record, i), form.shape) for i in step.inputs
     ):

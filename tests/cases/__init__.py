@@ -50,7 +50,8 @@ class Input:
         """Its value, drawn from the case's seed where the row does not give it."""
         target = np.dtype(object) if self.dtype == "object" else arrays.numpy_dtype(dtypes.by_name(self.dtype))
         if self.value is not None:
-            return np.array(self.value, target).reshape(self.shape)
+            with np.errstate(over="ignore"):  # a number too large for a half type is infinity
+                return np.array(self.value, target).reshape(self.shape)
         random = np.random.default_rng(seed)
         drawn = random.uniform(self.low, self.high, self.shape)
         if target.kind == "c":

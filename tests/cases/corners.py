@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from graphgrad.dtypes import float32
+from graphgrad.dtypes import float32, int8, int16, int32, int64, uint8, uint16, uint32, uint64
 from tests.cases import Case, Input, case, const, f32, given, i32
 
 _NAN, _INF = np.nan, np.inf
 _POINTS = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e-30, 1e30, _INF, -_INF, _NAN]
 # Every pair of these meets in the operands of a binary op.
 _PAIRS = [0.0, -0.0, 1.0, -1.0, 2.0, -0.5, _INF, -_INF, _NAN]
+
+# No integer type holds them all; more than are cast at once, with some left over.
+BEYOND = 3 * [_NAN, _INF, -_INF, -2.7, 300.7, -300.7, 7e4, -7e4, 3e9, -3e9, 1e19, -1e19, 1e30]
 
 UNARY = [
     "Abs",
@@ -91,6 +94,27 @@ GRADS = [
     "SqrtGrad",
     "TanhGrad",
 ]
+# What TensorFlow computes in registers and one by one: 147 numbers are whole registers and some behind them.
+OF_COMPLEX = [
+    *["Acos", "Asin", "Atan", "Exp", "Expm1", "Inv", "Log", "Log1p", "Reciprocal", "Rsqrt", "Sigmoid", "Sign", "Sqrt"],
+    *["Square", "Tanh"],
+]
+OF_TWO_COMPLEX = [
+    *[
+        "AddV2",
+        "Div",
+        "DivNoNan",
+        "Mul",
+        "MulNoNan",
+        "Pow",
+        "RealDiv",
+        "SquaredDifference",
+        "Xdivy",
+        "Xlog1py",
+        "Xlogy",
+    ],
+    *["InvGrad", "ReciprocalGrad", "RsqrtGrad", "SigmoidGrad", "SqrtGrad", "TanhGrad"],
+]
 REDUCTIONS = ["Sum", "Mean", "Prod", "Max", "Min", "EuclideanNorm"]
 
 
@@ -101,6 +125,13 @@ ORDERS = {"BesselI1e": 1, "Softsign": 1}
 def pair(dtype: str) -> tuple[Input, Input]:
     x, y = np.meshgrid(_PAIRS, _PAIRS)
     return given(x, dtype), given(y, dtype)
+
+
+def complex_points(turned: tuple[int, int, int], dtype: str) -> Input:
+    """Three times every pair of parts, each time turned around by so many."""
+    parts = [0.0, -0.0, 1.0, -2.5, _INF, -_INF, _NAN]
+    points = np.array([complex(a, b) for a in parts for b in parts])
+    return given(np.concatenate([np.roll(points, by) for by in turned]), dtype)
 
 
 def corner(op: str, *inputs: object, label: str, **attrs: object) -> Case:
@@ -115,6 +146,16 @@ CASES = [
     ],
     *[corner(op, *pair(dtype), label=dtype) for op in BINARY for dtype in ("float32", "float64")],
     *[corner(op, *pair("float32"), label="float32") for op in GRADS],
+    *[
+        corner(op, complex_points((0, 1, 2), dtype), label=dtype, order=1)
+        for op in OF_COMPLEX
+        for dtype in ("complex64", "complex128")
+    ],
+    *[
+        corner(op, complex_points((0, 0, 0), dtype), complex_points((1, 10, 24), dtype), label=dtype, order=1)
+        for op in OF_TWO_COMPLEX
+        for dtype in ("complex64", "complex128")
+    ],
     *[
         corner(
             op, given([300.0, -1000.0, 6e4, 0.0], "float16"), given([1e-3, 2e-4, 0.0, 1.0], "float16"), label="float16"
@@ -209,6 +250,20 @@ CASES = [
         "UnsortedSegmentMax", given([_NAN, 1.0, _INF, _INF, -_INF]), const([0, 0, 1, 1, 2]), const(4), label="corners"
     ),
     corner("SegmentMax", given([2.0, 2.0, _INF, _INF, -_INF]), const([0, 0, 1, 1, 2]), label="corners"),
+    *[
+        corner(op, given(np.tile([[1.0], [_NAN], [2.0], [_NAN], [_NAN], [_NAN]], 11), dtype), ids, label=dtype, order=0)
+        for op in ("SegmentMax", "SegmentMin")
+        for dtype in ("float16", "bfloat16", "float32", "float64")
+        for ids in [const([0, 0, 0, 2, 3, 3])]
+    ],
+    *[
+        corner(
+            op, given([[1.0, _NAN, 3.0, _NAN], [_NAN, _NAN, -_INF, _NAN]]), const(axis), label=f"nan:{axis}", order=0
+        )
+        for op in ("ArgMax", "ArgMin", "CumulativeLogsumexp")
+        for axis in (0, 1)
+    ],
+    corner("CumulativeLogsumexp", given([1.0, _NAN, -2.0, 0.5, _NAN], "bfloat16"), const(0), label="bfloat16", order=0),
     corner("TopKV2", given([[1.0, _INF, _INF, -_INF]]), const(2), label="ties"),
     corner(
         "SelectV2",
@@ -218,7 +273,23 @@ CASES = [
         label="corners",
     ),
     corner("ClipByValue", given([_NAN, _INF, -_INF, 0.0, 1.0]), given(0.0), given(1.0), label="corners"),
+    corner(
+        "ClipByValue",
+        complex_points((0, 1, 2), "complex64"),
+        given(1 - 2j, "complex64"),
+        given(2 + 0j, "complex64"),
+        label="complex",
+        order=0,
+    ),
     corner("Cast", given(_POINTS, "float64"), DstT=float32, label="corners"),
+    *[
+        corner("Cast", given(BEYOND, source), DstT=target, label=f"beyond:{source}:{target.name}", order=0)
+        for source in ("float16", "bfloat16", "float32", "float64")
+        for target in (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
+    ],
+    corner("Round", given([3, -2, 0], "int32"), label="integers", order=0),
+    corner("BesselY1", given([0.0, -1.0, _INF]), label="pole", order=0),
+    corner("BesselY1", given([0.0, -1.0, _INF], "float64"), label="pole:float64", order=0),
     corner("Complex", *pair("float32"), label="corners"),
     corner("Betainc", given([1.0, 2.0, 0.5]), given([1.0, 2.0, 0.5]), given([0.0, 1.0, 0.5]), label="ends"),
     corner("Igamma", given([1.0, 2.0, 0.5]), given([0.0, _INF, 1.0]), label="ends", order=1),

@@ -20,17 +20,19 @@ def reduction(d: Drawer) -> Parts:
 
 
 def argument(d: Drawer) -> Parts:
-    """The place of the largest of numbers with ties; that of NaN is left to chance."""
+    """The place of the largest of numbers with ties."""
     shape = d.shape(1)
     if d.dtype("Tidx") == "int16":  # which TensorFlow reads as if it were int32
         d.types["Tidx"] = "int32"
-    return [d.array(d.dtype(), shape, corners=False), d.given("Tidx", d.axis(len(shape)))], {}
+    return [d.array(d.dtype(), shape), d.given("Tidx", d.axis(len(shape)))], {}
 
 
 def scan(d: Drawer) -> Parts:
     shape = d.shape(1)
-    x = d.array(d.dtype(), shape, corners=d.op_type != "CumulativeLogsumexp")  # whose NaN are lost in TensorFlow
-    return [x, d.given("Tidx", d.axis(len(shape)))], {"exclusive": d.flag(), "reverse": d.flag()}
+    return [d.array(d.dtype(), shape), d.given("Tidx", d.axis(len(shape)))], {
+        "exclusive": d.flag(),
+        "reverse": d.flag(),
+    }
 
 
 def top_k(d: Drawer) -> Parts:
