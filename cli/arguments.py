@@ -174,8 +174,19 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON docu
 
 
 def split(values: Sequence[str]) -> list[str]:
-    """'a,b' and repeated options as one list; empty items are kept."""
-    return [item.strip() for value in values for item in value.split(",")]
+    """'a,b' and repeated options as one list; empty items are kept, and commas within brackets."""
+    return [item.strip() for value in values for item in _items(value)]
+
+
+def _items(value: str) -> list[str]:
+    items, depth = [""], 0
+    for character in value:
+        depth += (character == "[") - (character == "]")
+        if character == "," and depth <= 0:
+            items.append("")
+        else:
+            items[-1] += character
+    return items if depth == 0 else value.split(",")
 
 
 def names(graph: Graph, values: Sequence[str], option: str) -> list[str]:

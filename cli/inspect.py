@@ -204,7 +204,8 @@ def _print(found: Inspection) -> None:
     if found.functions:
         table = output.Table("function", "nodes", "inputs", "outputs", right=("nodes", "inputs", "outputs"))
         for f in found.functions[:SHOWN]:
-            table.add(f["name"], str(f["nodes"]), str(f["inputs"]), str(f["outputs"]))
+            unbound = ", ".join(f["attributes"])
+            table.add(f["name"] + (unbound and f"[{unbound}]"), str(f["nodes"]), str(f["inputs"]), str(f["outputs"]))
         click.echo()
         table.show()
         _more(found.functions)

@@ -6,7 +6,7 @@ they are UTF-8 and `bytes` where not, lists tuples; tensors and functions stay m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphgrad import dtypes
@@ -39,6 +39,11 @@ def encode_shape(shape: Shape, into: graph_pb2.TensorShapeProto) -> None:
         return
     for size in shape:
         into.dim.add().size = -1 if size is None else size
+
+
+def shown_shape(shape: Shape) -> str:
+    """As messages spell it: [2,?], or 'unknown'."""
+    return "unknown" if shape is None else "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"
 
 
 def _decode_string(value: bytes) -> str | bytes:
@@ -80,6 +85,44 @@ def decode(attr: graph_pb2.AttrValue) -> Any:
     return _DECODE[attr.WhichOneof("value")](attr)
 
 
+def shown(attr: graph_pb2.AttrValue) -> str:
+    """An attribute's value as text."""
+    kind = attr.WhichOneof("value")
+    if kind == "type":
+        return dtypes.shown(attr.type)
+    if kind == "list":
+        return "[" + ", ".join(_shown_elements(attr.list)) + "]"
+    value = decode(attr)
+    if kind == "shape":
+        return shown_shape(value)
+    if kind == "func":
+        return shown_function(value.name, value.attr)
+    if kind == "tensor":
+        return f"{dtypes.shown(value.dtype)} {shown_shape(decode_shape(value.tensor_shape))}"
+    if kind == "placeholder":
+        return f"${value}"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+def _shown_elements(values: graph_pb2.AttrValue.ListValue) -> list[str]:
+    if values.type:
+        return list(map(dtypes.shown, values.type))
+    if values.func:
+        return [shown_function(f.name, f.attr) for f in values.func]
+    return [shown_shape(value) if values.shape else str(value) for value in _decode_list(values)]
+
+
+def functions_in(value: graph_pb2.AttrValue) -> Iterable[graph_pb2.NameAttrList]:
+    """The functions that an attribute names."""
+    return [value.func] if value.WhichOneof("value") == "func" else value.list.func
+
+
+def shown_function(name: str, bound: Mapping[str, graph_pb2.AttrValue]) -> str:
+    """A function with attributes of its own that are bound: `Square[T=float32]`."""
+    values = ", ".join(f"{attr}={shown(bound[attr])}" for attr in sorted(bound))
+    return f"{name}[{values}]" if values else name
+
+
 # The field of an AttrValue that holds a value of each kind an OpDef names.
 _FIELD = {"int": "i", "bool": "b", "float": "f", "string": "s", "type": "type", "shape": "shape", "tensor": "tensor"}
 _FIELD |= {f"list({kind})": "list" for kind in (*_FIELD, "func")} | {"func": "func"}
@@ -89,9 +132,7 @@ def misfit(attr: graph_pb2.AttrValue, kind: str) -> str | None:
     """What is wrong with a message that is to hold a value of `kind`; None where nothing is."""
     field = attr.WhichOneof("value")
     if field == "placeholder":
-        return (
-            f"stands for {attr.placeholder!r} of a function around it, and functions with attributes are not supported"
-        )
+        return f"stands for attribute {attr.placeholder!r} of a function around it, which no call gives"
     if field != _FIELD.get(kind, field):
         return f"must be {kind}, and holds {next((k for k, f in _FIELD.items() if f == field), 'nothing')}"
     if field == "list":

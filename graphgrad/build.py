@@ -208,10 +208,11 @@ class OpBuilder:
     def copy_of(self, op: Operation, inputs: list[Tensor], controls: list[Operation]) -> Operation:
         """A copy of an operation in the current scope, under its whole name, with other inputs and control inputs."""
         signature = op.signature
-        known = signature.attrs if signature is not None else op.attr_names()
-        copy = Operation(
-            self.graph, self._node_name(op.name), op.type, op.device, None, {name: op[name] for name in known}
-        )
+        if signature is not None:
+            attrs = {name: op[name] for name in signature.attrs}
+        else:
+            attrs = {name: op.attr_message(name) for name in op.attr_names()}
+        copy = Operation(self.graph, self._node_name(op.name), op.type, op.device, None, attrs)
         self._place(copy, inputs, [t.dtype for t in op.outputs])  # type: ignore[misc]
         copy.control_inputs = [*copy.control_inputs, *controls]
         self.graph.inference.settle(copy, [t.shape for t in op.outputs])

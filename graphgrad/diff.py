@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from graphgrad import dtypes, listing, opdefs
+from graphgrad import attributes, dtypes, opdefs
 from graphgrad.errors import ArgumentError, ModelError, did_you_mean
 from graphgrad.graph import Graph, Operation
 from graphgrad.pairs import paired
@@ -245,7 +245,7 @@ def _compare_constants(a: Operation, b: Operation, attr: str) -> tuple[tuple[str
 
 
 def _shown(*values: graph_pb2.AttrValue | str | None) -> tuple[str, str]:
-    x, y = ("(none)" if v is None else v if isinstance(v, str) else listing.shown(v) for v in values)
+    x, y = ("(none)" if v is None else v if isinstance(v, str) else attributes.shown(v) for v in values)
     return apart(x, y, _SHOWN)
 
 
@@ -293,7 +293,7 @@ def _function(
         if x != y and not _is_renamed(x, y, renamed):
             fields[field] = _shown(x, y)
     try:
-        nodes = _nodes(a.functions.body(name).graph, b.functions.body(other).graph, ignore, renamed)
+        nodes = _nodes(a.functions.shown(name).graph, b.functions.shown(other).graph, ignore, renamed)
     except ModelError as error:
         if list(before.node_def) != list(after.node_def):
             fields["nodes"] = str(len(before.node_def)), f"{len(after.node_def)}, not compared: {error}"
@@ -308,7 +308,7 @@ def _told(graph: Graph, name: str, ignore: Collection[str]) -> dict[str, Any]:
     for field in ("name", "input_arg", "output_arg", "control_output"):
         rest.ClearField(field)
     told: dict[str, Any] = {
-        "arguments": ", ".join(f"{arg.name}: {dtypes.shown(arg.type)}" for arg in definition.signature.input_arg),
+        "arguments": ", ".join(f"{arg.name}: {_type_of(arg)}" for arg in definition.signature.input_arg),
         "results": ", ".join(f"{arg.name} = {definition.ret[arg.name]}" for arg in definition.signature.output_arg),
         "control results": ", ".join(sorted(f"{k} = {v}" for k, v in definition.control_ret.items())),
         "gradient function": graph.functions.gradient_of(name),
@@ -322,6 +322,11 @@ def _told(graph: Graph, name: str, ignore: Collection[str]) -> dict[str, Any]:
     if "internal" in ignore:
         told = {field: value for field, value in told.items() if not field.rpartition(" ")[2].startswith("_")}
     return told
+
+
+def _type_of(arg: graph_pb2.OpDef.ArgDef) -> str:
+    dtype = dtypes.shown(arg.type) if arg.type else f"${arg.type_list_attr or arg.type_attr}"
+    return f"${arg.number_attr} of {dtype}" if arg.number_attr else dtype
 
 
 def _names(a: Graph, b: Graph, pairs: Mapping[str, str], changes: list[FunctionChange]) -> dict[str, list[str]]:

@@ -173,14 +173,8 @@ class _Freezing:
 def _called(nodes: Sequence[graph_pb2.NodeDef], functions: Mapping[str, graph_pb2.FunctionDef]) -> list[str]:
     """The functions that nodes need, in the order in which they stand."""
     library = Library(graph_pb2.GraphDef(library=graph_pb2.FunctionDefLibrary(function=functions.values())))
-    found: dict[str, None] = {}
-    queue = library.called_by(nodes)
-    while queue:
-        name = queue.pop()
-        if name not in found and name in functions:
-            found[name] = None
-            queue += library.called_by(functions[name].node_def)
-    return [name for name in functions if name in found]
+    needed = library.needed_by(nodes)
+    return [name for name in functions if name in needed]
 
 
 def _forget_classes(node: graph_pb2.NodeDef, names: set[str]) -> None:

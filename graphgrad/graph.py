@@ -70,7 +70,7 @@ class Operation:
         """Output `index`. Raises ModelError where the op has fewer."""
         outputs = self.outputs
         if index >= len(outputs):
-            if self.signature is not None or self.type in self.graph.functions:
+            if not self.graph.is_template and (self.signature is not None or self.type in self.graph.functions):
                 plural = "output" if len(outputs) == 1 else "outputs"
                 raise ModelError(
                     f"'{self.name}:{index}' does not exist: {self.type} node {self.name!r} has {len(outputs)} {plural}"
@@ -82,10 +82,28 @@ class Operation:
 
     def _output_dtypes(self) -> list[DType]:
         signature = self.signature
-        if signature is None:
-            function = self.graph.functions.get(self.type)
-            return [opdefs.Arg(a).dtypes(self)[0] for a in function.signature.output_arg] if function else []
-        return signature.output_dtypes(self)
+        try:
+            if signature is not None:
+                return signature.output_dtypes(self)
+            function = self.graph.functions.get(self.type) and self.graph.functions[self.function()]
+        except ModelError:
+            if self.graph.is_template:
+                return []  # outputs appear as they are consumed
+            raise
+        return [dtypes.by_enum(arg.type) for arg in function.signature.output_arg] if function else []
+
+    def function(self, attr: str | None = None) -> str:
+        """The function that an attribute names, or the op type itself, as the library calls it with the attributes bound
+        that this operation gives.
+        """
+        if attr is not None:
+            return self.graph.functions.instance(self[attr].name, self[attr].attr, self)  # type: ignore[no-any-return]
+        given = {name: self.attr_message(name) for name in self.attr_names()}
+        return self.graph.functions.instance(self.type, given, self)  # type: ignore[no-any-return]
+
+    def functions(self, attr: str) -> list[str]:
+        """The same of an attribute that names several functions."""
+        return [self.graph.functions.instance(f.name, f.attr, self) for f in self[attr]]
 
     def _resolve_inputs(self) -> None:
         inputs, controls = [], []
@@ -123,10 +141,13 @@ class Operation:
         definition = signature.attrs.get(attr) if signature else None
         if node is not None and attr in node.attr:
             value = self._decoded(node.attr[attr], definition)
-        elif definition is None or definition.default is opdefs.REQUIRED:
-            raise MissingAttributeError(f"node {self.name!r} ({self.type}) lacks attribute {attr!r}")
-        else:
+        elif definition is not None and definition.default is not opdefs.REQUIRED:
             value = definition.default
+        else:
+            default = None if signature is not None else self.graph.functions.default(self.type, attr)
+            if default is None:
+                raise MissingAttributeError(f"node {self.name!r} ({self.type}) lacks attribute {attr!r}")
+            value = attributes.decode(default)
         if node is not None:
             self._attrs[attr] = value
         return value
@@ -177,9 +198,7 @@ class Operation:
 
     def attr_message(self, attr: str) -> graph_pb2.AttrValue:
         """An attribute the node carries, as its message."""
-        if self._node is not None:
-            return self._node.attr[attr]
-        return attributes.encode(_attr_kind(self.type, attr), self[attr])
+        return self._node.attr[attr] if self._node is not None else _encoded(self.type, attr, self[attr])
 
     def node_def(self) -> graph_pb2.NodeDef:
         """The node as a message: the one that was read, or a new one for a node that was built."""
@@ -231,7 +250,7 @@ class Operation:
             node.ClearField("input")
             node.input.extend(data + controls)
             for name, value in attrs.items():
-                node.attr[name].CopyFrom(attributes.encode(_attr_kind(node.op, name), value))
+                node.attr[name].CopyFrom(_encoded(node.op, name, value))
             if "_output_shapes" in node.attr:
                 for _, shape in outputs:
                     attributes.encode_shape(shape, node.attr["_output_shapes"].list.shape.add())
@@ -266,18 +285,19 @@ _PRIVATE_ATTRS = {
 }
 
 
-def _attr_kind(op_type: str, attr: str) -> str:
+def _encoded(op_type: str, attr: str, value: Any) -> graph_pb2.AttrValue:
+    if isinstance(value, graph_pb2.AttrValue):
+        return value  # of a copy, where no signature tells the kind
     signature = opdefs.signature(op_type)
-    if signature is not None and attr in signature.attrs:
-        return signature.attrs[attr].type
-    return _PRIVATE_ATTRS[attr]
+    is_public = signature is not None and attr in signature.attrs
+    return attributes.encode(signature.attrs[attr].type if is_public else _PRIVATE_ATTRS[attr], value)  # type: ignore[union-attr]
 
 
 @functools.lru_cache(maxsize=4096)
 def _prototype(op_type: str, device: str, attrs: tuple[tuple[str, Any], ...]) -> graph_pb2.NodeDef:
     node = graph_pb2.NodeDef(op=op_type, device=device)
     for name, value in attrs:
-        node.attr[name].CopyFrom(attributes.encode(_attr_kind(op_type, name), value))
+        node.attr[name].CopyFrom(_encoded(op_type, name, value))
     return node
 
 
@@ -304,6 +324,7 @@ class Graph:
         self.loop_shapes: dict[Operation, Shape] = {}  # of loop variables whose shape changes from round to round
         # Of a function's graph, while its results are inferred for one call: what stands for its arguments there.
         self.given: Mapping[Tensor, Tensor] = {}
+        self.is_template = False  # a function's graph, with attributes of its own that nothing binds
         self._held: dict[str, bool] = {}
 
     def _adopt(self, op: Operation) -> None:
@@ -439,7 +460,7 @@ class Graph:
         """The tensor 'node' or 'node:k'. Raises ArgumentError where there is none."""
         node, index = names.split_tensor_name(name)
         op = self.operation(node)
-        if index >= len(op.outputs) and (op.signature is not None or not op.outputs):
+        if index >= len(op.outputs) and not self.is_template and (op.signature is not None or not op.outputs):
             outputs = ", ".join(repr(t.name) for t in op.outputs) or "no outputs"
             raise ArgumentError(f"no tensor {name!r}: {op.type} node {node!r} has {outputs}")
         return op.output(index)

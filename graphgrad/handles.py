@@ -98,12 +98,12 @@ def _handed_through(handle: Tensor) -> Tensor | None:
 def _branches(op: Operation) -> tuple[list[str], int]:
     """The functions that an operation calls with its inputs, and the first of these."""
     if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
-        return [op["f"].name], 0
+        return [op.function("f")], 0
     if op.type in ("If", "StatelessIf"):
-        return [op["then_branch"].name, op["else_branch"].name], 1
+        return [op.function("then_branch"), op.function("else_branch")], 1
     if op.type in ("Case", "StatelessCase"):
-        return [f.name for f in op["branches"]], 1
-    return ([op.type], 0) if op.signature is None and op.type in op.graph.functions else ([], 0)
+        return op.functions("branches"), 1
+    return ([op.function()], 0) if op.signature is None and op.type in op.graph.functions else ([], 0)
 
 
 def _position(op: Operation, function: str, result: int) -> int | None:

@@ -114,14 +114,8 @@ def inspect(graph: Graph) -> Inspection:
 def _functions_run(graph: Graph, operations: Iterable[Operation]) -> list[str]:
     """The functions that operations run, and those that these run."""
     library = graph.functions
-    found = dict.fromkeys(library.called_by(op.node_def() for op in operations) if library else ())
-    queue = list(found)
-    while queue:
-        definition = library.get(queue.pop())
-        new = [name for name in library.called_by(definition.node_def) if name not in found] if definition else []
-        found.update(dict.fromkeys(new))
-        queue += new
-    return [name for name in found if name in library]
+    found = library.run_by(op.node_def() for op in operations) if library else ()
+    return list(dict.fromkeys(map(library.base, found)))
 
 
 def _used(graph: Graph) -> Collection[Operation]:
@@ -252,6 +246,7 @@ def _function(definition: Any) -> dict[str, Any]:
         "nodes": len(definition.node_def),
         "inputs": len(signature.input_arg),
         "outputs": len(signature.output_arg),
+        "attributes": [attr.name for attr in signature.attr],
     }
 
 

@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphgrad import attributes, dtypes
+from graphgrad import attributes
 from graphgrad.controlflow.frames import producers_first
+from graphgrad.definitions import Body
 from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
 from graphgrad.graph import Graph, Operation
-from graphgrad.library import Body, functions_run_by, is_call
+from graphgrad.library import functions_run_by, is_call
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import small_constant
 from graphgrad.tensors import Tensor
@@ -97,9 +98,10 @@ def line(op: Operation, attrs: bool = False) -> str:
 
 
 def heading(body: Body) -> str:
-    """What a function takes and gives, as `name(arguments) -> results`; of many the first."""
+    """What a function takes and gives, as `name[its own attributes](arguments) -> results`; of many the first."""
+    unbound = ", ".join(attr.name for attr in body.graph.functions[body.name].signature.attr)
     sides = [", ".join(_some([t.input_name for t in tensors])) for tensors in (body.arguments, body.results)]
-    return f"{body.name}({sides[0]}) -> {sides[1] or 'nothing'}"
+    return f"{body.name}{unbound and f'[{unbound}]'}({sides[0]}) -> {sides[1] or 'nothing'}"
 
 
 def _some(names: list[str]) -> list[str]:
@@ -107,16 +109,22 @@ def _some(names: list[str]) -> list[str]:
 
 
 def functions(graph: Graph, names: Sequence[str]) -> list[Body]:
-    """The functions of these names and globs, in the order of the library. Raises ArgumentError for a name that fits none."""
+    """The functions of these names and globs, in the order of the library, then those with attributes as calls bind them.
+
+    Raises ArgumentError for a name that fits none.
+    """
     library = graph.functions
-    wanted: set[str] = set()
+    wanted: dict[str, None] = {}
     for name in names:
         found = [known for known in library if known == name or fnmatch.fnmatchcase(known, name)]
+        if not found and "[" in name:
+            found = [known for known in library.run_by(op.node_def() for op in graph) if known == name]
         if not found:
             others = f"{did_you_mean(name, list(library))}: `inspect` lists them" if library else ", nor any other"
             raise ArgumentError(f"no function {name!r} in the model{others}")
-        wanted.update(found)
-    return [library.body(name) for name in library if name in wanted]
+        wanted.update(dict.fromkeys(found))
+    bound = [name for name in wanted if library.base(name) != name]
+    return [library.shown(name) for name in [*library, *bound] if name in wanted]
 
 
 def chosen_of_functions(
@@ -137,7 +145,11 @@ def chosen_of_functions(
 
 def called_by(op: Operation) -> list[str]:
     """The names of the functions that a call runs."""
-    return [called.name for called in functions_run_by(op)] or [op["f"].name]
+    if op.graph.is_template:
+        assert op.signature is not None
+        named = [name for name, attr in op.signature.attrs.items() if attr.type.endswith("func")]
+        return [attributes.shown(op.attr_message(name)) for name in named]
+    return [called.name for called in functions_run_by(op)] or [op.function("f")]
 
 
 def as_document(places: Sequence[tuple[Body | None, list[Operation]]]) -> dict[str, Any]:
@@ -178,7 +190,10 @@ def described(tensor: Tensor) -> str:
 
 
 def elements(op: Operation) -> str:
-    known = small_constant(op) if op["dtype"].size is not None else None
+    if op.graph.is_template and op.attr_message("value").placeholder:
+        return attributes.shown(op.attr_message("value"))
+    is_read = not op.graph.is_template or op.attr_message("dtype").type
+    known = small_constant(op) if is_read and op["dtype"].size is not None else None
     if known is None:
         return "..."
     shape, elements = known
@@ -190,25 +205,4 @@ def elements(op: Operation) -> str:
 def attributes_of(op: Operation) -> Iterator[tuple[str, str]]:
     for name in op.attr_names():
         if not (op.type == "Const" and name == "value"):
-            yield name, shown(op.attr_message(name))
-
-
-def shown(message: Any) -> str:
-    """An attribute's value as text."""
-    kind = message.WhichOneof("value")
-    if kind == "type":
-        return dtypes.shown(message.type)
-    if kind == "list" and message.list.type:
-        return "[" + ", ".join(map(dtypes.shown, message.list.type)) + "]"
-    value = attributes.decode(message)
-    if kind == "shape":
-        return dims.show(value)
-    if kind == "func":
-        return str(value.name)
-    if kind == "tensor":
-        return f"{dtypes.shown(value.dtype)} {dims.show(attributes.decode_shape(value.tensor_shape))}"
-    if kind == "list" and message.list.func:
-        return "[" + ", ".join(f.name for f in value) + "]"
-    if kind == "list":
-        return "[" + ", ".join(dims.show(v) if message.list.shape else str(v) for v in value) + "]"
-    return repr(value) if isinstance(value, str) else str(value)
+            yield name, attributes.shown(op.attr_message(name))

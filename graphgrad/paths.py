@@ -14,9 +14,10 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.controlflow.frames import ENTERS, EXITS, frames_of
+from graphgrad.definitions import Body
 from graphgrad.depth import with_room
 from graphgrad.graph import Graph, Operation, needed_by
-from graphgrad.library import Body, Library, functions_run_by, is_call
+from graphgrad.library import Library, functions_run_by, is_call
 from graphgrad.reasons import not_connected
 from graphgrad.tensors import Tensor
 
@@ -179,7 +180,9 @@ class _Search:
             return after[1]
         if op.inputs[output.index] is not tensor:
             return None
-        return f"{op['body'].name} makes it anew in each iteration, so that only a loop of none hands {tensor.name} on"
+        return (
+            f"{op.function('body')} makes it anew in each iteration, so that only a loop of none hands {tensor.name} on"
+        )
 
     def _after_rounds(self, op: Operation, tensor: Tensor) -> dict[int, tuple[int, str]]:
         """For each loop variable that follows from what begins as `tensor`: how many obstacles there are, and the first."""
@@ -187,7 +190,7 @@ class _Search:
         if found is not None:
             return found
         found = self._rounds[op, tensor] = {}
-        body, left = self.library.body(op["body"].name, op), [(0, i, "") for i in _places(op.inputs, tensor)]
+        body, left = self.library.body(op.function("body"), op), [(0, i, "") for i in _places(op.inputs, tensor)]
         done: set[int] = set()
         while left:
             count, i, stop = heapq.heappop(left)
@@ -211,7 +214,7 @@ class _Search:
         if op.type not in LOOPS:
             return f"{output.name} does not follow from {tensor.name} in what it runs"
         begun, reached = _places(op.inputs, tensor), sorted(self._after_rounds(op, tensor))
-        cond = self.library.body(op["cond"].name, op)
+        cond = self.library.body(op.function("cond"), op)
         steers = any(cond.results[0] in self._inside_of(cond, i).count for i in {*begun, *reached})
         others = ", ".join(map(str, reached)) or "none"
         only = "; it decides how many iterations there are" if steers else ""

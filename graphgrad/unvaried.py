@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from graphgrad import dtypes, opdefs
 from graphgrad.attributes import encode
+from graphgrad.definitions import output_args
 from graphgrad.graph import Graph, Operation
-from graphgrad.library import Library, output_args
+from graphgrad.library import Library
 from graphgrad.schema import graph_pb2
 
 Key = tuple[str, tuple[tuple[int, int, bytes], ...]]  # a function, and of arguments that were variables dtype and shape
@@ -49,6 +50,8 @@ class Level:
 
     def __init__(self, nodes: Iterable[graph_pb2.NodeDef], library: Library, function: str = ""):
         self.nodes, self.library, self.function = list(nodes), library, function
+        self.place = Graph()  # where nodes stand while their outputs are counted
+        self.place.functions = library
         self.readers: dict[str, list[tuple[graph_pb2.NodeDef, int]]] = defaultdict(list)
         for node in self.nodes:
             for i, text in enumerate(data_inputs(node)):
@@ -68,7 +71,7 @@ class Level:
         """The tensor that is an output of a node."""
         if not self.function:
             return f"{node.name}:{index}"
-        attrs = Operation(_NOWHERE, node.name, node.op, "", node)
+        attrs = Operation(self.place, node.name, node.op, "", node)
         for arg in output_args(node.op, self.library):
             count = len(arg.dtypes(attrs))
             if index < count:
@@ -178,14 +181,15 @@ class Unvaried:
         before = CALLS.get(node.op, 0)
         arguments = {i - before: value for i, value in values.items()}
         results = {j: v for i, v in values.items() for j in self._handed_on(node, i, True)}
-        for function in _function_attrs(node):
-            name, problem = self.function(function.name, arguments)
+        if node.op in self.library:
+            node.op, problem = self.function(called(node, self.library)[0], arguments)
+            return problem
+        for function, name in zip(_function_attrs(node), called(node, self.library), strict=True):
+            function.name, problem = self.function(name, arguments)
             if problem is not None:
                 return problem
-            function.name = name
-        if node.op in self.library:
-            node.op, problem = self.function(node.op, arguments)
-            return problem
+            if self.library.base(name) != name:
+                function.attr.clear()
         node.attr.pop("_read_only_resource_inputs", None)
         types = {"T": values} if node.op in _LOOPS else {"Tin": arguments, "Tout": results}
         for attr, changed in types.items():
@@ -199,7 +203,7 @@ class Unvaried:
         key = name, tuple(sorted((i, v.dtype.enum, v.shape.SerializeToString()) for i, v in arguments.items()))
         found = self._known.get(key)
         if found is None:
-            new_name = f"{name}_frozen"
+            new_name = f"{self.library.base(name)}_frozen"
             while new_name in self.library or new_name in self.made:
                 new_name += "_"
             self._known[key] = new_name, None  # for one that calls itself
@@ -243,8 +247,9 @@ class Unvaried:
 def called(node: graph_pb2.NodeDef, library: Library) -> list[str]:
     """The functions that a node calls, each with the node's inputs."""
     if node.op in library:
-        return [node.op]
-    return [function.name for function in _function_attrs(node)] if node.op in CALLS else []
+        return [library.instance(node.op, node.attr, node)]
+    named = _function_attrs(node) if node.op in CALLS else ()
+    return [library.instance(function.name, function.attr, node) for function in named]
 
 
 def _function_attrs(node: graph_pb2.NodeDef) -> Iterator[graph_pb2.NameAttrList]:

@@ -160,5 +160,7 @@ def _widen_tensor(tensor: graph_pb2.TensorProto, content: memoryview | None = No
 def _widen_function(function: graph_pb2.FunctionDef) -> None:
     for arg in (*function.signature.input_arg, *function.signature.output_arg):
         arg.type = _wide(arg.type)  # type: ignore[assignment]
+    for attr in function.signature.attr:
+        _widen_attr(attr.default_value)
     for node in function.node_def:
         _widen_node(node)

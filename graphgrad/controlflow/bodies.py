@@ -14,11 +14,12 @@ from graphgrad.backprop import Gradient
 from graphgrad.controlflow import steering
 from graphgrad.controlflow.conditions import Conditions
 from graphgrad.controlflow.frames import BACK_EDGES, ENTERS, EXITS, MERGES, SWITCHES, back_edge, producers
+from graphgrad.definitions import Body, is_stateful
 from graphgrad.dtypes import DType, bool_, resource, string, variant
 from graphgrad.errors import MissingGradientError
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, Operation
-from graphgrad.library import Body, Library, is_stateful
+from graphgrad.library import Library
 from graphgrad.names import NameAuthority
 from graphgrad.schema import graph_pb2
 from graphgrad.shapes import dims
@@ -201,7 +202,7 @@ class Copy:
         """The forward function with the arguments and results that were added to it."""
         keep = [op for op in self.graph if op in self.forward]
         return self.library.add(
-            f"{self.body.name}_rewritten", self.graph, self.arguments, self.results, like=self.body, keep=keep
+            f"{self.body.base}_rewritten", self.graph, self.arguments, self.results, like=self.body, keep=keep
         )
 
 
@@ -354,7 +355,7 @@ class GradientFunction:
 
     def add_to_library(self, arguments: Sequence[Tensor], results: Sequence[Tensor]) -> graph_pb2.NameAttrList:
         """The function, ready to be called."""
-        body = self.copy.library.add(f"{self.copy.body.name}_grad", self.graph, arguments, results)
+        body = self.copy.library.add(f"{self.copy.body.base}_grad", self.graph, arguments, results)
         return graph_pb2.NameAttrList(name=body.name)
 
 

@@ -18,7 +18,7 @@ from graphgrad.tensors import Tensor
 
 def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gradient]) -> list[Gradient]:
     """The gradients of a call; the library may name a function that is the gradient."""
-    given = op.graph.functions.gradient_of(name)
+    given = _given(op, name)
     if given is not None:
         return _call_what_is_given(g, op, given, dz)
     copy = Copy(op, name, op.inputs, [t.shape for t in op.inputs])
@@ -44,6 +44,13 @@ def gradient_of_call(g: GraphBuilder, op: Operation, name: str, dz: Sequence[Gra
     return [put_together(dx, outputs) for dx in found]
 
 
+def _given(op: Operation, name: str) -> str | None:
+    """The gradient of a function that the library names, with the same attributes bound."""
+    library: Library = op.graph.functions
+    found = library.gradient_of(name)
+    return None if found is None else library.instance(found, library.reference(name).attr, op)
+
+
 def call(
     g: GraphBuilder, inputs: list[Tensor], f: graph_pb2.NameAttrList, results: list[Any], is_stateful: bool
 ) -> Operation:
@@ -55,7 +62,7 @@ def _call_what_is_given(g: GraphBuilder, op: Operation, name: str, dz: Sequence[
     """It takes the function's arguments and a gradient of each result, and gives one for each argument."""
     seeds = [g.zeros_for(y) if dy is None else g.dense(dy) for y, dy in zip(op.outputs, dz, strict=True)]
     is_stateful = op.graph.functions[name].signature.is_stateful
-    f = graph_pb2.NameAttrList(name=name)
+    f = op.graph.functions.reference(name)
     new = call(g, [*op.inputs, *seeds], f, [t.dtype for t in op.inputs], is_stateful)  # type: ignore[list-item]
     return [dx if is_trainable(x) else None for x, dx in zip(op.inputs, new.outputs, strict=True)]  # type: ignore[union-attr]
 
@@ -78,11 +85,13 @@ def _rewrite(op: Operation, copy: Copy, results: int) -> None:
 def symbolic_gradient(op: Operation) -> str:
     """The function that a SymbolicGradient stands for: of a function's arguments and a gradient for each result."""
     library: Library = op.graph.functions
-    name = op["f"].name
-    given = library.gradient_of(name)
-    wanted = f"{name}_symbolic_gradient"
-    if given is not None or wanted in library:
-        return given or wanted
+    name = op.function("f")
+    wanted = f"{library.base(name)}_symbolic_gradient"
+    known = _given(op, name) or library.symbolic.get(name)
+    if known is None and library.base(name) == name and wanted in library:
+        known = wanted
+    if known is not None:
+        return known
     count = len(library.body(name, op).arguments)
     copy = Copy(op, name, op.inputs[:count], [t.shape for t in op.inputs[:count]])
     pairs = [(y, dy) for y, dy in zip(copy.results, op.inputs[count:], strict=True) if is_trainable(y)]
@@ -94,4 +103,5 @@ def symbolic_gradient(op: Operation) -> str:
         seeds[dy] = g.Placeholder(dtype=dy.dtype, shape=dy.shape, name=f"unused_{i}")
     results = [g.zeros_like(x) if dx is None else g.dense(dx) for x, dx in zip(copy.arguments, found, strict=True)]
     arguments = [*copy.arguments, *(seeds[dy] for dy in op.inputs[count:])]
-    return library.add(wanted, copy.graph, arguments, results).name
+    library.symbolic[name] = library.add(wanted, copy.graph, arguments, results).name
+    return library.symbolic[name]

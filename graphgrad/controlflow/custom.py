@@ -11,11 +11,12 @@ from typing import Any
 
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.calls import call
+from graphgrad.definitions import Body, argument_name
 from graphgrad.errors import ModelError
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, Operation
 from graphgrad.handles import is_trainable
-from graphgrad.library import Body, Library, argument_name
+from graphgrad.library import Library
 from graphgrad.schema import graph_pb2
 from graphgrad.tensors import Tensor
 

@@ -13,10 +13,10 @@ from graphgrad import dtypes, handles
 from graphgrad.attributes import Shape
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction
+from graphgrad.definitions import Body
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, Operation
 from graphgrad.handles import HELD, is_trainable
-from graphgrad.library import Body
 from graphgrad.schema import graph_pb2
 from graphgrad.shapes import dims
 from graphgrad.shapes.common import small_constant
@@ -96,8 +96,8 @@ class LoopGradient(GradientFunction):
 def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> list[Gradient]:
     """The gradients of a loop."""
     most, count = _counting(g, op)
-    copy = Copy(op, op["body"].name, op.inputs, op["output_shapes"] or [t.shape for t in op.inputs])
-    if copy.library.is_made_here(op["body"].name):
+    copy = Copy(op, op.function("body"), op.inputs, op["output_shapes"] or [t.shape for t in op.inputs])
+    if copy.library.is_made_here(op.function("body")):
         copy.graph.build.zeros_by_shape = True
         copy.settle_shapes()
         pairs = zip(op.annotation(HELD) or (), copy.arguments, op.inputs, strict=False)
@@ -133,7 +133,7 @@ def _counting(g: GraphBuilder, op: Operation) -> tuple[Tensor, Tensor]:
     """The most iterations (or -1) and how many there were. TensorFlow's Python makes loops that carry both before all
     else; another loop is made to count, unless it does.
     """
-    body = op.graph.functions.body(op["body"].name, op)
+    body = op.graph.functions.body(op.function("body"), op)
     if len(body.arguments) > 1 and _counts(body, 0) and _handed_on(body.results[1]) is body.arguments[1]:
         return op.inputs[1], op.outputs[0]
     from_zero = [i for i, x in enumerate(op.inputs) if x.op.type == "Const" and small_constant(x.op) == ((), [0])]
@@ -163,7 +163,7 @@ def _counts(body: Body, i: int) -> bool:
 
 def _add_counter(g: GraphBuilder, op: Operation) -> None:
     """Makes a loop count its iterations, behind what it carries along."""
-    body, condition = (Copy(op, op[f].name, op.inputs, [t.shape for t in op.inputs]) for f in ("body", "cond"))
+    body, condition = (Copy(op, op.function(f), op.inputs, [t.shape for t in op.inputs]) for f in ("body", "cond"))
     condition.new_argument(dtypes.int32)
     body.results += body.in_forward("AddV2", body.new_argument(dtypes.int32), 1)
     with g.detached():
@@ -200,7 +200,7 @@ def _zeros(g: GraphBuilder, op: Operation, i: int) -> Tensor | None:
 
 def _rewrite(op: Operation, copy: Copy, loop: LoopGradient) -> None:
     """Makes the forward loop carry the lists along."""
-    condition = Copy(op, op["cond"].name, op.inputs, [t.shape for t in op.inputs])
+    condition = Copy(op, op.function("cond"), op.inputs, [t.shape for t in op.inputs])
     for _ in loop.lists:
         condition.new_argument(dtypes.variant)
     functions = {

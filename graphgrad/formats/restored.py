@@ -142,14 +142,14 @@ def _restoring(graph: Graph) -> Iterator[tuple[Operation, Key]]:
                 if variable.type in VARIABLES and value.op.type in _RESTORES:
                     yield variable, _key(value)
             elif op.type in _CALLS and _may_restore(op):
-                body = graph.functions.body(op["f"].name, op)
+                body = graph.functions.body(op.function("f"), op)
                 given = [_origin(t, outside) for t in op.inputs]
                 levels.append((list(body.graph), dict(zip(body.arguments, given, strict=True))))
 
 
 def _may_restore(op: Operation) -> bool:
     """Whether a function restores something, or calls another, which may."""
-    function = op.graph.functions.get(op["f"].name)
+    function = op.graph.functions.get(op.function("f"))
     return function is not None and any(node.op in _RESTORES or node.op in _CALLS for node in function.node_def)
 
 

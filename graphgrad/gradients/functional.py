@@ -18,7 +18,7 @@ def if_(g, op, *dz):
             kind, op.inputs[0], inputs, Tout=dtypes, then_branch=then, else_branch=otherwise, output_shapes=shapes
         )
 
-    return gradient_of_branches(g, op, [op["then_branch"].name, op["else_branch"].name], dz, build)
+    return gradient_of_branches(g, op, [op.function("then_branch"), op.function("else_branch")], dz, build)
 
 
 @gradient("Case", "StatelessCase")
@@ -28,7 +28,7 @@ def case(g, op, *dz):
         branches = {"branches": functions, "output_shapes": shapes}
         return g.op(kind, op.inputs[0], inputs, Tout=dtypes, name="gradient", **branches)
 
-    return gradient_of_branches(g, op, [f.name for f in op["branches"]], dz, build)
+    return gradient_of_branches(g, op, op.functions("branches"), dz, build)
 
 
 @gradient("While", "StatelessWhile")
@@ -42,7 +42,7 @@ def call(g, op, *dz):
     custom = op.graph.functions.registered_gradient(op.annotation("_gradient_op_type"))
     if custom is not None:
         return gradient_by_function(g, op, custom, dz)
-    return gradient_of_call(g, op, op.type if op.signature is None else op["f"].name, dz)
+    return gradient_of_call(g, op, op.function(None if op.signature is None else "f"), dz)
 
 
 @gradient("SymbolicGradient")

@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from graphgrad.controlflow.frames import producers_first
+from graphgrad.definitions import Body
 from graphgrad.graph import Graph, Operation
-from graphgrad.library import Body, functions_run_by, is_call
+from graphgrad.library import functions_run_by, is_call
 from graphgrad.tensors import Tensor
 
 _OF_GRADIENT = re.compile(r"(.*?)/(?:.*_grad(?:ient_sum)?(?:_\d+)?/|grad_ys_\d+)")

@@ -67,7 +67,7 @@ def runner(op: Operation, compiler: Compiler) -> Run:
 
     op.graph.functions.check_call(op)
     make = RUNNERS.get(op.type)
-    return _call(function(op.type)) if make is None else make(op, function, compiler)
+    return _call(function(op.function())) if make is None else make(op, function, compiler)
 
 
 def _call(function: Function) -> Run:
@@ -75,7 +75,7 @@ def _call(function: Function) -> Run:
 
 
 def _partitioned(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
-    return _call(function(op["f"].name))
+    return _call(function(op.function("f")))
 
 
 def _symbolic(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
@@ -85,7 +85,7 @@ def _symbolic(op: Operation, function: Callable[[str], Function], compiler: Comp
 
 
 def _if(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
-    branches = function(op["then_branch"].name), function(op["else_branch"].name)
+    branches = function(op.function("then_branch")), function(op.function("else_branch"))
 
     def run(condition: Any, *arguments: Any) -> list[Any]:
         return branches[0 if is_true(condition) else 1](list(arguments))
@@ -95,7 +95,7 @@ def _if(op: Operation, function: Callable[[str], Function], compiler: Compiler) 
 
 def _case(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
     """An index outside runs the last branch."""
-    branches = [function(f.name) for f in op["branches"]]
+    branches = [function(name) for name in op.functions("branches")]
 
     def run(index: Any, *arguments: Any) -> list[Any]:
         chosen = int(index)
@@ -106,7 +106,7 @@ def _case(op: Operation, function: Callable[[str], Function], compiler: Compiler
 
 def _while(op: Operation, function: Callable[[str], Function], compiler: Compiler) -> Run:
     library = op.graph.functions
-    names = [op["cond"].name, op["body"].name]
+    names = [op.function("cond"), op.function("body")]
     compiler.functions.refuse_recursion(op)
     return compiler.of_loop(op, *(library.body(name, op) for name in names))
 

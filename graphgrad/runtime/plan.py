@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from graphgrad import registry, signatures
+from graphgrad.definitions import Body
 from graphgrad.depth import with_room
 from graphgrad.dtypes import variant
 from graphgrad.errors import ArgumentError, EvaluationError
 from graphgrad.formats import arrays, restored
 from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.kernels._state import State
-from graphgrad.library import Body, is_call
+from graphgrad.library import is_call
 from graphgrad.runtime import binding, frames, functions
 from graphgrad.runtime.execution import FeedSpec, Plan, parts_of
 from graphgrad.runtime.liveness import Liveness, guard, read_reference

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graphgrad.attributes import Shape
+from graphgrad.attributes import Shape, shown_shape
 
 Dim = int | None
 
@@ -137,6 +137,4 @@ def rank_of(shape: Shape) -> Dim:
     return None if shape is None else len(shape)
 
 
-def show(shape: Shape) -> str:
-    """As messages spell it: [2,?], or 'unknown'."""
-    return "unknown" if shape is None else "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"
+show = shown_shape

@@ -37,7 +37,7 @@ def call(op: Operation) -> list[Shape]:
 
 def _of_body(op: Operation) -> list[Shape]:
     library = op.graph.functions
-    name = op.type if op.signature is None else op["f"].name
+    name = op.function(None if op.signature is None else "f")
     library.check_call(op)
     library.refuse_recursion([name], op)
     body = library.body(name, op)

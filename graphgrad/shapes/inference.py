@@ -170,7 +170,7 @@ def _work_out(op: Operation) -> Facts:
     if rule is None and op.signature is None and op.type in op.graph.functions:
         rule = registry.shape_rule(registry.FUNCTION_CALL)
     shapes: list[Shape]
-    if rule is None:
+    if rule is None or op.graph.is_template:
         shapes = [None] * len(op.outputs)
     else:
         try:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from graphgrad_cli.main import cli
 
 import graphgrad
-from graphgrad import dtypes, listing
+from graphgrad import attributes, dtypes
 from graphgrad.formats import arrays
 from graphgrad.schema import graph_pb2
 from tests.loops import function
@@ -84,9 +84,9 @@ def test_changed_nodes(changed: Callable[[Change], Path], aspect: str) -> None:
 
 def test_a_number_of_no_dtype() -> None:
     """Of an attribute that nothing asked for before it was shown."""
-    assert listing.shown(graph_pb2.AttrValue(type=96)) == "dtype 96"
+    assert attributes.shown(graph_pb2.AttrValue(type=96)) == "dtype 96"
     types = graph_pb2.AttrValue.ListValue(type=[1, 96])
-    assert listing.shown(graph_pb2.AttrValue(list=types)) == "[float32, dtype 96]"
+    assert attributes.shown(graph_pb2.AttrValue(list=types)) == "[float32, dtype 96]"
 
 
 def test_added_and_removed_nodes(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ MALFORMED: dict[str, tuple[Change, str]] = {
     ),
     "attribute of a function": (
         lambda n, g: setattr(n["MatMul"].attr["T"], "placeholder", "T"),
-        "attribute 'T' of node 'MatMul' (MatMul) stands for 'T' of a function around it",
+        "attribute 'T' of node 'MatMul' (MatMul) stands for attribute 'T' of a function around it",
     ),
     "too few inputs": (
         lambda n, g: n["MatMul"].input.__delitem__(1),
