@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from graphgrad.diff import Difference, NodeChanges
     from graphgrad.graph import Graph
+    from graphgrad.scopes import Rename
 
 SHOWN = 200  # changed, removed and added nodes listed one by one; --json lists all
 VALUE = 200  # characters of a value
@@ -28,7 +29,7 @@ VALUE = 200  # characters of a value
     multiple=True,
     metavar="ASPECT[,..]",
     help="What does not count: op, inputs, control, device, attr, internal, constants, functions, function-names, "
-    "versions.",
+    "scope-names, versions.",
 )
 @arguments.TAG_SET
 @click.option(
@@ -51,8 +52,10 @@ def command(
 ) -> None:
     """Compare two graph files node by node.
 
-    Exit code 0: the same; 1: different. Constants are compared by value. Functions are compared by name, and where names
-    end in other numbers, by what calls them: with --ignore function-names such names do not count.
+    Exit code 0: the same; 1: different. Constants are compared by value. Nodes are compared by name; where a name scope
+    is clearly another one renamed, its nodes are compared with those there: with --ignore scope-names such names do not
+    count. Functions are compared by name, and where names end in other numbers, by what calls them: with --ignore
+    function-names such names do not count.
 
     \b
     Example:
@@ -90,16 +93,18 @@ def _print(difference: Difference, stat: bool) -> None:
     for scope, kinds in sorted(difference.by_scope().items()):
         _add_counts(table, scope or "(top level)", kinds)
     for function in difference.function_changes:
-        if function.nodes:
-            _add_counts(table, f"function {function.name}", function.nodes.by_op())
+        if counts := function.nodes.by_op():
+            _add_counts(table, f"function {function.name}", counts)
     table.show()
+    for rename in difference.renames.scopes if difference.renames else ():
+        click.echo(_renamed(rename))
     if stat:
         counts = [f"{len(names)} {kind}" for kind, names in difference.functions.items() if names]
         if counts:
             output.say(f"functions: {', '.join(counts)}")
     else:
         lines = _lines(difference)
-        if lines and table.rows:
+        if lines and (table.rows or difference.renames):
             click.echo()
         for line in lines[:SHOWN]:
             click.echo(line)
@@ -136,6 +141,7 @@ def _lines(difference: Difference) -> list[str]:
         lines.append(f"~ function {change.name}" + (f" -> {change.other}" if change.renamed else ""))
         fields = [(field, values) for field, values in change.fields.items() if field != "name"]
         lines += [f"    {field}: {_both(*values)}" for field, values in fields]
+        lines += [f"    {_renamed(rename)}" for rename in change.nodes.renames.scopes if change.nodes.renames]
         lines += [f"    {line}" for line in _node_lines(change.nodes)]
     if difference.versions is not None:
         lines.append(f"~ versions: {difference.versions[0]} -> {difference.versions[1]}")
@@ -149,6 +155,13 @@ def _node_lines(nodes: NodeChanges) -> list[str]:
         if change.largest_difference is not None:
             lines.append(f"~ {change.name}  largest difference {change.largest_difference:.6g}")
     return lines
+
+
+def _renamed(rename: Rename) -> str:
+    from graphgrad_cli import output
+
+    before, after = (name or "(top level)" for name in (rename.before, rename.after))
+    return f"renamed scope {before} -> {after} ({output.counted(rename.nodes, 'node')})"
 
 
 def _both(before: str, after: str) -> str:

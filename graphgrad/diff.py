@@ -1,6 +1,6 @@
 """What differs between two graphs: nodes, functions, versions; constants by value.
 
-Nodes are matched by name, functions as `pairs` says. Spellings that mean the same do not count: `x` and `x:0`, an attribute
+Nodes are matched by name, in renamed scopes as `scopes` says, functions as `pairs` says. Spellings that mean the same do not count: `x` and `x:0`, an attribute
 left at its default, the order of control inputs, the encoding of a constant.
 """
 
@@ -14,24 +14,29 @@ from typing import Any
 from google.protobuf import text_format
 
 from graphgrad import attributes, dtypes, opdefs
+from graphgrad.definitions import Body
 from graphgrad.errors import ArgumentError, ModelError, did_you_mean
 from graphgrad.graph import Graph, Operation
 from graphgrad.pairs import paired
 from graphgrad.schema import graph_pb2
+from graphgrad.scopes import Node, Renames, renames
 
 ASPECTS = (
     *("op", "inputs", "control", "device", "attr", "internal", "constants"),
-    *("functions", "function-names", "versions"),
+    *("functions", "function-names", "scope-names", "versions"),
 )
 _SHOWN = 60  # characters of a value in a message
 _NONE: Mapping[str, str] = {}
+_NO_SCOPES = Renames()
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeChange:
-    """A node that stands in both graphs and differs; `fields` maps what differs to its value before and after."""
+    """A node that stands in both graphs and differs; `fields` maps what differs to its value before and after. `other` is its
+    name in the second graph."""
 
     name: str
+    other: str
     op: str
     fields: dict[str, tuple[str, str]]
     largest_difference: float | None = None
@@ -39,6 +44,8 @@ class NodeChange:
     def as_json(self) -> dict[str, Any]:
         fields = {field: {"a": a, "b": b} for field, (a, b) in self.fields.items()}
         document: dict[str, Any] = {"name": self.name, "op": self.op, "fields": fields}
+        if self.other != self.name:
+            document["name_in_b"] = self.other
         if self.largest_difference is not None:
             document["largest_difference"] = self.largest_difference
         return document
@@ -51,9 +58,10 @@ class NodeChanges:
     added: list[Operation]
     removed: list[Operation]
     changed: list[NodeChange]
+    renames: Renames
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
+        return bool(self.added or self.removed or self.changed or self.renames)
 
     def by_op(self) -> dict[str, Counter[str]]:
         """'added', 'removed' or 'changed' -> how many of each op type."""
@@ -72,6 +80,7 @@ class NodeChanges:
             "added": listed(self.added),
             "removed": listed(self.removed),
             "changed": [change.as_json() for change in self.changed],
+            "renamed_scopes": [{"a": r.before, "b": r.after, "nodes": r.nodes} for r in self.renames.scopes],
         }
 
 
@@ -109,7 +118,7 @@ class Difference(NodeChanges):
     renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)  # functions whose other name does not count
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.versions or any(self.functions.values()))
+        return super().__bool__() or self.versions is not None or any(self.functions.values())
 
     def by_scope(self) -> dict[str, dict[str, Counter[str]]]:
         """Outermost scope -> 'added', 'removed' or 'changed' -> how many of each op type."""
@@ -144,7 +153,8 @@ def diff(a: Graph, b: Graph, ignore: Collection[str] = ()) -> Difference:
             raise ArgumentError(
                 f"--ignore {aspect!r}: it must be one of {', '.join(ASPECTS)}{did_you_mean(aspect, ASPECTS)}"
             )
-    pairs = paired(a, b, names_count="function-names" not in ignore)
+    scopes = _renames(a, b, ignore)
+    pairs = paired(a, b, scopes, names_count="function-names" not in ignore)
     renamed = pairs if "function-names" in ignore else _NONE
     functions: dict[str, list[str]] = {"added": [], "removed": [], "changed": []}
     inside: list[FunctionChange] = []
@@ -153,7 +163,7 @@ def diff(a: Graph, b: Graph, ignore: Collection[str] = ()) -> Difference:
         functions = _names(
             a, b, pairs if renamed else {name: name for name in a.functions if name in b.functions}, inside
         )
-    nodes = _nodes(a, b, ignore, renamed)
+    nodes = _nodes(a, b, scopes, ignore, renamed)
     return Difference(
         **vars(nodes),
         functions=functions,
@@ -164,38 +174,53 @@ def diff(a: Graph, b: Graph, ignore: Collection[str] = ()) -> Difference:
     )
 
 
-def _nodes(a: Graph, b: Graph, ignore: Collection[str], renamed: Mapping[str, str]) -> NodeChanges:
+def _renames(a: Graph, b: Graph, ignore: Collection[str], known: Mapping[str, str] = _NONE) -> Renames:
+    before, after = (
+        (Node(op.name, op.type, tuple([t.op.name for t in op.inputs])) for op in graph) for graph in (a, b)
+    )
+    is_possible = any(op.name not in b for op in a) and any(op.name not in a for op in b)
+    found = renames(before, after, known) if is_possible else Renames()
+    return dataclasses.replace(found, count="scope-names" not in ignore)
+
+
+def _nodes(a: Graph, b: Graph, scopes: Renames, ignore: Collection[str], renamed: Mapping[str, str]) -> NodeChanges:
+    others = set(scopes.nodes.values())
+    names = {op.name: scopes.nodes.get(op.name, op.name) for op in a}
+    pairs = ((op, b.operation(names[op.name])) for op in a if names[op.name] in b)
     return NodeChanges(
-        added=[op for op in b if op.name not in a],
-        removed=[op for op in a if op.name not in b],
-        changed=[
-            c for op in a if op.name in b and (c := change(op, b.operation(op.name), ignore, renamed)) is not None
-        ],
+        added=[op for op in b if op.name not in a and op.name not in others],
+        removed=[op for op in a if names[op.name] not in b],
+        changed=[c for x, y in pairs if (c := change(x, y, ignore, renamed, scopes)) is not None],
+        renames=scopes,
     )
 
 
 def change(
-    a: Operation, b: Operation, ignore: Collection[str] = (), renamed: Mapping[str, str] = _NONE
+    a: Operation,
+    b: Operation,
+    ignore: Collection[str] = (),
+    renamed: Mapping[str, str] = _NONE,
+    scopes: Renames = _NO_SCOPES,
 ) -> NodeChange | None:
     """What differs between two operations; None where nothing does. `renamed` are functions that have another name in the
-    graph of `b`, which does not count."""
+    graph of `b`, `scopes` the scopes that have, which does not count."""
     fields: dict[str, tuple[str, str]] = {}
     largest = None
     has_same_type = renamed.get(a.type, a.type) == b.type
     if not has_same_type and "op" not in ignore:
         fields["op"] = a.type, b.type
     for aspect, read in (("inputs", _inputs), ("control", _controls), ("device", _device)):
-        if aspect not in ignore and (before := read(a)) != (after := read(b)):
-            fields[aspect] = before, after
+        if aspect not in ignore and read(a, scopes.nodes) != (after := read(b, _NONE)):
+            fields[aspect] = read(a, _NONE), after
     if "attr" not in ignore and has_same_type:
         for name in sorted({*a.attr_names(), *b.attr_names()}):
             if name.startswith("_") and "internal" in ignore:
                 continue
             before_attr, after_attr = _attr(a, name), _attr(b, name)
-            if _is_renamed(before_attr, after_attr, renamed):
-                continue
             is_whole = a.name not in a.graph.payloads and b.name not in b.graph.payloads
             if before_attr == after_attr and (is_whole or not _holds_tensor(before_attr)):
+                continue
+            if _is_renamed(before_attr, after_attr, renamed, scopes):
                 continue
             if _holds_tensor(before_attr) and _holds_tensor(after_attr):
                 compared = _compare_constants(a, b, name)
@@ -204,18 +229,19 @@ def change(
                 fields[name], largest = compared
             else:
                 fields[name] = _shown(before_attr, after_attr)
-    return NodeChange(a.name, b.type, fields, largest) if fields else None
+    return NodeChange(a.name, b.name, b.type, fields, largest) if fields else None
 
 
-def _inputs(op: Operation) -> str:
-    return ", ".join(t.op.name if t.index == 0 else t.name for t in op.inputs)
+def _inputs(op: Operation, others: Mapping[str, str]) -> str:
+    names = ((others.get(t.op.name, t.op.name), t.index) for t in op.inputs)
+    return ", ".join(f"{name}:{index}" if index else name for name, index in names)
 
 
-def _controls(op: Operation) -> str:
-    return ", ".join(sorted(f"^{c.name}" for c in op.control_inputs))
+def _controls(op: Operation, others: Mapping[str, str]) -> str:
+    return ", ".join(sorted(f"^{others.get(c.name, c.name)}" for c in op.control_inputs))
 
 
-def _device(op: Operation) -> str:
+def _device(op: Operation, others: Mapping[str, str]) -> str:
     return op.device
 
 
@@ -263,17 +289,27 @@ def _part(text: str, start: int, most: int) -> str:
     return begin + (text if len(text) <= most else text[: most - 3] + "...")
 
 
-def _is_renamed(before: Any, after: Any, renamed: Mapping[str, str]) -> bool:
-    """Whether two attributes name functions, and differ in nothing but names that do not count."""
-    if not renamed or not isinstance(before, graph_pb2.AttrValue) or _holds_tensor(before):
+def _is_renamed(before: Any, after: Any, renamed: Mapping[str, str], scopes: Renames = _NO_SCOPES) -> bool:
+    """Whether two attributes name functions, nodes or scopes, and differ in nothing but names that do not count."""
+    if not (renamed or scopes.nodes) or not isinstance(before, graph_pb2.AttrValue) or _holds_tensor(before):
         return False
     named = graph_pb2.AttrValue()
     named.CopyFrom(before)
     for function in [named.func] if named.HasField("func") else named.list.func:
         function.name = renamed.get(function.name, function.name)
     if named.HasField("s"):
-        named.s = renamed.get(named.s.decode(errors="replace"), "").encode()
+        named.s = _other_text(named.s, renamed, scopes)
+    for i, text in enumerate(named.list.s):
+        named.list.s[i] = _other_text(text, renamed, scopes)
     return named == after
+
+
+def _other_text(text: bytes, renamed: Mapping[str, str], scopes: Renames) -> bytes:
+    try:
+        name = text.decode()
+    except UnicodeDecodeError:
+        return text
+    return (renamed.get(name) or scopes.text(name)).encode()
 
 
 def _function(
@@ -281,28 +317,59 @@ def _function(
 ) -> FunctionChange:
     """What differs between a function of `a` and one of `b`."""
     before, after = a.functions[name], b.functions[other]
-    nodes = NodeChanges([], [], [])
+    nodes, trouble = NodeChanges([], [], [], _NO_SCOPES), ""
     if name == other and before == after:
         return FunctionChange(name, other, {}, nodes)
-    told = _told(a, name, ignore), _told(b, other, ignore)
-    if name not in renamed:
-        told[0]["name"], told[1]["name"] = name, other
-    fields = {}
-    for field in sorted({**told[0], **told[1]}):
-        x, y = told[0].get(field), told[1].get(field)
-        if x != y and not _is_renamed(x, y, renamed):
-            fields[field] = _shown(x, y)
     try:
-        nodes = _nodes(a.functions.shown(name).graph, b.functions.shown(other).graph, ignore, renamed)
+        bodies = a.functions.shown(name), b.functions.shown(other)
+        graphs = bodies[0].graph, bodies[1].graph
+        nodes = _nodes(*graphs, _renames(*graphs, ignore, _arguments(*bodies)), ignore, renamed)
     except ModelError as error:
-        if list(before.node_def) != list(after.node_def):
-            fields["nodes"] = str(len(before.node_def)), f"{len(after.node_def)}, not compared: {error}"
+        trouble = str(error)
+    told, now = _told(a, before, after, ignore), _told(b, after, after, ignore)
+    then = _told(a, _as_now(before, after, nodes.renames), after, ignore) if nodes.renames.scopes else told
+    if name not in renamed:
+        told["name"], then["name"], now["name"] = name, name, other
+    fields = {}
+    for field in sorted({**then, **now}):
+        x, y = then.get(field), now.get(field)
+        if x != y and not _is_renamed(x, y, renamed):
+            fields[field] = _shown(told.get(field), y)
+    if trouble and list(before.node_def) != list(after.node_def):
+        fields["nodes"] = str(len(before.node_def)), f"{len(after.node_def)}, not compared: {trouble}"
     return FunctionChange(name, other, fields, nodes)
 
 
-def _told(graph: Graph, name: str, ignore: Collection[str]) -> dict[str, Any]:
-    """What a function is beside its name and its nodes: texts, and messages of attributes."""
-    definition = graph.functions[name]
+def _as_now(before: Any, after: Any, scopes: Renames) -> Any:
+    """A function without its nodes, its results named as they are since scopes in it were renamed."""
+    now = type(before)()
+    now.CopyFrom(before)
+    now.ClearField("node_def")
+    for field in ("input_arg", "output_arg"):
+        names, others = (getattr(definition.signature, field) for definition in (now, after))
+        for arg, other in zip(names, others, strict=False):
+            if field == "output_arg":
+                now.ret[other.name] = before.ret[arg.name]
+            arg.name = other.name
+    for key, value in dict(now.ret).items():
+        node, colon, output = value.partition(":")
+        now.ret[key] = scopes.text(node) + colon + output
+    for key, value in before.control_ret.items():
+        del now.control_ret[key]
+        now.control_ret[scopes.text(key)] = scopes.text(value)
+    return now
+
+
+def _arguments(a: Body, b: Body) -> dict[str, str]:
+    """The arguments of two functions that take the same: they are what they are by their places, not by their names."""
+    types = [[t.dtype for t in body.arguments] for body in (a, b)]
+    pairs = zip(a.arguments, b.arguments, strict=False)
+    return {x.op.name: y.op.name for x, y in pairs} if types[0] == types[1] else {}
+
+
+def _told(graph: Graph, definition: Any, after: Any, ignore: Collection[str]) -> dict[str, Any]:
+    """What a function is beside its name and its nodes: texts, and messages of attributes, those of its arguments under
+    their names in `after` if it has as many."""
     rest = type(definition.signature)()
     rest.CopyFrom(definition.signature)
     for field in ("name", "input_arg", "output_arg", "control_output"):
@@ -311,11 +378,14 @@ def _told(graph: Graph, name: str, ignore: Collection[str]) -> dict[str, Any]:
         "arguments": ", ".join(f"{arg.name}: {_type_of(arg)}" for arg in definition.signature.input_arg),
         "results": ", ".join(f"{arg.name} = {definition.ret[arg.name]}" for arg in definition.signature.output_arg),
         "control results": ", ".join(sorted(f"{k} = {v}" for k, v in definition.control_ret.items())),
-        "gradient function": graph.functions.gradient_of(name),
+        "gradient function": graph.functions.gradient_of(definition.signature.name),
         "signature": text_format.MessageToString(rest, as_one_line=True),
         **definition.attr,
     }
-    for i, arg in enumerate(definition.signature.input_arg):
+    arguments = definition.signature.input_arg
+    for i, arg in enumerate(
+        after.signature.input_arg if len(after.signature.input_arg) == len(arguments) else arguments
+    ):
         attrs = definition.arg_attr[i].attr if i in definition.arg_attr else {}
         # Shapes are told by the body, which has placeholders for its arguments.
         told |= {f"{arg.name} {attr}": value for attr, value in attrs.items() if attr != "_output_shapes"}

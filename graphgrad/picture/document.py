@@ -5,14 +5,17 @@ Where a graph is held against another, the document holds the nodes of both, eac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphgrad import listing
 from graphgrad.diff import Difference, NodeChange, change, diff
 from graphgrad.graph import Graph
 from graphgrad.picture.opened import Node, opened
+from graphgrad.scopes import Node as Place
+from graphgrad.scopes import Renames, renames
 
-SAME, ADDED, REMOVED, CHANGED = "same", "added", "removed", "changed"
+SAME, ADDED, REMOVED, CHANGED, RENAMED = "same", "added", "removed", "changed", "renamed"
 MOST = 100_000  # nodes; calls beyond stay closed
 
 
@@ -44,12 +47,19 @@ def document(
     nodes = opened(graph, most)
     status: dict[str, str] = {}
     changes: dict[str, list[str]] = {}
+    numbers = {node: i for i, node in enumerate(nodes)}
     if before is not None:
         former = opened(before, most)
-        status, changes = _compared(former, nodes, difference or diff(before, graph))
-        names = {node.name for node in nodes}
-        nodes += [node for node in former if node.name not in names]
-    numbers = {node.name: i for i, node in enumerate(nodes)}
+        difference = difference or diff(before, graph)
+        scopes = _renames(former, nodes, difference)
+        status, changes = _compared(former, nodes, difference, scopes)
+        by_name = {node.name: i for i, node in enumerate(nodes)}
+        for node in former:
+            if (number := by_name.get(scopes.nodes.get(node.name, node.name))) is not None:
+                numbers[node] = number
+            else:
+                numbers[node] = len(nodes)
+                nodes.append(node)
     listed = []
     for node in nodes:
         op = node.op
@@ -59,50 +69,76 @@ def document(
                 texts.number(op.type),
                 int(node.is_gradient),
                 status.get(node.name, SAME),
-                [numbers[source.name] for source in node.sources],
-                [numbers[other.name] for other in node.waits_for],
+                [numbers[source] for source in node.sources],
+                [numbers[other] for other in node.waits_for],
                 [texts.number(listing.described(t)) for t in op.outputs],
                 [texts.number(f"{name} = {value}") for name, value in listing.attributes_of(op)],
                 op.device,
                 listing.elements(op) if op.type == "Const" else "",
                 changes.get(node.name, []),
-                [numbers[taken.name] for taken in node.takes] if node.is_open else [],
+                [numbers[taken] for taken in node.takes] if node.is_open else [],
             ]
         )
     closed = {node.name: node.closed for node in nodes if node.closed}
     return {"compared": before is not None, "nodes": listed, "texts": list(texts.numbers), "closed": closed}
 
 
+def _renames(former: list[Node], nodes: list[Node], difference: Difference) -> Renames:
+    """The other names of nodes in renamed scopes, those inside of calls among them."""
+    before, after = (
+        (Place(node.name, node.op.type, tuple([taken.name for taken in node.takes])) for node in side)
+        for side in (former, nodes)
+    )
+    return renames(before, after, difference.renames.nodes)
+
+
 def _compared(
-    former: list[Node], nodes: list[Node], difference: Difference
+    former: list[Node], nodes: list[Node], difference: Difference, scopes: Renames
 ) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """What became of each node that is not the same, and how it changed. Of the graph the difference tells it, nodes of
-    functions are compared here."""
-    before, after = ({node.name: node for node in side} for side in (former, nodes))
+    """What became of each node that is not the same, and how it changed, by its name in the later graph where it is there. Of
+    the graph the difference tells it, nodes of functions are compared here."""
+    after = {node.name: node for node in nodes}
+    before = {scopes.nodes.get(node.name, node.name): node for node in former}
     status = {op.name: ADDED for op in difference.added} | {op.name: REMOVED for op in difference.removed}
-    found = {changed.name: changed for changed in difference.changed}
+    found = {changed.other: changed for changed in difference.changed}
     for side, other, what in ((after, before, ADDED), (before, after, REMOVED)):
         for name, node in side.items():
-            if node.caller is not None and name not in other and not _is_hidden(node, other):
+            if node.caller is not None and name not in other and not _is_hidden(node, other, scopes.nodes):
                 status[name] = what
+    inside = _renames_inside(before, after)
     for name, node in after.items():
         if node.caller is not None and name in before:
-            changed = change(before[name].op, node.op, difference.ignored, difference.renamed)
+            then = before[name].op
+            changed = change(then, node.op, difference.ignored, difference.renamed, inside[then.graph])
             # A function may tell of its arguments more or less of what their callers hand to it.
             is_told = (
                 node.op.type == "Placeholder" and changed is not None and list(changed.fields) == ["_output_shapes"]
             )
             if changed is not None and not is_told:
                 found[name] = changed
-    return status | dict.fromkeys(found, CHANGED), {name: _changes(changed) for name, changed in found.items()}
+    lines = {name: _changes(changed) for name, changed in found.items()}
+    if difference.renames.count:
+        for name, new in scopes.nodes.items():
+            status[new] = RENAMED
+            lines[new] = [f"name: {name} -> {new}", *lines.get(new, [])]
+    return status | dict.fromkeys(found, CHANGED), lines
 
 
-def _is_hidden(node: Node, other: dict[str, Node]) -> bool:
+def _renames_inside(before: dict[str, Node], after: dict[str, Node]) -> dict[Graph, Renames]:
+    """What nodes are called in each function, for the functions themselves."""
+    names: dict[Graph, dict[str, str]] = {}
+    for name, node in before.items():
+        if name in after:
+            names.setdefault(node.op.graph, {})[node.op.name] = after[name].op.name
+    return {graph: Renames(nodes=others) for graph, others in names.items()}
+
+
+def _is_hidden(node: Node, other: dict[str, Node], others: Mapping[str, str]) -> bool:
     """Whether the other picture holds the node's call closed, so that it tells nothing of the node."""
     while node.caller is not None:
         node = node.caller
-        if node.name in other:
-            return bool(other[node.name].closed)
+        if (found := other.get(others.get(node.name, node.name))) is not None:
+            return bool(found.closed)
     return False
 
 

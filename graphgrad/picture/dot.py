@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 _FILL = ("#e3eefb", "#fdeed8")  # of forward nodes and of gradients
-_BORDER = {"same": "#7a8794", "added": "#1f8a3d", "removed": "#c0302b", "changed": "#8a3fc0"}
+_BORDER = {"same": "#7a8794", "added": "#1f8a3d", "removed": "#c0302b", "changed": "#8a3fc0", "renamed": "#0f7f8c"}
 
 
 def dot(document: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 _SCRIPTS = ("elk.bundled.js", "d3.min.js", "drawing.js", "page.js")
 _KINDS = ("forward", "gradient", "mixed")
-_CHANGES = ("added", "removed", "changed")
+_CHANGES = ("added", "removed", "changed", "renamed")
 
 
 def asset(name: str) -> str:

@@ -187,6 +187,28 @@ def test_two_graphs_are_one_picture(page: Any) -> None:
     assert overlapping_boxes(browser) == []
 
 
+def test_renamed_scopes_are_drawn_once(page: Any) -> None:
+    graphs = []
+    for outer in ("encoder", "backbone"):
+        graph = graphgrad.Graph()
+        g = graph.build
+        x = g.Placeholder(dtype=dtypes.float32, shape=(), name="x")
+        with g.name_scope(outer):
+            x = g.Exp(g.Neg(x, name="first"), name="second")
+        g.Abs(x, name="out")
+        graphs.append(graph)
+    browser = page(graphs[1], graphs[0])
+    assert has_box(browser, "backbone/second") and not has_box(browser, "encoder/")
+    assert "→2" in browser.find_element(By.CSS_SELECTOR, "text.head").text
+    assert {c for b in browser.find_elements(By.CSS_SELECTOR, ".box") for c in b.get_attribute("class").split()} >= {
+        "renamed"
+    }
+    assert "2 renamed" in panel(browser)
+    browser.find_element(By.ID, "search").send_keys("encoder/fi", Keys.ENTER)
+    wait(browser, lambda: "name: encoder/first -> backbone/first" in panel(browser))
+    assert overlapping_boxes(browser) == []
+
+
 def test_gradients_are_in_no_group_of_forward_nodes(page: Any) -> None:
     graph = graphgrad.Graph()
     x = graph.build.Placeholder(dtype=dtypes.float32, shape=(), name="x")

@@ -159,7 +159,18 @@ ARROWS = {
     },
     "inspect": {"signatures", "attributes", "dtypes", "frontier", "graph", "tensors"},
     "paths": {"controlflow", "depth", "graph", "tensors", "library", "reasons", "registry", "definitions"},
-    "picture": {"controlflow", "diff", "errors", "graph", "tensors", "library", "listing", "picture", "definitions"},
+    "picture": {
+        "controlflow",
+        "diff",
+        "errors",
+        "graph",
+        "tensors",
+        "library",
+        "listing",
+        "picture",
+        "definitions",
+        "scopes",
+    },
     "listing": {
         "attributes",
         "controlflow",
@@ -171,8 +182,9 @@ ARROWS = {
         "shapes",
         "definitions",
     },
-    "pairs": {"graph", "schema"},
-    "diff": {"attributes", "dtypes", "errors", "graph", "listing", "opdefs", "pairs", "schema"},
+    "scopes": {"collector"},
+    "pairs": {"graph", "schema", "scopes"},
+    "diff": {"attributes", "definitions", "dtypes", "errors", "graph", "opdefs", "pairs", "schema", "scopes"},
     "coverage": {"errors", "families", "graph", "tensors", "library", "opdefs", "registry", "signatures"},
 }
 # Imports inside functions that close a circle or keep a start fast: (from, to).

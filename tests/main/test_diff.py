@@ -248,6 +248,7 @@ def test_bodies_of_functions(tmp_path: Path) -> None:
             "added": [{"name": "more", "op": "Tanh"}],
             "removed": [],
             "changed": [{"name": "sum", "op": "AddV2", "fields": {"inputs": inputs}}],
+            "renamed_scopes": [],
         }
     ]
     shown = run(a, b).stdout.splitlines()
@@ -368,7 +369,7 @@ def test_wrong_aspects_are_usage_errors() -> None:
     assert result.exit_code == 2
     assert result.stderr == (
         "error: --ignore 'devices': it must be one of op, inputs, control, device, attr, internal, constants, "
-        "functions, function-names, versions (did you mean 'device'?)\n"
+        "functions, function-names, scope-names, versions (did you mean 'device'?)\n"
     )
 
 

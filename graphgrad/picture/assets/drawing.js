@@ -11,12 +11,12 @@ const FEW = 10; // calls side by side that stay outside of groups, and boxes tha
 const LABEL = 26; // characters of a label
 const CHARACTER = 6.7; // the width of one, at 11 pixels
 const NUMBERS = /_?\d+/g; // in names
-const STATUSES = ["added", "removed", "changed"];
+const STATUSES = ["added", "removed", "changed", "renamed"];
 
 // ---------------------------------------------------------------- scopes
 
 function newBox(id, label, parent) {
-  return { id, label, parent, children: [], node: -1, isCall: false, isPacked: false, nodes: 0, depth: 0, gradient: 0, added: 0, removed: 0, changed: 0 };
+  return { id, label, parent, children: [], node: -1, isCall: false, isPacked: false, nodes: 0, depth: 0, gradient: 0, added: 0, removed: 0, changed: 0, renamed: 0 };
 }
 
 // The tree of name scopes. A node with the name of a scope lies inside that scope.
@@ -337,14 +337,15 @@ function classesOf(graph, box) {
   const classes = [box.isOpen ? "open" : box.node < 0 ? "scope" : "node", kind];
   if (box.node >= 0 && graph.texts[graph.nodes[box.node][OP]] === "Const") classes.push("const");
   const whole = STATUSES.find((status) => box[status] === box.nodes);
+  const others = STATUSES.filter((status) => box[status]);
   if (whole) classes.push(whole);
-  else if (STATUSES.some((status) => box[status])) classes.push("changed");
+  else if (others.length) classes.push(others.length === 1 && others[0] === "renamed" ? "renamed" : "changed");
   return classes.join(" ");
 }
 
-// '+3 −1 ~2': what became of the nodes inside.
+// '+3 −1 ~2 →4': what became of the nodes inside.
 function marks(box) {
-  const signs = { added: "+", removed: "−", changed: "~" };
+  const signs = { added: "+", removed: "−", changed: "~", renamed: "→" };
   const counted = STATUSES.filter((status) => box[status]);
   return counted.map((status) => signs[status] + (box.node < 0 ? box[status] : "")).join(" ");
 }

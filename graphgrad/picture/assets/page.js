@@ -172,7 +172,8 @@ function found(text) {
   const hits = [];
   for (let i = 0; i < graph.nodes.length && hits.length < 200; i++) {
     const [name, op] = [graph.nodes[i][NAME], graph.texts[graph.nodes[i][OP]]];
-    if (name.toLowerCase().includes(wanted) || op.toLowerCase().includes(wanted)) hits.push(i);
+    const texts = [name, op, ...graph.nodes[i][CHANGES].filter((change) => change.startsWith("name: "))];
+    if (texts.some((text) => text.toLowerCase().includes(wanted))) hits.push(i);
   }
   return hits.sort((a, b) => graph.nodes[a][NAME].length - graph.nodes[b][NAME].length);
 }
