@@ -73,6 +73,10 @@ class ReversePass:
             return None
         return received[x.index]
 
+    def why_none(self, op: Operation) -> str:
+        """What is the matter with an operation whose rule gave an input no gradient."""
+        return "has no gradient on purpose" if self._rule(op) is None else "hands no gradient on to this input"
+
     def _receive(self, tensor: Tensor, gradient: Any) -> None:
         op = tensor.op
         received = self.received.get(op)

@@ -14,6 +14,7 @@ from typing import Any
 
 from graphgrad import registry
 from graphgrad.controlflow.frames import ENTERS, EXITS, frames_of
+from graphgrad.controlflow.noted import loops_noted
 from graphgrad.definitions import Body
 from graphgrad.depth import with_room
 from graphgrad.graph import Graph, Operation, needed_by
@@ -101,6 +102,7 @@ class _Search:
 
     def __init__(self, graph: Graph):
         self.library: Library = graph.functions
+        self._one_way = _left_without_gradient(graph)
         self._consumers: dict[Graph, dict[Tensor, list[Operation]]] = {}
         self._inside: dict[tuple[str, int], _Ways] = {}
         self._rounds: dict[tuple[Operation, Tensor], dict[int, tuple[int, str]]] = {}
@@ -151,7 +153,7 @@ class _Search:
             return f"{op.type} has no gradient on purpose"
         if rule is registry.UNKNOWN and op.type not in op.graph.functions:
             return f"no gradient is registered for {op.type}"
-        inside: str | None = ""
+        inside: str | None = self._one_way.get(op, "")
         if is_call(op):
             self.library.refuse_recursion(self.library.called_by([op.node_def()]), op)
             through = self._through_loop if op.type in LOOPS else self._through_call
@@ -219,6 +221,14 @@ class _Search:
         others = ", ".join(map(str, reached)) or "none"
         only = "; it decides how many iterations there are" if steers else ""
         return f"loop variable {begun[0]} reaches {others}, never {output.index}{only}"
+
+
+def _left_without_gradient(graph: Graph) -> dict[Operation, str]:
+    """The nodes that leave loops of version 1 that were made to have no gradient, with the reason."""
+    names = {name for name, loop in loops_noted(graph).items() if not loop.back_prop}
+    frames = frames_of(graph) if names else {}
+    exits = [op for op, frame in frames.items() if op.type in EXITS and frame.name in names]
+    return {op: f"loop {frames[op].name!r} was made with back_prop=False" for op in exits}
 
 
 def _unreached_exits(ways: _Ways, before: Iterable[Operation]) -> list[Stage]:

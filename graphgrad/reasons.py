@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphgrad import registry
 from graphgrad.errors import meant
 from graphgrad.graph import Operation, needed_by
 from graphgrad.handles import is_trainable
@@ -70,7 +69,7 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
                 return Reason("stopped", consumer.name, f"stopped: {consumer.name!r} is among stop_gradients")
             arrived = reverse.received.get(consumer)
             if arrived is not None and any(dz is not None and dz != [] for dz in arrived):
-                return _broken_by_rule(x, consumer, arrived)
+                return _broken_by_rule(x, consumer, arrived, reverse)
             for output in consumer.outputs:
                 if output not in seen:
                     seen.add(output)
@@ -78,7 +77,7 @@ def explain(x: Tensor, reverse: ReversePass) -> Reason:
     return not_connected(x, frontier.ys)
 
 
-def _broken_by_rule(x: Tensor, op: Operation, arrived: list[Any]) -> Reason:
+def _broken_by_rule(x: Tensor, op: Operation, arrived: list[Any], reverse: ReversePass) -> Reason:
     # A rule may have given the operation outputs more, behind those that gradients arrived at.
     reached = [t for t, dz in zip(op.outputs, arrived, strict=False) if dz is not None and dz != []]
     if all(t.dtype is not None and not t.dtype.is_trainable for t in reached):
@@ -86,8 +85,7 @@ def _broken_by_rule(x: Tensor, op: Operation, arrived: list[Any]) -> Reason:
         return Reason("integer", op.name, f"integer: the path from {x.name!r} ends in {y.name!r}, which is {y.dtype}")
     if op.type in ("StopGradient", "PreventGradient"):
         return Reason("stopped", op.name, f"stopped: {op.type} node {op.name!r} lies between {x.name!r} and ys")
-    on_purpose = registry.gradient_rule(op.type) is None
-    how = "has no gradient on purpose" if on_purpose else "hands no gradient on to this input"
+    how = reverse.why_none(op)
     return Reason("not-differentiable", op.name, f"not differentiable: {op.type} node {op.name!r} {how}")
 
 

@@ -154,6 +154,7 @@ class Loop(Context):
         self.switches: list[Operation] = []  # of its variables, which decide on another iteration
         self.backward: BackwardLoop | None = None
         self.swaps_memory = False  # what is recorded of it
+        self.has_gradient = True  # it was not made with back_prop=False
         self.is_backward_in_file = False  # it takes values off stacks
 
     @property

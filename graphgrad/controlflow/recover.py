@@ -6,8 +6,6 @@ both. A Switch opens branches where its predicate has pivots beside it, as every
 
 from __future__ import annotations
 
-from typing import Any
-
 from graphgrad.controlflow.contexts import Branch, Context, Contexts, Loop, contains
 from graphgrad.controlflow.frames import (
     BACK_EDGES,
@@ -20,6 +18,7 @@ from graphgrad.controlflow.frames import (
     frames_of,
     producers_first,
 )
+from graphgrad.controlflow.noted import loops_noted
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, Operation
 from graphgrad.tensors import Tensor
@@ -36,7 +35,7 @@ class _Recovery:
         graph = g.graph
         self.frames = frames_of(graph)
         self.loops: dict[Frame, Loop] = {}
-        self.swapping = _swapping(graph)
+        self.noted = loops_noted(graph)
         self.branches: dict[tuple[Tensor, int], Branch] = {}
         self.ways = _ways_used(graph)
         self.pivots = _pivots(graph)
@@ -77,7 +76,9 @@ class _Recovery:
         loop = self.loops.get(frame)
         if loop is None:
             loop = self.loops[frame] = Loop(self.contexts, outer, frame.name, op["parallel_iterations"])
-            loop.swaps_memory = frame.name in self.swapping
+            if frame.name in self.noted:
+                loop.swaps_memory = self.noted[frame.name].swap_memory
+                loop.has_gradient = self.noted[frame.name].back_prop
         loop.outer = _deeper(loop.outer, outer)
         if op["is_constant"]:
             loop.inside[op.inputs[0]] = op.outputs[0]
@@ -127,25 +128,6 @@ class _Recovery:
 def is_of_gradient(op: Operation) -> bool:
     """Whether `gradients` made a Switch or Merge to go back over a cond; outside of loops it stands in no branch."""
     return op.name.rpartition("/")[2].startswith("cond_grad")
-
-
-def _swapping(graph: Graph) -> set[str]:
-    """The loops whose recorded values may leave the device's memory; only the contexts of a MetaGraphDef tell."""
-    if graph.meta is None:
-        return set()
-    from graphgrad.schema.saved_model_pb2 import CondContextDef, WhileContextDef
-
-    waiting: list[Any] = []
-    for collection, message in (("while_context", WhileContextDef), ("cond_context", CondContextDef)):
-        if collection in graph.meta.collection_def:
-            waiting += map(message.FromString, graph.meta.collection_def[collection].bytes_list.value)
-    found = set()
-    while waiting:
-        context = waiting.pop()
-        if isinstance(context, WhileContextDef) and context.swap_memory:
-            found.add(context.context_name)
-        waiting += [getattr(nested, nested.WhichOneof("ctxt")) for nested in context.nested_contexts]
-    return found
 
 
 def _deeper(a: Context | None, b: Context | None) -> Context | None:

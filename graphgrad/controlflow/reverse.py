@@ -72,6 +72,13 @@ class ControlFlowPass(ReversePass):
         loop = self.contexts.loop_of(op)
         return None if loop is None else self.loops.get(loop)
 
+    def why_none(self, op: Operation) -> str:
+        """As the pass through straight graphs does; a loop may have been made to have none."""
+        loop = self.contexts.loop_of(op)
+        if op.type in EXITS and loop is not None and not loop.has_gradient:
+            return f"leaves loop {loop.name!r}, which was made with back_prop=False"
+        return super().why_none(op)
+
     def has_no_gradient_again(self, loop: Loop) -> bool:
         """Whether a loop goes back over another by stacks, or in a function by lists where there are branches too."""
         of = self.g.recording

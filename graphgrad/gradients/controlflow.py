@@ -71,6 +71,8 @@ def merge(g, op, dz, _):
 def leave(g, op, dz):
     """What leaves a loop is where its gradient enters the backward one."""
     state = g.flow.loop_of(op)
+    if not state.forward.has_gradient:
+        return None
     if g.flow.has_no_gradient_again(state.forward):
         raise DtypeError(
             f"second-order gradients of while loops are not supported: {op.type} node {op.name!r} leaves the backward "

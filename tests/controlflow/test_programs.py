@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from graphgrad.differentiate import gradients
+from graphgrad.differentiate import differentiate, gradients
 from graphgrad.graph import Graph
+from graphgrad.paths import path
 from graphgrad.runtime.plan import evaluate
 from graphgrad.schema.saved_model_pb2 import MetaGraphDef, WhileContextDef
 from graphgrad.shapes import dims
@@ -75,13 +76,36 @@ def test_a_plan_runs_again_and_again() -> None:
         assert why_not_close(program.values["y"], plan.run(program.feeds)[0]) == ""
 
 
+def _with_context(program: Program, **options: bool) -> Graph:
+    """The graph of a program with one loop, with what a MetaGraphDef tells of that."""
+    graph, context = program.graph(), WhileContextDef(context_name="while/while_context", **options)
+    graph.meta = MetaGraphDef()
+    graph.meta.collection_def["while_context"].bytes_list.value.append(context.SerializeToString())
+    return graph
+
+
 def test_loops_that_swap_memory_record_what_may_leave_it() -> None:
     """Which only the context in a MetaGraphDef tells."""
     program = PROGRAMS["flow_programs:loop-static"]
-    graph = program.graph()
-    context = WhileContextDef(context_name="while/while_context", swap_memory=True)
-    graph.meta = MetaGraphDef()
-    graph.meta.collection_def["while_context"].bytes_list.value.append(context.SerializeToString())
+    graph = _with_context(program, swap_memory=True, back_prop=True)
     gradients(program.ys, program.xs, graph=graph)
     pushes = [op for op in graph.added() if op.type == "StackPushV2"]
     assert pushes and all(op["swap_memory"] for op in pushes)
+
+
+def test_loops_that_were_made_without_back_prop_have_no_gradient() -> None:
+    program = PROGRAMS["flow_programs:loop-static"]
+    graph = _with_context(program, back_prop=False)
+    [y], [x, *_] = program.ys, program.xs
+    found = differentiate(program.ys, program.xs, graph=graph)
+    assert found.gradients == [None] * len(program.xs)
+    assert found.reasons[0].node.startswith("while/Exit")  # type: ignore[union-attr]
+    assert found.reasons[0].text.endswith(  # type: ignore[union-attr]
+        "leaves loop 'while/while_context', which was made with back_prop=False"
+    )
+    (exits,) = path(graph, x, y).obstacles
+    assert exits.obstacle == "loop 'while/while_context' was made with back_prop=False"
+    # TensorFlow makes the loops that count all the same.
+    assert [op.type for op in graph.added()].count("LoopCond") == 1
+    assert not any(op.type.startswith("Stack") for op in graph.added())
+    assert path(program.graph(), x, y).obstacles == []
