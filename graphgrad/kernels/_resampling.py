@@ -19,9 +19,24 @@ class Taps(NamedTuple):
     weights: np.ndarray
 
 
-def gather(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
-    shape = [1] * x.ndim
+def _along(axis: int, ndim: int) -> list[int]:
+    """The shape of a vector that lies along one axis of many."""
+    shape = [1] * ndim
     shape[axis] = -1
+    return shape
+
+
+def blend(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
+    """`gather` of two taps as TensorFlow has it: the lower one and a fraction of how far the upper one is."""
+    lower, between = (np.take(x, index, axis) for index in taps.indices)
+    between -= lower
+    between *= taps.weights[1].astype(x.dtype).reshape(_along(axis, x.ndim))
+    between += lower
+    return between
+
+
+def gather(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
+    shape = _along(axis, x.ndim)
     weights = taps.weights.astype(x.dtype)
     total = np.take(x, taps.indices[0], axis)
     total *= weights[0].reshape(shape)
@@ -30,6 +45,18 @@ def gather(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
         part *= weight.reshape(shape)
         total += part
     return total
+
+
+def gather_weighed(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
+    """`gather` which does not read what has no weight, where there may be NaN or infinity."""
+    if np.isfinite(x).all():
+        return gather(x, axis, taps)
+    shape = _along(axis, x.ndim)
+    parts = (
+        np.where((weight == 0).reshape(shape), x.dtype.type(0), np.take(x, index, axis)) * weight.reshape(shape)
+        for index, weight in zip(taps.indices, taps.weights.astype(x.dtype), strict=True)
+    )
+    return sum(parts)
 
 
 def scatter(dy: np.ndarray, axis: int, taps: Taps, size: int) -> np.ndarray:

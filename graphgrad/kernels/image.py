@@ -14,16 +14,18 @@ import numpy as np
 from graphgrad.kernels import _views, _warp  # noqa: F401  (they register warps, random crops and glimpses)
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels._checks import lone
-from graphgrad.kernels._resampling import F, Taps, gather, scatter
+from graphgrad.kernels._resampling import F, Taps, blend, gather, gather_weighed, scatter
 from graphgrad.kernels.windows import Sizes, pad, patches, windows
 from graphgrad.registry import kernel
 
 
-def _resize(x: np.ndarray, size: np.ndarray, taps_of: Callable[[int, int], Taps]) -> np.ndarray:
+def _resize(
+    x: np.ndarray, size: np.ndarray, taps_of: Callable[[int, int], Taps], read: Callable[..., np.ndarray] = gather
+) -> np.ndarray:
     """(batch, height, width, channels) to the new height and width, in float32."""
     height, width = _target(x, size)
     x = x.astype(F, copy=False)
-    return gather(gather(x, 2, taps_of(x.shape[2], width)), 1, taps_of(x.shape[1], height))
+    return read(read(x, 2, taps_of(x.shape[2], width)), 1, taps_of(x.shape[1], height))
 
 
 def _resize_grad(dy: np.ndarray, x: np.ndarray, taps_of: Callable[[int, int], Taps]) -> np.ndarray:
@@ -116,7 +118,10 @@ def _interpolation(
 
 @kernel("ResizeBilinear")
 def resize_bilinear(images, size, *, align_corners, half_pixel_centers):
-    return _resize(images, size, _interpolation(_bilinear, align_corners, half_pixel_centers))
+    taps_of = _interpolation(_bilinear, align_corners, half_pixel_centers)
+    if images.shape[1:3] == _target(images, size):
+        return images.astype(F, copy=False)
+    return _resize(images, size, taps_of, blend)
 
 
 @kernel("ResizeBilinearGrad")
@@ -136,7 +141,7 @@ def resize_bicubic_grad(dy, images, *, align_corners, half_pixel_centers):
 
 @kernel("ResizeArea")
 def resize_area(images, size, *, align_corners):
-    return _resize(images, size, lambda inputs, outputs: _area(inputs, outputs, align_corners))
+    return _resize(images, size, lambda inputs, outputs: _area(inputs, outputs, align_corners), gather_weighed)
 
 
 def _nearest(inputs: int, outputs: int, align_corners: bool, half_pixel_centers: bool) -> np.ndarray:

@@ -80,7 +80,7 @@ def fake_quant_args(x, *, min, max, num_bits, narrow_range):
 def fake_quant_args_gradient(dy, x, *, min, max, num_bits, narrow_range):
     _check_args(min, max, num_bits)
     grid = _grid(min, max, num_bits, narrow_range)
-    return np.where((x >= grid.low) & (x <= grid.high), dy, F(0))
+    return dy * ((x >= grid.low) & (x <= grid.high))
 
 
 @kernel("FakeQuantWithMinMaxVars")
@@ -121,8 +121,8 @@ def _shared(dy, x, low, high, num_bits, narrow_range, axes):
     nothing = _nothing(low, high)
     below, above = (x < grid.low) & ~nothing, (x > grid.high) & ~nothing
     inside = ((x >= grid.low) & (x <= grid.high)) | nothing
-    dlow, dhigh = (np.where(part, dy, F(0)).sum(axes, dtype=F) for part in (below, above))
-    return np.where(inside, dy, F(0)), dlow, dhigh
+    dlow, dhigh = ((dy * part).sum(axes, dtype=F) for part in (below, above))
+    return dy * inside, dlow, dhigh
 
 
 def _slices(end: np.ndarray, x: np.ndarray, axis: int) -> np.ndarray:
@@ -199,4 +199,4 @@ def quantize_and_dequantize_v4_grad(dy, x, low, high, *, axis):
     if dy.shape != x.shape:
         raise ValueError(f"gradients have shape {dy.shape}, the input has {x.shape}")
     inside = (x >= _slices(low, x, axis)) & (x <= _slices(high, x, axis))
-    return np.where(inside, dy, dy.dtype.type(0)), np.zeros_like(low), np.zeros_like(high)
+    return dy * inside.astype(dy.dtype), np.zeros_like(low), np.zeros_like(high)

@@ -15,6 +15,8 @@ _PAIRS = [0.0, -0.0, 1.0, -1.0, 2.0, -0.5, _INF, -_INF, _NAN]
 # No integer type holds them all; more than are cast at once, with some left over.
 BEYOND = 3 * [_NAN, _INF, -_INF, -2.7, 300.7, -300.7, 7e4, -7e4, 3e9, -3e9, 1e19, -1e19, 1e30]
 
+_IMAGE = np.where(np.arange(12) % 5 == 3, [_NAN, _INF, -_INF] * 4, np.arange(12.0)).reshape(1, 3, 4, 1)
+
 UNARY = [
     "Abs",
     "Acos",
@@ -287,6 +289,19 @@ CASES = [
         for source in ("float16", "bfloat16", "float32", "float64")
         for target in (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
     ],
+    *[
+        corner(op, given(_IMAGE), const(size), label=f"infinite:{size}", order=0)
+        for op in ("ResizeArea", "ResizeBicubic", "ResizeBilinear", "ResizeNearestNeighbor")
+        for size in ([3, 4], [2, 6], [5, 3])
+    ],
+    corner("FakeQuantWithMinMaxArgsGradient", given([_INF, _NAN, 1.0]), given([9.0, 0.0, _NAN]), label="nan", order=0),
+    corner(
+        "FakeQuantWithMinMaxVarsGradient",
+        *[given([_INF, 1.0, 2.0]), given([9.0, 0.0, -9.0]), given(-6.0), given(6.0)],
+        label="nan",
+        order=0,
+    ),
+    corner("MatrixInverse", given([[2.0, 1.0], [_NAN, 3.0]]), label="nan", order=0),
     corner("Round", given([3, -2, 0], "int32"), label="integers", order=0),
     corner("BesselY1", given([0.0, -1.0, _INF]), label="pole", order=0),
     corner("BesselY1", given([0.0, -1.0, _INF], "float64"), label="pole:float64", order=0),
