@@ -11,6 +11,7 @@ from graphgrad.attributes import Shape
 from graphgrad.dtypes import DType
 from graphgrad.errors import ModelError
 from graphgrad.graph import Graph, Operation, needed_by
+from graphgrad.handles import HELD
 from graphgrad.schema import graph_pb2
 from graphgrad.tensors import Tensor
 
@@ -79,8 +80,9 @@ class Reader:
             else:
                 node.attr["dtype"].type = arg.type
             node.attr["shape"].shape.unknown_rank = True
-            if i in definition.arg_attr and "_output_shapes" in definition.arg_attr[i].attr:
-                node.attr["_output_shapes"].CopyFrom(definition.arg_attr[i].attr["_output_shapes"])
+            for attr in ("_output_shapes", HELD):
+                if i in definition.arg_attr and attr in definition.arg_attr[i].attr:
+                    node.attr[attr].CopyFrom(definition.arg_attr[i].attr[attr])
         for node in definition.node_def:
             copy = message.node.add()
             copy.CopyFrom(node)
@@ -217,6 +219,8 @@ class Writer:
             if keeps_names and argument != tensor.op.name:
                 attrs[ORIGINAL_NAME].s = tensor.op.name.encode()
             attributes.encode_shape(tensor.shape, attrs["_output_shapes"].list.shape.add())
+            if held := tensor.op.annotation(HELD):
+                attrs[HELD].list.i.extend(held)
         for op in self.nodes:
             node = definition.node_def.add()
             node.CopyFrom(op.node_def())

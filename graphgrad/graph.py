@@ -277,9 +277,12 @@ _PRIVATE_ATTRS = {
     "_XlaSharding": "string",
     "_class": "list(string)",
     "_gradient_op_type": "string",
+    "_gone_names": "list(string)",
     "_held_dtypes": "list(int)",
     "_has_manual_control_dependencies": "bool",
+    "_known_shapes": "list(shape)",
     "_lower_using_switch_merge": "bool",
+    "_measured_as": "string",
     "_num_original_outputs": "int",
     "_output_shapes": "list(shape)",
 }

@@ -35,10 +35,10 @@ def _source(tensor: Tensor) -> Tensor:
         op = tensor.op
         if op.type in _HANDED_ON:
             tensor = op.inputs[0]
-        elif op.type == "Placeholder" and tensor in op.graph.outer:
+        elif op.type == "Placeholder" and tensor in op.graph.outer and not op.annotation(HELD):
             tensor = op.graph.outer[tensor]
-        elif tensor.dtype is dtypes.variant and len(called := _branches(op)[0]) == 1:
-            tensor = op.graph.functions.body(called[0], op).results[tensor.index]
+        elif tensor.dtype is dtypes.variant and (called := _called(op)) is not None:
+            tensor = op.graph.functions.body(called, op).results[tensor.index]
         else:
             return tensor
 
@@ -97,13 +97,21 @@ def _handed_through(handle: Tensor) -> Tensor | None:
 
 def _branches(op: Operation) -> tuple[list[str], int]:
     """The functions that an operation calls with its inputs, and the first of these."""
-    if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
-        return [op.function("f")], 0
+    called = _called(op)
+    if called is not None:
+        return [called], 0
     if op.type in ("If", "StatelessIf"):
         return [op.function("then_branch"), op.function("else_branch")], 1
     if op.type in ("Case", "StatelessCase"):
         return op.functions("branches"), 1
-    return ([op.function()], 0) if op.signature is None and op.type in op.graph.functions else ([], 0)
+    return [], 0
+
+
+def _called(op: Operation) -> str | None:
+    """The function that an operation calls, if it does nothing else."""
+    if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
+        return op.function("f")
+    return op.function() if op.signature is None and op.type in op.graph.functions else None
 
 
 def _position(op: Operation, function: str, result: int) -> int | None:

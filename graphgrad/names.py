@@ -36,6 +36,11 @@ class NameAuthority:
         taken[candidate] = 1
         return f"{name}_{suffix}"
 
+    def reserve(self, names: Iterable[str]) -> None:
+        """Takes names out of use that nodes had which are gone."""
+        for name in names:
+            self._next_suffix.setdefault(name.lower(), 1)
+
     def unique_scope(self, name: str) -> str:
         """Like `unique`, and no node that is already there stands below the scope, so that calls stay apart."""
         scope = self.unique(name)

@@ -20,6 +20,7 @@ from graphgrad.graph import Operation
 from graphgrad.handles import is_trainable
 from graphgrad.schema import graph_pb2
 from graphgrad.shapes import dims
+from graphgrad.shapes.functional import KNOWN_SHAPES
 from graphgrad.tensors import IndexedSlices, Tensor
 
 # (inputs, functions, whether they are stateful, dtypes and shapes of the results) -> the new operation
@@ -33,6 +34,14 @@ class BranchGradient(GradientFunction):
         super().__init__(copy)
         self.optionals: list[Tensor] = []
         self.needs_rewriting = False
+
+    def argument(self, source: Tensor, dtype: Any = None, shape: Any = ()) -> Tensor:
+        """Notes what an optional or a list holds: the branches may hand on different ones, so the caller does not know."""
+        argument = super().argument(source, dtype, shape)
+        held = handles.held(source) if source.dtype is dtypes.variant else None
+        if held is not None:
+            argument.op.annotate(handles.HELD, (held.enum,))
+        return argument
 
     def hand_on(self, tensor: Tensor) -> Tensor:
         optional = self._optional_there_is(tensor)
@@ -137,6 +146,9 @@ def _rewrite(op: Operation, branches: list[BranchGradient]) -> None:
         attrs = dict(zip(("then_branch", "else_branch"), functions, strict=True))
     attrs["Tout"] = tuple(t.dtype for t in branches[0].copy.results)
     attrs["output_shapes"] = tuple(_stated(of_all) for of_all in zip(*[b.copy.results for b in branches], strict=True))
+    recording = op.graph.build.recording
+    if recording is not None and recording.is_of_gradient:
+        attrs[KNOWN_SHAPES] = (*(t.shape for t in op.outputs), *[()] * most)
     op.rewrite(outputs=[(dtypes.variant, ())] * most, **attrs)
 
 

@@ -15,7 +15,7 @@ from graphgrad.backprop import Gradient
 from graphgrad.controlflow.bodies import Copy, GradientFunction
 from graphgrad.definitions import Body
 from graphgrad.functions import GraphBuilder
-from graphgrad.graph import Graph, Operation
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.handles import HELD, is_trainable
 from graphgrad.schema import graph_pb2
 from graphgrad.shapes import dims
@@ -24,6 +24,10 @@ from graphgrad.tensors import IndexedSlices, Tensor
 
 # What these give is small beside what they look at: the forward loop records it in place of their inputs.
 _MEASURES = ("Shape", "Size", "Rank", "TensorListElementShape", "TensorListLength")
+# ... under this name in the gradient's function: when the loop is differentiated again, the same is not measured twice.
+_MEASURED_AS = "_measured_as"
+# What nodes were called that the reverse pass made and that do not stand in the function: such names are not given again.
+_GONE_NAMES = "_gone_names"
 _STEERING = 3  # inputs of a backward loop before the gradients: its counter, the most iterations, those there were
 
 
@@ -35,6 +39,9 @@ class LoopGradient(GradientFunction):
         self.outside, self.most = g, most
         self.results: list[Tensor] = []  # what becomes of each captured argument, for the next iteration
         self.lists: list[Tensor] = []  # empty lists that the forward loop starts from
+        self._measured = {op.annotation(_MEASURED_AS): op for op in copy.forward if op.type in _MEASURES}
+        self._gone: list[str] = []  # names of nodes that were left to the forward loop
+        self._same: dict[Tensor, Tensor] = {}  # what would be measured again -> what was measured
 
     def argument(self, source: Tensor, dtype: Any = None, shape: Any = ()) -> Tensor:
         argument = super().argument(source, dtype, shape)
@@ -44,14 +51,25 @@ class LoopGradient(GradientFunction):
     def move(self, op: Operation) -> None:
         copy = self.copy
         if op.type in _MEASURES and all(t.op in copy.forward and self._recorded(t) is None for t in op.inputs):
-            copy.keep(op)
+            self._measure(op)
         else:
             super().move(op)
 
+    def _measure(self, op: Operation) -> None:
+        """Leaves an operation to the forward loop, which may have it already."""
+        self._gone.append(op.name)
+        known = self._measured.get(op.name)
+        if known is not None and _are_equal(known, op):
+            self._same.update(zip(op.outputs, known.outputs, strict=True))
+            return
+        if self.copy.is_of_gradient:
+            op.annotate(_MEASURED_AS, op.name)
+        self.copy.keep(op)
+
     def capture(self, tensor: Tensor) -> Tensor:
         copy = self.copy
-        if tensor.op.type == "Identity":
-            return self.take(tensor.op.inputs[0])
+        if tensor in self._same or tensor.op.type == "Identity":
+            return self.take(self._same[tensor] if tensor in self._same else tensor.op.inputs[0])
         if tensor in copy.arguments and tensor in copy.results:
             return self.argument(tensor)
         if tensor.op.type == "Const" or tensor.dtype is dtypes.resource:
@@ -92,6 +110,21 @@ class LoopGradient(GradientFunction):
         self.copy.results += self.copy.in_forward("TensorListPushBack", before, tensor)
         return self.copy.results[-1]
 
+    def add_to_library(self, arguments: Sequence[Tensor], results: Sequence[Tensor]) -> graph_pb2.NameAttrList:
+        written = set(needed_by(t.op for t in results))
+        dead = [op.name for op in self.graph if op not in written and op.type != "Placeholder"]
+        if self._gone or dead:
+            results[0].op.annotate(_GONE_NAMES, (*self._gone, *dead))
+        return super().add_to_library(arguments, results)
+
+
+def _are_equal(one: Operation, other: Operation) -> bool:
+    """Whether two operations measure the same in the same way."""
+    if one.type != other.type or one.inputs != other.inputs:
+        return False
+    assert one.signature is not None
+    return all(one[attr] == other[attr] for attr in one.signature.attrs)
+
 
 def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> list[Gradient]:
     """The gradients of a loop."""
@@ -99,6 +132,7 @@ def gradient_of_loop(g: GraphBuilder, op: Operation, dz: Sequence[Gradient]) -> 
     copy = Copy(op, op.function("body"), op.inputs, op["output_shapes"] or [t.shape for t in op.inputs])
     if copy.library.is_made_here(op.function("body")):
         copy.graph.build.zeros_by_shape = True
+        copy.graph.name_authority.reserve(n for op in copy.graph for n in op.annotation(_GONE_NAMES) or ())
         copy.settle_shapes()
         pairs = zip(op.annotation(HELD) or (), copy.arguments, op.inputs, strict=False)
         copy.graph.outer.update((argument, x) for is_known, argument, x in pairs if is_known)

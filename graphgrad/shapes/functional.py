@@ -12,10 +12,13 @@ from graphgrad.registry import shape
 from graphgrad.shapes import inference
 from graphgrad.tensors import Tensor
 
+# Annotation: what is known of branches that were made to hand on more, where they state other shapes since.
+KNOWN_SHAPES = "_known_shapes"
+
 
 @shape("If", "StatelessIf", "Case", "StatelessCase")
 def branches(op: Operation) -> list[Shape]:
-    return _stated(op) or [None] * len(op.outputs)
+    return list(op.annotation(KNOWN_SHAPES) or ()) or _stated(op) or [None] * len(op.outputs)
 
 
 @shape("While", "StatelessWhile")

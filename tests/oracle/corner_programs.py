@@ -128,6 +128,32 @@ def loop_three_times(of: Inputs) -> Built:
     return times(2, lambda i, x: tf.exp(x) * w, a), [a, w]
 
 
+@program(levels="ranks", order=3)
+@functions_only
+def array_loop_three_times(of: Inputs) -> Built:
+    """What was measured of a list for the second derivative is not measured again for the third."""
+    a, w = of.tensor("a", 3), of.tensor("w", 3)
+    body = lambda i, x, t: (tf.sin(x) * w, t.write(i, x))  # noqa: E731
+    return times(2, body, a, tf.TensorArray(tf.float32, 2))[1].stack(), [a, w]
+
+
+@program(levels="ranks", order=3)
+@functions_only
+def loop_that_forgets_three_times(of: Inputs) -> Built:
+    """The zeros of what is not carried on are of a shape that is known by the same name in two functions."""
+    a, b = of.tensor("a", 3), of.tensor("b", 3)
+    x, y = times(2, lambda i, x, y: (x * x, tf.identity(b)), a, b)
+    return x + y, [a, b]
+
+
+@program(levels="ranks", order=2)
+@functions_only
+def lone_branch_twice(of: Inputs) -> Built:
+    """What a branch hands on is not known to its caller, be it the only one."""
+    a, i = of.tensor("a", 3), of.scalar("i", 0, "int32")
+    return tf.switch_case(i, [lambda: times(2, lambda j, x: tf.identity(a) * x, a)]), [a]
+
+
 # ---------------------------------------------------------------------- loop variables of all kinds
 @program(levels="static")
 def loop_with_a_number(of: Inputs) -> Built:

@@ -22,6 +22,7 @@ MENDED = {"v1": (54,), "meta": (3, 12, 187, 13024), "v2": (12, 121, 1090, 1381),
 MENDED_TWICE = {
     "v2": (31, 66, 79, 1076, 5005, 5028, 5063, 5094, 7104, 9031, 20084, 20139)
 }  # ... when they were differentiated twice
+MENDED_THRICE = {"v2": (14, 16, 44, 233, 393)}
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,7 @@ def test_nodes_and_numbers(kind: str) -> None:
     seeds = [*MENDED[kind], *range(200, 200 + COUNT)]
     verdicts = {seed: check(seed, kind, levels[seed % len(levels)]) for seed in seeds}
     verdicts |= {seed: check(seed, kind, levels[seed % len(levels)], 2) for seed in MENDED_TWICE.get(kind, ())}
+    verdicts |= {seed: check(seed, kind, levels[seed % len(levels)], 3) for seed in MENDED_THRICE.get(kind, ())}
     problems = [f"{kind} {seed}: {verdict.problem}" for seed, verdict in verdicts.items() if verdict.problem]
     assert not problems, "\n".join(problems[:5])
     assert sum(verdict.orders for verdict in verdicts.values()) > len(seeds) / 2, "too few could be compared"
