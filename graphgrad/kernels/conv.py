@@ -188,15 +188,23 @@ def correlate_input_gradient(
 
 
 def _spread_planes(dy: np.ndarray, filters: np.ndarray, w: Windows, out: np.ndarray) -> np.ndarray:
-    """The input gradient where channels are few: one product for all taps, added up plane by plane."""
-    channels = filters.shape[-2]
-    dx = np.zeros((channels, dy.shape[0], *w.inputs), dy.dtype)
-    planes = _threads.matmul(filters.reshape(-1, filters.shape[-1]), dy.reshape(-1, dy.shape[-1]).T)
-    planes = planes.reshape(*w.kernel, channels, dy.shape[0], *w.outputs)
-    for tap, outputs, inputs in taps(w):
-        dx_tap = dx[(slice(None), *inputs)]
-        dx_tap += planes[tap][(slice(None), *outputs)]
-    out[...] = np.moveaxis(dx, 0, -1)
+    """The input gradient where channels are few: one product for all taps, added up plane by plane, image by image."""
+    channels, by_tap = filters.shape[-2], filters.reshape(-1, filters.shape[-1])
+    images = max(1, COLUMN_BYTES // (len(by_tap) * prod(w.outputs) * dy.itemsize))
+
+    def add_up(block: slice) -> None:
+        rows = dy[block]
+        planes = _threads.scratch("columns", (len(by_tap), rows.size // rows.shape[-1]), dy.dtype)
+        _threads.matmul(by_tap, rows.reshape(-1, rows.shape[-1]).T, planes)
+        planes = planes.reshape(*w.kernel, channels, len(rows), *w.outputs)
+        dx = _threads.scratch("planes", (channels, len(rows), *w.inputs), dy.dtype)
+        dx[...] = 0
+        for tap, outputs, inputs in taps(w):
+            dx_tap = dx[(slice(None), *inputs)]
+            dx_tap += planes[tap][(slice(None), *outputs)]
+        out[block] = np.moveaxis(dx, 0, -1)
+
+    _threads.spread(partial(add_up, block) for block in _threads.cut(len(dy), -(-len(dy) // images)))
     return out
 
 
