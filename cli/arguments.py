@@ -64,9 +64,12 @@ class Command(click.Command):
                 spelled = max(option.opts, key=len).lstrip("-")
                 option.envvar = f"GRAPHGRAD_{name}_{spelled}".upper().replace("-", "_")
 
-    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> click.Context:
+        typed = list(args)
         try:
-            return super().make_context(*args, **extra)
+            ctx = super().make_context(info_name, args, *rest, **extra)
+            ctx.meta[TYPED] = typed
+            return ctx
         except click.MissingParameter as error:
             model = error.ctx.params.get("model") if error.ctx is not None else None
             if model not in (None, "-") and error.param is not None and error.param.name in SUGGESTED:
@@ -89,6 +92,8 @@ class Command(click.Command):
             model = ctx.params.get("model")
             if isinstance(error, UnknownNameError) and model not in (None, "-"):
                 error.next = f"{_line('show', model)} lists the nodes"
+            if getattr(error, "lacks_variables", False) and model != "-" and not ctx.params.get("variables"):
+                error.next = _with_variables(ctx)
             raise
         finally:
             if ctx.meta.get(VERBOSE):
@@ -106,7 +111,16 @@ def _line(*words: str) -> str:
     return shlex.join(["graphgrad", *words])
 
 
-QUIET, VERBOSE = "graphgrad.quiet", "graphgrad.verbose"
+def _with_variables(ctx: click.Context) -> str:
+    """What was typed, with the checkpoint beside the model; nothing where there is none."""
+    from graphgrad.formats.beside import checkpoint_beside
+
+    found = checkpoint_beside(ctx.params["model"])
+    line = _line(ctx.info_name or "", *ctx.meta[TYPED], "--variables", found or "")
+    return f"the checkpoint {found} lies beside it: {line}" if found is not None else ""
+
+
+QUIET, VERBOSE, TYPED = "graphgrad.quiet", "graphgrad.verbose", "graphgrad.typed"
 
 
 def _keep(key: str) -> Callable[..., None]:

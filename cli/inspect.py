@@ -252,14 +252,12 @@ def _print_suggestion(model: str, graph: Graph, suggested: Suggestion) -> None:
 
 
 def _checkpoint_beside(model: str, graph: Graph) -> list[str]:
-    """The option that names the checkpoint of a meta graph, where it lies beside it under the same name."""
-    import os
-
+    """The option that names the checkpoint of a meta graph, where it lies beside it."""
+    from graphgrad.formats.beside import checkpoint_beside
     from graphgrad.inspect import VARIABLES
 
-    stem, suffix = os.path.splitext(model)
-    is_there = suffix == ".meta" and (os.path.exists(f"{stem}.index") or os.path.isfile(stem))
-    return ["--variables", stem] if is_there and any(op.type in VARIABLES for op in graph) else []
+    found = checkpoint_beside(model) if model.endswith(".meta") else None
+    return ["--variables", found] if found is not None and any(op.type in VARIABLES for op in graph) else []
 
 
 def _print_gradients(gradients: dict[str, Any]) -> None:

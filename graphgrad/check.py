@@ -14,7 +14,7 @@ import numpy as np
 
 from graphgrad import dtypes
 from graphgrad.differentiate import differentiate
-from graphgrad.errors import ArgumentError, EvaluationError
+from graphgrad.errors import ArgumentError, EvaluationError, lacking_variables
 from graphgrad.formats import arrays
 from graphgrad.graph import Graph, needed_by
 from graphgrad.kernels._state import State
@@ -375,4 +375,6 @@ def _variable_name(x: Tensor, variables: Mapping[str, Array]) -> str | None:
     for name in (x.op.get("shared_name"), x.op.name):
         if name and name in variables:
             return str(name)
-    raise ArgumentError(f"variable {x.op.name!r} has no value {dims.show(x.shape)}: give it with --variables")
+    raise lacking_variables(
+        ArgumentError(f"variable {x.op.name!r} has no value {dims.show(x.shape)}: give it with --variables")
+    )

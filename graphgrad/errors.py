@@ -39,6 +39,7 @@ class GraphGradError(Exception):
         super().__init__(message)
         self.details: dict[str, object] = {}
         self.next = ""  # what to type next, where the command line knows
+        self.lacks_variables = False  # whether values of variables would help
 
 
 class ArgumentError(GraphGradError, ValueError):
@@ -85,6 +86,12 @@ class EvaluationError(GraphGradError, RuntimeError):
     """The interpreter cannot run the graph, or a kernel failed."""
 
     exit_code = ExitCode.EVALUATION
+
+
+def lacking_variables(error: GraphGradError) -> GraphGradError:
+    """The error, marked as one that values of variables would help against."""
+    error.lacks_variables = True
+    return error
 
 
 def note(error: BaseException, text: str) -> None:

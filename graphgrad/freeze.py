@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphgrad import dtypes, signatures
-from graphgrad.errors import ArgumentError, ModelError
+from graphgrad.errors import ArgumentError, ModelError, lacking_variables
 from graphgrad.formats import arrays, payloads, restored
 from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.library import Library
@@ -130,10 +130,11 @@ class _Freezing:
         found = {op: restored.value_of(op, self.variables) for op in variables}
         missing = [values[op].variable for op, array in found.items() if array is None]
         if missing:
-            raise ArgumentError(
+            message = (
                 f"no value for {len(missing)} of {len(variables)} variables: {', '.join(map(repr, missing))}; "
                 "give --variables an .npz or the prefix of a checkpoint that has them"
             )
+            raise lacking_variables(ArgumentError(message))
         return {op.name: self._constant(op, array) for op, array in found.items()}
 
     def _constant(self, op: Operation, array: Any) -> graph_pb2.NodeDef:

@@ -24,6 +24,7 @@ from graphgrad import dtypes
 from graphgrad.dtypes import DType
 from graphgrad.errors import ArgumentError, ModelError, did_you_mean
 from graphgrad.formats import arrays, tables
+from graphgrad.formats.beside import latest_in
 from graphgrad.formats.crc32c import checksum, masked
 from graphgrad.formats.wire import varint
 from graphgrad.schema import checkpoint_pb2, graph_pb2, saved_model_pb2
@@ -65,17 +66,9 @@ def open_checkpoint(path: str, option: str = "--variables") -> Checkpoint:
 def _prefix(path: str, option: str) -> str:
     """The prefix that is meant by the name of one of its files, or of a folder."""
     if os.path.isdir(path):
-        state = os.path.join(path, "checkpoint")
-        if not os.path.isfile(state):
+        if not os.path.isfile(os.path.join(path, "checkpoint")):
             raise ArgumentError(f"{option} {path} is a folder without a file 'checkpoint': give the prefix of one")
-        with open(state, "rb") as file:
-            found = re.search(rb'^\s*model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', file.read(), re.M)
-        if found is None:
-            raise ModelError(f"{state} names no model_checkpoint_path")
-        latest = re.sub(rb"\\(.)", rb"\1", found[1]).decode("utf-8", "replace")
-        # An absolute path is of the machine that wrote it: the folder may have been moved since.
-        is_there = glob.glob(f"{glob.escape(os.path.join(path, latest))}*")
-        return os.path.join(path, latest if is_there else os.path.basename(latest))
+        return latest_in(path)
     return re.sub(r"(\.index|\.data-\d{5}-of-\d{5})\Z", "", path)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from graphgrad import dtypes
 from graphgrad.depth import with_room
-from graphgrad.errors import ArgumentError, EvaluationError
+from graphgrad.errors import ArgumentError, EvaluationError, lacking_variables
 from graphgrad.formats import arrays, restored
 from graphgrad.graph import Operation
 from graphgrad.kernels._state import Uninitialised
@@ -154,6 +154,7 @@ class Plan:
             except EvaluationError as error:
                 if isinstance(error.__cause__, Uninitialised):
                     self._refuse_uninitialised()
+                    lacking_variables(error)
                 raise
 
     def _refuse_uninitialised(self) -> None:
@@ -163,10 +164,11 @@ class Plan:
         variables = [step for step in made if step.op not in assigned]
         names = sorted({v.name for v in (step.run() for step in variables) if v.value is None})
         if len(names) > 1:
-            raise EvaluationError(
+            message = (
                 f"{len(names)} variables have no value: {', '.join(map(repr, names))}: give them with --variables, "
                 "or run what assigns them first with --run-first"
             )
+            raise lacking_variables(EvaluationError(message))
 
     def places_of(self, tensors: Sequence[Tensor]) -> list[int]:
         """Where in `values` each of the fetched tensors is."""
