@@ -82,9 +82,17 @@ class Bar:
         from rich.table import Table
 
         line = Table.grid(padding=(0, 1))
-        for stage in self._stages[-1:]:
-            bar = ProgressBar(stage.total, stage.done, width=40, pulse=stage.total is None)
-            of = f"{stage.done:,}" if stage.total is None else f"{stage.done:,} of {stage.total:,}"
-            line.add_row(stage.what, bar, of if stage.done else "")
         # A terminal writes ^C behind it when that is typed; on a line of its own it would be taken for the bar's last.
-        return Constrain(line, self._live.console.width - len("^C") if self._live is not None else None)
+        width = self._live.console.width - len("^C") if self._live is not None else 80
+        for stage in self._stages[-1:]:
+            of = f"{stage.done:,}" if stage.total is None else f"{stage.done:,} of {stage.total:,}"
+            room = width - len(of) - 2
+            long = min(40, max(12, room - len(stage.what)))
+            bar = ProgressBar(stage.total, stage.done, width=long, pulse=stage.total is None)
+            line.add_row(_cut(stage.what, max(20, room - long)), bar, of if stage.done else "")
+        return Constrain(line, width)
+
+
+def _cut(text: str, most: int) -> str:
+    """A long text without its middle: where it stands is told at its end."""
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-(most - most // 2) :]}"

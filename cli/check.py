@@ -40,8 +40,9 @@ def command(
     """Compare gradients with finite differences.
 
     The graph is differentiated and, in double precision where its ops allow it, evaluated at both sides of the point
-    that the feeds give. Placeholders that are not fed are drawn from --seed. The largest error is shown as it is, and
-    relative to the gradient as far as rounding cannot explain it. Exit code 0: all agree; 1: some do not.
+    that the feeds give. Placeholders that are not fed are drawn from --seed. The more xs there are, the fewer times each is
+    moved (`probes`). The largest error is shown as it is, and relative to the gradient as far as rounding cannot explain
+    it. Exit code 0: all agree; 1: some do not.
 
     \b
     Example:

@@ -1,7 +1,7 @@
 """Symbolic gradients held against numerical ones: central differences of the sum of ys, in double precision if it can be.
 
-A tensor with few elements is moved along each of them, a large one along random directions. Each step is tried at
-several sizes; where none agrees and the slope from above and from below differ, the point is a kink and proves nothing.
+A tensor with few elements is moved along each of them, a large one along random directions, and the more xs there are, the
+fewer times each. What a move leaves as it is is computed once. Each step is tried at several sizes; where none agrees and the slope from above and from below differ, the point is a kink and proves nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from graphgrad import dtypes
+from graphgrad.controlflow.frames import ENTERS, MERGES, SWITCHES
 from graphgrad.differentiate import differentiate
 from graphgrad.errors import ArgumentError, EvaluationError, lacking_variables
 from graphgrad.formats import arrays
-from graphgrad.graph import Graph, needed_by
+from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.kernels._state import State
 from graphgrad.progress import Stage
 from graphgrad.runtime.finite import NotFinite
@@ -29,8 +30,11 @@ Array = np.ndarray[Any, Any]
 
 FEW = 64  # elements of a tensor that is moved along each of them
 DIRECTIONS = 12  # along which a larger one is moved
+PROBES = 600  # of all xs together, about: of many xs each gets fewer, but no fewer than these
+LEAST = 4
 DRAWN_SIZE = 3  # of an unknown dimension of a feed that is drawn
 TOLERANCE = {"float64": 1e-4, "float32": 2e-2, "float16": 0.2, "bfloat16": 0.5}
+_NODE_FLOW = ENTERS | SWITCHES | MERGES
 AGREES, DISAGREES, KINK, NONE = "agrees", "disagrees", "kink", "none"
 
 
@@ -114,13 +118,15 @@ def check(
     dtype = point.precision()
     tolerance = TOLERANCE[dtype] if rtol is None else rtol
     results = []
+    most = max(LEAST, min(FEW, PROBES // max(1, len(present))))
     for x, gradient, reason in zip(found.xs, found.gradients, found.reasons, strict=True):
         if gradient is None:
             assert reason is not None
             results.append(XCheck(x.name, NONE, reason=reason.text))
         else:
             assert isinstance(gradient, Tensor)
-            results.append(_Probing(point, x, symbolic[gradient], tolerance, seed).result())
+            where = f", {len(results) + 1} of {len(found.xs)}" if len(found.xs) > 1 else ""
+            results.append(_Probing(point, x, symbolic[gradient], tolerance, seed, most).result(where))
     return Check(results, dtype, tolerance, seed, point.drawn, note)
 
 
@@ -178,12 +184,15 @@ class _Point:
             variables = wide_arrays(variables)
         self._draw_missing(run_first)
         self.variables = self._variables(variables, run_first)
-        self.plans: dict[tuple[Any, ...], Plan] = {}
+        self.plan: tuple[tuple[Any, ...], Plan] | None = None  # the last one, and what it is for
+        self.is_stateless = False  # whether a plan of ys is, once there has been one
+        self.fixed: dict[Tensor, Array] = {}  # what does not change while one x is moved
         self.weights: dict[Tensor, Array] = {}
 
     def seeds(self) -> list[Tensor | None]:
         """A fed tensor of weights for each y that is no scalar; None, for ones, where it is one."""
         first, again = self.values(self.ys), self.values(self.ys)
+        self.is_stateless = self.plan is not None and self.plan[1].is_stateless
         made: list[Tensor | None] = []
         for y, value, same in zip(self.ys, first, again, strict=True):
             if not np.array_equal(value, same, equal_nan=value.dtype.kind in "fc"):
@@ -224,13 +233,30 @@ class _Point:
         variables: Mapping[str, Array] | None = None,
     ) -> list[Array]:
         """What tensors are here, or with some tensors or variables given other values."""
-        feeds = {**self.feeds, **(moved or {})}
+        feeds = {**self.feeds, **self.fixed, **(moved or {})}
         key = (*tensors, None, *feeds)
-        plan = self.plans.get(key)
-        if plan is None or not plan.is_stateless:
+        if self.plan is None or self.plan[0] != key or not self.plan[1].is_stateless:
             state = State({**self.variables, **(variables or {})})
-            plan = self.plans[key] = compile(self.graph, list(tensors), feeds, state=state)
-        return plan.run(feeds)
+            self.plan = None  # plans hold memory: the former one is gone before there is another
+            self.plan = key, compile(self.graph, list(tensors), feeds, state=state)
+        return self.plan[1].run(feeds)
+
+    def fix_all_but(self, x: Tensor) -> None:
+        """Notes the values of what ys are computed from beside x, as far as they depend on feeds: constants are known to a plan
+        as they are. State, and nodes that are skipped or run in rounds, would see the difference: there nothing is noted."""
+        operations = needed_by(y.op for y in self.ys)
+        if not self.is_stateless or any(op.type in _NODE_FLOW for op in operations):
+            return
+        consumers: dict[Tensor, list[Operation]] = {}
+        for op in operations:
+            for tensor in op.inputs:
+                consumers.setdefault(tensor, []).append(op)
+        moving, varying = _reached([x], consumers), _reached(list(self.feeds), consumers)
+        taken = [t for op in operations if op in moving for t in op.inputs]
+        taken += [y for y in self.ys if y.op not in moving]
+        outside = [t for t in dict.fromkeys(taken) if t is not x and t.op in varying and t.op not in moving]
+        plain = [t for t in outside if t.dtype is not None and t.dtype not in (dtypes.resource, dtypes.variant)]
+        self.fixed = dict(zip(plain, self.values(plain), strict=True)) if plain else {}
 
     def _draw_missing(self, run_first: Sequence[str]) -> None:
         for op in needed_by([y.op for y in self.ys] + [self.graph.operation(n.removeprefix("^")) for n in run_first]):
@@ -262,23 +288,38 @@ class _Point:
         return {**variables, **known}
 
 
-class _Probing:
-    """One x moved along directions, the change of ys held against its gradient."""
+def _reached(start: Sequence[Tensor], consumers: Mapping[Tensor, list[Operation]]) -> set[Operation]:
+    """The operations that depend on these tensors."""
+    reached: set[Operation] = set()
+    stack = list(start)
+    while stack:
+        for op in consumers.get(stack.pop(), ()):
+            if op not in reached:
+                reached.add(op)
+                stack += op.outputs
+    return reached
 
-    def __init__(self, point: _Point, x: Tensor, gradient: Array, rtol: float, seed: int):
-        self.point, self.x, self.rtol = point, x, rtol
+
+class _Probing:
+    """One x moved along directions, the change of ys held against its gradient: `most` of them where x has more elements."""
+
+    def __init__(self, point: _Point, x: Tensor, gradient: Array, rtol: float, seed: int, most: int):
+        self.point, self.x, self.rtol, self.most = point, x, rtol, most
+        point.fixed = {}
         self.variable = _variable_name(x, point.variables)
         self.at = point.variables[self.variable] if self.variable is not None else point.values([x])[0]
         self.gradient = np.asarray(gradient, np.complex128 if gradient.dtype.kind == "c" else np.float64)
         self.random = np.random.default_rng([seed, 1])
-        self.base = point.loss()
+        if self.variable is None:
+            point.fix_all_but(x)
+        self.base = point.loss({x: self.at} if self.variable is None else None)
         real = arrays.dtype_of(self.at).real_dtype
         self.eps = float(np.finfo(arrays.numpy_dtype(real)).eps) if real.name in ("float32", "float64") else 1e-3
         self.eps = max(self.eps, {"float64": 2.3e-16, "float32": 1.2e-7}.get(point.precision(), 1e-3))
         # Large nets bend close to any point: steps that are small enough to stay on one side exist in double precision.
         self.factors = (1.0, 0.1, 10.0, 0.01) if self.eps < 1e-12 else (1.0, 0.1, 10.0)
 
-    def result(self) -> XCheck:
+    def result(self, where: str) -> XCheck:
         result = XCheck(self.x.name, AGREES)
         if self.gradient.shape != self.at.shape:
             result.verdict = DISAGREES
@@ -286,7 +327,7 @@ class _Probing:
             return result
         with np.errstate(all="ignore"):
             directions = self._directions()
-            with Stage(f"checking {self.x.name}", len(directions)) as stage:
+            with Stage(f"checking {self.x.name}{where}", len(directions)) as stage:
                 for stage.done, (place, direction) in enumerate(directions):
                     self._probe(place, direction, result)
         if result.verdict == AGREES and result.probes and result.kinks == result.probes:
@@ -297,7 +338,7 @@ class _Probing:
         """Moves with the place of each: one per element, or random ones, the gradient's own among them."""
         shape, size = self.at.shape, self.at.size
         parts = (1.0, 1j) if self.at.dtype.kind == "c" else (1.0,)
-        if size <= FEW:
+        if size <= self.most:
             moves = []
             for i in range(size):
                 for part in parts:
@@ -307,7 +348,7 @@ class _Probing:
             return moves
         largest = np.max(np.abs(self.gradient))
         along = [("along the gradient", self.gradient / largest)] if largest > 0 and np.isfinite(largest) else []
-        for i in range(DIRECTIONS):
+        for i in range(min(DIRECTIONS, self.most - 1)):
             direction = sum(part * self.random.choice([-1.0, 1.0], shape) for part in parts)
             along.append((f"random direction {i}", direction))
         return along

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from graphgrad_cli.main import cli
 import graphgrad
 from graphgrad import dtypes
 from graphgrad.check import not_finite
+from graphgrad.runtime.plan import compile
 from graphgrad.schema import graph_pb2
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -239,3 +242,67 @@ def test_command_on_a_wrong_gradient(tmp_path: Path) -> None:
     assert ElementTree.parse(report).getroot().get("failures") == "1"
     result = run(model, "--ys", "y", "--xs", "x", "--rtol", "10")
     assert result.exit_code == 0
+
+
+def layers(count: int) -> Any:
+    graph = graphgrad.Graph()
+    g = graph.build
+    h = g.Placeholder(dtype=dtypes.float32, shape=(5, 20), name="x")
+    for i in range(count):
+        w = g.Placeholder(dtype=dtypes.float32, shape=(20, 20), name=f"w{i}")
+        h = g.Tanh(g.MatMul(h, w, name=f"product{i}"), name=f"h{i}")
+    g.Sum(h, g.constant([0, 1]), name="y")
+    return graph
+
+
+def test_of_many_xs_each_is_moved_less_often() -> None:
+    def side_by_side(count: int) -> Any:
+        graph = graphgrad.Graph()
+        ws = [graph.build.Placeholder(dtype=dtypes.float32, shape=(10, 10), name=f"w{i}") for i in range(count)]
+        graph.build.AddN([graph.build.Tanh(w) for w in ws], name="y")
+        return graphgrad.check(graph, ["y"], [w.op.name for w in ws])
+
+    few, many = side_by_side(3), side_by_side(150)
+    assert {r.probes for r in few.results} == {13} and few
+    assert {r.probes for r in many.results} == {4} and many
+
+
+def test_what_a_move_leaves_as_it_is_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no more than one plan is held at a time, since each holds as much memory as a run takes."""
+    plans: list[Any] = []
+    fed: list[set[str]] = []
+
+    def compiled(graph: Any, fetches: Any, feeds: Any, **rest: Any) -> Any:
+        assert sum(plan() is not None for plan in plans) <= 1
+        plan = compile(graph, fetches, feeds, **rest)
+        plans.append(weakref.ref(plan))
+        fed.append({t.op.name for t in feeds} - {"x", "w0", "w1", "w2", "w3"})
+        return plan
+
+    monkeypatch.setattr(sys.modules["graphgrad.check"], "compile", compiled)
+    assert graphgrad.check(layers(4), ["y"], ["w0", "h1", "w3"])
+    assert fed[-1] == {"h2"}, "moving w3 leaves what it is multiplied with"
+    assert {"h1"} in fed and len(plans) < 15
+
+
+def test_ys_that_an_x_does_not_reach_and_ways_around_it() -> None:
+    graph = graphgrad.Graph()
+    g = graph.build
+    x = g.Placeholder(dtype=dtypes.float32, shape=(3,), name="x")
+    z = g.Placeholder(dtype=dtypes.float32, shape=(3,), name="z")
+    a, b = g.Exp(x, name="a"), g.Neg(x, name="b")
+    g.Mul(g.Mul(a, b), g.Tanh(z), name="first")
+    g.Sin(g.AddV2(b, z), name="second")
+    g.Cos(z, name="third")
+    assert verdicts(graphgrad.check(graph, ["first", "second", "third"], ["x", "a", "b", "z"])) == {
+        f"{name}:0": "agrees" for name in "xabz"
+    }
+
+
+def test_xs_beside_variables_are_moved_at_their_values() -> None:
+    folder = SAMPLES / "07_variables"
+    values, feeds = dict(np.load(folder / "vars.npz")), dict(np.load(folder / "feeds.npz"))
+    graph = graphgrad.load(folder / "graph.pb")
+    between = next(op.name for op in graph if op.type == "ReadVariableOp")
+    found = graphgrad.check(graph, ["loss"], ["kernel", between, "table"], feeds, variables=values)
+    assert found and len(found.results) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,15 @@ def test_no_bar_where_nobody_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         cli, ["add-gradients", str(MLP), "--ys", "loss", "--xs", "W1", "-o", str(tmp_path / "o.pb")]
     )
     assert result.exit_code == 0
+
+
+def test_a_long_name_is_cut_and_not_wrapped() -> None:
+    paper = io.StringIO()
+    console = Console(file=paper, force_terminal=True, width=80)
+    with bar.Bar(console, after=1e6) as shown, Stage(f"checking {'a_long_scope/' * 9}kernel:0, 2 of 3", 13) as stage:
+        stage.done = 4
+        shown._due()
+        drawn = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", paper.getvalue()).replace("\r", "").rstrip("\n")
+        assert "\n" not in drawn and drawn.startswith("checking a_") and "…" in drawn
+        assert ":0, 2 of 3 " in drawn and drawn.endswith(" 4 of 13")
+        assert len(drawn) <= 80

@@ -156,6 +156,7 @@ ARROWS = {
     },
     "widen": {"dtypes", "formats", "graph", "tensors", "opdefs", "schema"},
     "check": {
+        "controlflow",
         "progress",
         "differentiate",
         "dtypes",
