@@ -145,6 +145,32 @@ def misfit(attr: graph_pb2.AttrValue, kind: str) -> str | None:
     return f"holds {unknown[0]}, the number of no dtype" if unknown else None
 
 
+# Kinds of values that are short and the same on many nodes: what such a message holds is looked up.
+_ALIKE = frozenset(["bool", "float", "int", "list(int)", "shape", "string"])
+_SHORT, _MOST = 64, 1 << 12  # bytes of such a message, and how many of them are known
+_known: dict[tuple[str, bytes], tuple[Any, str | None]] = {}
+
+
+def decoded(attr: graph_pb2.AttrValue, kind: str) -> tuple[Any, str | None]:
+    """The value of a message that is to hold one of `kind`, or None and what is wrong with it."""
+    if kind not in _ALIKE:
+        return _decoded(attr, kind)
+    key = kind, attr.SerializeToString()
+    found = _known.get(key)
+    if found is None:
+        found = _decoded(attr, kind)
+        if len(key[1]) <= _SHORT:
+            if len(_known) == _MOST:
+                _known.clear()
+            _known[key] = found
+    return found
+
+
+def _decoded(attr: graph_pb2.AttrValue, kind: str) -> tuple[Any, str | None]:
+    wrong = misfit(attr, kind)
+    return (decode(attr), None) if wrong is None else (None, wrong)
+
+
 def _bytes(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
 

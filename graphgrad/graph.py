@@ -153,16 +153,18 @@ class Operation:
         return value
 
     def _decoded(self, message: graph_pb2.AttrValue, definition: opdefs.Attr | None) -> Any:
-        if definition is not None and definition.type == "type":
+        if definition is None:
+            return attributes.decode(message)
+        if definition.type == "type":
             dtype = dtypes.plain_by_enum(message.type)
             if dtype is not None:
                 return dtype
-        wrong = attributes.misfit(message, definition.type) if definition is not None else None
-        if wrong is None and definition is not None and definition.type == "type" and not message.type:
+        value, wrong = attributes.decoded(message, definition.type)
+        if wrong is None and definition.type == "type" and not message.type:
             wrong = "names no dtype" if definition.default is opdefs.REQUIRED or definition.default else None
         if wrong is not None:
-            raise ModelError(f"attribute {definition.name!r} of node {self.name!r} ({self.type}) {wrong}")  # type: ignore[union-attr]
-        return attributes.decode(message)
+            raise ModelError(f"attribute {definition.name!r} of node {self.name!r} ({self.type}) {wrong}")
+        return value
 
     def get(self, attr: str, default: Any = None) -> Any:
         """The attribute's value, or `default` where neither the node nor the op's signature has one."""
