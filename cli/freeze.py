@@ -43,6 +43,10 @@ def command(model: str, output: str, as_json: bool, **options: Any) -> None:
         names = [f"{key} is {tensor}" for side in document["names"].values() for key, tensor in side.items()]
         if names:
             tell(f"a GraphDef has no signature: {', '.join(names)}")
+        if document["run_first"]:
+            tell(
+                f"its tables are empty until {document['run_first']} has run: eval --run-first {document['run_first']}"
+            )
 
 
 def _run(model: str, output: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +67,17 @@ def _run(model: str, output: str, options: dict[str, Any]) -> dict[str, Any]:
         "nodes": len(frozen),
         "nodes_before": len(graph),
         "names": _names(graph, frozen) if kind == "graph-def" else {},
+        "run_first": _fills_tables(graph, frozen) if kind == "graph-def" else None,
     }
+
+
+def _fills_tables(graph: Graph, frozen: Graph) -> str | None:
+    """What fills the tables of the model, which a GraphDef does not say."""
+    from graphgrad import signatures
+    from graphgrad.freeze import FILLS_TABLES
+
+    name = signatures.initialiser(graph) or FILLS_TABLES
+    return name if name in frozen and any("HashTable" in op.type for op in frozen) else None
 
 
 def _names(graph: Graph, frozen: Graph) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphgrad import dtypes
+from graphgrad import dtypes, signatures
 from graphgrad.controlflow.frames import ENTERS, MERGES, SWITCHES
 from graphgrad.differentiate import differentiate
 from graphgrad.errors import ArgumentError, EvaluationError, lacking_variables
@@ -21,7 +21,7 @@ from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.kernels._state import State
 from graphgrad.progress import Stage
 from graphgrad.runtime.finite import NotFinite
-from graphgrad.runtime.plan import Plan, compile
+from graphgrad.runtime.plan import Plan, compile, fills_tables, run_before
 from graphgrad.shapes import dims
 from graphgrad.tensors import Tensor
 from graphgrad.widen import copied, stays_narrow, wide_array, wide_arrays, widened
@@ -91,7 +91,8 @@ def check(
         ys, xs: names of tensors, as for `gradients`. A y that is no scalar is weighted with random numbers, which
             `gradients` gets as `grad_ys`: a plain sum hides what cancels in it.
         feeds: values by tensor name; placeholders that are needed and not fed are drawn from `seed`.
-        variables, run_first: values of variables, and operations to run before, as in `evaluate`.
+        variables, run_first: values of variables, and operations to run before, as in `evaluate`; by default what
+            fills the tables of a SavedModel, where ys look something up in one.
         stop_gradients, custom_gradients: as for `differentiate`.
         rtol: the relative error that still agrees; by default what the precision allows (`TOLERANCE`).
         seed: of feeds that are drawn, weights and directions.
@@ -103,7 +104,9 @@ def check(
     narrow = stays_narrow(graph.tensor(y) for y in ys)
     note = None if narrow is None else f"not in double precision, since {narrow.type} node {narrow.name!r} has none"
     copy = widened(graph) if narrow is None else copied(graph)
-    point = _Point(copy, ys, dict(feeds or {}), dict(variables or {}), run_first, seed, is_wide=narrow is None)
+    point = _Point(
+        copy, ys, dict(feeds or {}), dict(variables or {}), _before(graph, ys, run_first), seed, narrow is None
+    )
     seeds = point.seeds()
     found = differentiate(
         list(ys),
@@ -147,7 +150,7 @@ def not_finite(
     Arguments and errors are those of `check`; what happens inside a loop counts as the loop's.
     """
     copy = copied(graph)
-    point = _Point(copy, ys, dict(feeds or {}), dict(variables or {}), run_first, seed, is_wide=False)
+    point = _Point(copy, ys, dict(feeds or {}), dict(variables or {}), _before(graph, ys, run_first), seed, False)
     found = differentiate(
         list(ys),
         list(xs),
@@ -157,9 +160,20 @@ def not_finite(
     )
     watcher = NotFinite()
     fetches = [*point.ys, *(g for g in found.gradients if g is not None)]
-    state = State(point.variables)
-    compile(copy, fetches, point.feeds, state=state).run(point.feeds, watcher)
+    compile(copy, fetches, point.feeds, state=point.state({})).run(point.feeds, watcher)
     return watcher.culprits
+
+
+@dataclasses.dataclass(frozen=True)
+class _Before:
+    """What is run before ys are, and the files that it may fill tables from, by the tensor that holds the path."""
+
+    operations: Sequence[str]
+    files: Mapping[str, str]
+
+
+def _before(graph: Graph, ys: Sequence[str], run_first: Sequence[str]) -> _Before:
+    return _Before(run_first or fills_tables(graph, ys), signatures.assets(graph))
 
 
 class _Point:
@@ -171,7 +185,7 @@ class _Point:
         ys: Sequence[str],
         feeds: dict[str, Any],
         variables: dict[str, Array],
-        run_first: Sequence[str],
+        before: _Before,
         seed: int,
         is_wide: bool,
     ):
@@ -182,8 +196,9 @@ class _Point:
         if is_wide:
             self.feeds = {t: wide_array(v) if v.dtype.kind != "O" else v for t, v in self.feeds.items()}
             variables = wide_arrays(variables)
-        self._draw_missing(run_first)
-        self.variables = self._variables(variables, run_first)
+        self._draw_missing(before)
+        self._first = State(variables)
+        self.variables = self._variables(variables, before)
         self.plan: tuple[tuple[Any, ...], Plan] | None = None  # the last one, and what it is for
         self.is_stateless = False  # whether a plan of ys is, once there has been one
         self.fixed: dict[Tensor, Array] = {}  # what does not change while one x is moved
@@ -236,9 +251,8 @@ class _Point:
         feeds = {**self.feeds, **self.fixed, **(moved or {})}
         key = (*tensors, None, *feeds)
         if self.plan is None or self.plan[0] != key or not self.plan[1].is_stateless:
-            state = State({**self.variables, **(variables or {})})
             self.plan = None  # plans hold memory: the former one is gone before there is another
-            self.plan = key, compile(self.graph, list(tensors), feeds, state=state)
+            self.plan = key, compile(self.graph, list(tensors), feeds, state=self.state(variables or {}))
         return self.plan[1].run(feeds)
 
     def fix_all_but(self, x: Tensor) -> None:
@@ -258,10 +272,15 @@ class _Point:
         plain = [t for t in outside if t.dtype is not None and t.dtype not in (dtypes.resource, dtypes.variant)]
         self.fixed = dict(zip(plain, self.values(plain), strict=True)) if plain else {}
 
-    def _draw_missing(self, run_first: Sequence[str]) -> None:
-        for op in needed_by([y.op for y in self.ys] + [self.graph.operation(n.removeprefix("^")) for n in run_first]):
+    def state(self, variables: Mapping[str, Array]) -> State:
+        """A new state, some variables given other values, with the tables that were filled before."""
+        return self._first.beside({**self.variables, **variables})
+
+    def _draw_missing(self, before: _Before) -> None:
+        first = [self.graph.operation(name.removeprefix("^")) for name in before.operations]
+        for op in needed_by([*(y.op for y in self.ys), *first]):
             tensor = op.outputs[0] if op.type in ("Placeholder", "PlaceholderV2") else None
-            if tensor is not None and tensor not in self.feeds:
+            if tensor is not None and tensor not in self.feeds and tensor.name not in before.files:
                 self.feeds[tensor] = drawn = self._draw(tensor)
                 self.drawn[tensor.name] = f"{arrays.dtype_of(drawn)} {list(drawn.shape)}"
 
@@ -279,12 +298,11 @@ class _Point:
             return self.random.normal(size=shape).astype(dtype)
         raise EvaluationError(f"{tensor.name!r} ({tensor.dtype}) cannot be drawn: give it with --feed")
 
-    def _variables(self, variables: dict[str, Array], run_first: Sequence[str]) -> dict[str, Array]:
-        """Their values once `run_first` has run."""
-        state = State(variables)
-        for name in run_first:
-            compile(self.graph, [self.graph.operation(name.removeprefix("^"))], self.feeds, state=state).run(self.feeds)
-        known = {name: v.value for name, v in state.variables.items() if isinstance(v.value, np.ndarray)}
+    def _variables(self, variables: dict[str, Array], before: _Before) -> dict[str, Array]:
+        """Their values once what comes before has run."""
+        operations = [name.removeprefix("^") for name in before.operations]
+        run_before(self.graph, operations, self.feeds, self._first, files=before.files)
+        known = {name: v.value for name, v in self._first.variables.items() if isinstance(v.value, np.ndarray)}
         return {**variables, **known}
 
 

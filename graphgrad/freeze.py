@@ -11,12 +11,13 @@ from typing import Any
 
 from graphgrad import dtypes, signatures
 from graphgrad.errors import ArgumentError, ModelError, lacking_variables
-from graphgrad.formats import arrays, payloads, restored
+from graphgrad.formats import arrays, payloads, restored, vocabulary
 from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.library import Library
 from graphgrad.schema import graph_pb2, saved_model_pb2
-from graphgrad.unvaried import Level, Unvaried, Value
+from graphgrad.unvaried import Level, Unvaried, Value, constant_of
 
+FILLS_TABLES = "fill_tables"  # the node that does, in graphs that come without one
 # What reaches for the files that variables are kept in.
 _FILES = frozenset(
     ["Save", "SaveV2", "SaveSlices", "Restore", "RestoreV2", "RestoreSlice", "MergeV2Checkpoints", "ShardedFilename"]
@@ -58,23 +59,23 @@ class _Freezing:
     def __init__(self, graph: Graph, variables: Mapping[str, Any]):
         self.graph, self.variables = graph, variables
         self.payloads = dict(graph.payloads)
-        self.unvaried = Unvaried(graph.functions)
+        self.unvaried = Unvaried(graph.functions, _entries)
 
     def frozen(self, wanted: list[str] | None) -> Graph:
         operations = list(self.graph)
         if wanted is not None:
             needed = set(needed_by(map(self.graph.operation, [*wanted, *self._fills_tables()])))
             operations = [op for op in operations if op in needed]
-        self._refuse_files(operations)
         level = Level([op.node_def() for op in operations], self.graph.functions)
         own = {op: self._value(op) for op in operations if op.type in restored.VARIABLES}
+        own |= self._files(operations)
         values = {f"{op.name}:0": value for op, value in own.items()}
         self.unvaried.spread(level, values)
         nodes, impossible, _ = self.unvaried.changed(level, values)
         impossible.update(
             {op.name: f"{op.type} node {op.name!r} reaches for files" for op in operations if op.type in _FILES}
         )
-        nodes = self._without(nodes, impossible, wanted)
+        nodes = self._with_entries(self._without(nodes, impossible, wanted))
         used = {text.removeprefix("^").partition(":")[0] for node in nodes for text in node.input}
         used.update(wanted or ())
         left = {op.name for op in own if op.name not in used}
@@ -87,15 +88,18 @@ class _Freezing:
         name = signatures.initialiser(self.graph)
         return [name] if name is not None and self.graph.operation(name).control_inputs else []
 
-    def _refuse_files(self, operations: list[Operation]) -> None:
-        """Raises ModelError where tables are filled from files that a frozen graph does not bring with it."""
-        files = sorted(map(os.path.basename, signatures.assets(self.graph).values()))
-        table = next((op for op in operations if "HashTable" in op.type), None)
-        if files and table is not None:
-            raise ModelError(
-                f"{table.type} node {table.name!r} is filled from {', '.join(files)} in the model's folder, "
-                "and a frozen graph brings no files with it"
-            )
+    def _files(self, operations: list[Operation]) -> dict[Operation, Value]:
+        """What holds the paths of files that tables are filled from: nodes that are fed them, and variables that are
+        assigned them when the model is loaded.
+        """
+        scalar = graph_pb2.TensorShapeProto()
+        paths = {self.graph.tensor(name): path for name, path in signatures.assets(self.graph).items()}
+        held = {tensor.op: path for tensor, path in paths.items()}
+        for op in operations:
+            if op.type == "AssignVariableOp" and op.inputs[1] in paths:
+                held[op.inputs[0].op] = paths[op.inputs[1]]
+        there = set(operations)
+        return {op: Value(op.name, dtypes.string, scalar, True, path) for op, path in held.items() if op in there}
 
     def _value(self, op: Operation) -> Value:
         shape = graph_pb2.TensorShapeProto()
@@ -125,17 +129,44 @@ class _Freezing:
                 raise ModelError(f"{name!r} cannot be frozen: {gone[name]}")
         return [node for node in nodes if node.name not in gone]
 
+    def _with_entries(self, nodes: list[graph_pb2.NodeDef]) -> list[graph_pb2.NodeDef]:
+        """The nodes, with those that fill mutable tables with what a checkpoint has of them when the model is loaded."""
+        added: list[graph_pb2.NodeDef] = []
+        for node in nodes:
+            table = self.graph.operation(node.name) if node.name in self.graph else None
+            found = restored.entries(table, self.variables) if table is not None and "HashTable" in table.type else None
+            if found is not None:
+                added += _filling(table, found)  # type: ignore[arg-type]
+        fills = [f"^{node.name}" for node in added if node.op != "Const"]
+        if not fills:
+            return nodes
+        first = signatures.initialiser(self.graph) or FILLS_TABLES
+        whole = [*nodes, *added]
+        if not any(node.name == first for node in nodes):
+            whole.append(graph_pb2.NodeDef(name=first, op="NoOp"))
+        for i, node in enumerate(whole):
+            if node.name == first:
+                whole[i] = graph_pb2.NodeDef()
+                whole[i].CopyFrom(node)
+                whole[i].input.extend(fills)
+        return whole
+
     def _constants(self, variables: list[Operation], values: dict[Operation, Value]) -> dict[str, graph_pb2.NodeDef]:
         """The constants that stand in the place of variables. Raises ArgumentError naming all that have no value."""
-        found = {op: restored.value_of(op, self.variables) for op in variables}
+        files = [op for op in variables if values[op].file]
+        found = {op: restored.value_of(op, self.variables) for op in variables if op not in files}
         missing = [values[op].variable for op, array in found.items() if array is None]
         if missing:
             message = (
-                f"no value for {len(missing)} of {len(variables)} variables: {', '.join(map(repr, missing))}; "
+                f"no value for {len(missing)} of {len(found)} variables: {', '.join(map(repr, missing))}; "
                 "give --variables an .npz or the prefix of a checkpoint that has them"
             )
             raise lacking_variables(ArgumentError(message))
-        return {op.name: self._constant(op, array) for op, array in found.items()}
+        names = {op: os.path.basename(values[op].file) for op in files}
+        return {
+            **{op.name: self._constant(op, array) for op, array in found.items()},
+            **{op.name: self._constant(op, arrays.strings(name)) for op, name in names.items()},
+        }
 
     def _constant(self, op: Operation, array: Any) -> graph_pb2.NodeDef:
         dtype = op["dtype"]
@@ -171,6 +202,46 @@ class _Freezing:
         return frozen
 
 
+def _filling(table: Operation, entries: Sequence[Any]) -> list[graph_pb2.NodeDef]:
+    """A node that fills a table, behind the constants that it fills it with."""
+    kinds = table["key_dtype"], table["value_dtype"]
+    parts = [
+        (f"{table.name}/{what}", array, kind)
+        for what, array, kind in zip(("keys", "values"), entries, kinds, strict=True)
+    ]
+    nodes = [constant_of(name, arrays.to_proto(array, kind)) for name, array, kind in parts]
+    how = "Insert" if "Dense" in table.type else "Import"
+    version = "V2" if table.outputs[0].dtype is dtypes.resource else ""
+    fill = graph_pb2.NodeDef(name=f"{table.name}/fill", op=f"LookupTable{how}{version}")
+    fill.input.extend([table.name, *(node.name for node in nodes)])
+    for name, kind in zip(("Tin", "Tout"), kinds, strict=True):
+        fill.attr[name].type = kind.enum
+    return [*nodes, fill]
+
+
+def _entries(path: str, node: graph_pb2.NodeDef, table: Value) -> tuple[graph_pb2.TensorProto, graph_pb2.TensorProto]:
+    """The keys and values that a node fills a table with from a file. Raises ModelError where the file does not fit."""
+    assert table.table is not None
+    attrs = Operation(Graph(), node.name, node.op, "", node)
+    columns, kinds = (attrs["key_index"], attrs["value_index"]), table.table
+    with open(path, "rb") as file:
+        text = file.read()
+    try:
+        found = vocabulary.entries(
+            path,
+            text,
+            columns,
+            (arrays.numpy_dtype(kinds[0]), arrays.numpy_dtype(kinds[1])),
+            attrs["vocab_size"],
+            attrs["delimiter"],
+            attrs["offset"],
+        )
+    except ValueError as error:
+        raise ModelError(f"{node.op} node {node.name!r}: {error}") from None
+    keys, values = (arrays.to_proto(array, kind) for array, kind in zip(found, kinds, strict=True))
+    return keys, values
+
+
 def _called(nodes: Sequence[graph_pb2.NodeDef], functions: Mapping[str, graph_pb2.FunctionDef]) -> list[str]:
     """The functions that nodes need, in the order in which they stand."""
     library = Library(graph_pb2.GraphDef(library=graph_pb2.FunctionDefLibrary(function=functions.values())))
@@ -188,11 +259,12 @@ def _forget_classes(node: graph_pb2.NodeDef, names: set[str]) -> None:
 
 
 def _around(graph: Graph, names: set[str]) -> saved_model_pb2.MetaGraphDef:
-    """What is left of a meta graph: its tags, and the signatures whose tensors are still there."""
+    """What is left of a meta graph: its tags, what fills its tables, and the signatures whose tensors are still there."""
     meta = saved_model_pb2.MetaGraphDef()
     meta.meta_info_def.CopyFrom(graph.meta.meta_info_def)
     meta.meta_info_def.ClearField("stripped_op_list")
     meta.meta_info_def.ClearField("function_aliases")
+    signatures.name_initialiser(meta, signatures.initialiser(graph) or FILLS_TABLES, names)
     for name, signature in {**graph.meta.signature_def, **graph.new_signatures}.items():
         infos = [*signature.inputs.values(), *signature.outputs.values()]
         if all(tensor.partition(":")[0] in names for info in infos for tensor in signatures.tensors_of(info)):

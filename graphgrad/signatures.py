@@ -6,7 +6,7 @@ A name of a signature stands for a tensor wherever a tensor may be named.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from graphgrad import attributes, objects
 from graphgrad.errors import ArgumentError, UnknownNameError, did_you_mean
@@ -17,6 +17,7 @@ from graphgrad.tensors import IndexedSlices, Tensor
 INPUTS, OUTPUTS = "inputs", "outputs"
 _DEFAULT = "serving_default"
 _INITIALISES = "__saved_model_init_op"
+_ASSETS = "saved_model_assets"
 _METHOD = "tensorflow/serving/predict"
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 
@@ -103,6 +104,12 @@ def initialiser(graph: Graph) -> str | None:
     return next((name for name in found if name in graph), None)
 
 
+def name_initialiser(meta: saved_model_pb2.MetaGraphDef, name: str, names: Container[str]) -> None:
+    """Says in a meta graph that the operation of that name is to run when the model is loaded, if there is one among `names`."""
+    if name in names:
+        meta.signature_def[_INITIALISES].outputs[_INITIALISES].name = name
+
+
 def assets(graph: Graph) -> dict[str, str]:
     """The files that lie in a SavedModel's folder for its tables to be filled from, by the tensor that holds the path."""
     source = graph.source
@@ -111,13 +118,23 @@ def assets(graph: Graph) -> dict[str, str]:
     folder = os.path.join(os.path.abspath(source.path), "assets")
     found = {
         info.tensor_info.name: os.path.normpath(os.path.join(folder, info.filename))
-        for info in graph.meta.asset_file_def
+        for info in _asset_files(graph.meta)
     }
     return {
         name: path
         for name, path in found.items()
         if path.startswith(folder + os.sep) and name.partition(":")[0] in graph
     }
+
+
+def _asset_files(meta: saved_model_pb2.MetaGraphDef) -> list[saved_model_pb2.AssetFileDef]:
+    """The files beside a model; TensorFlow 1 has them in a collection."""
+    found = list(meta.asset_file_def)
+    if _ASSETS in meta.collection_def:
+        found += [
+            saved_model_pb2.AssetFileDef.FromString(any.value) for any in meta.collection_def[_ASSETS].any_list.value
+        ]
+    return found
 
 
 def export(graph: Graph, name: str, xs: Sequence[Tensor], gradients: Sequence[Tensor | IndexedSlices | None]) -> None:

@@ -1,6 +1,7 @@
-"""What becomes of nodes whose variables are constants now: a read of one is an identity, a call takes its value.
+"""What becomes of nodes whose variables are constants now: a read of one is an identity, a call takes its value. A table that
+a file fills is filled from constants.
 
-It is done in messages, to the nodes of the graph and to those of each function that variables are handed to, so that
+It is done in messages, to the nodes of the graph and to those of each function that variables or files are handed to, so that
 all else stays as it was. What changes a variable cannot become anything, and is told.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from graphgrad import dtypes, opdefs
 from graphgrad.attributes import encode
@@ -17,7 +19,8 @@ from graphgrad.graph import Graph, Operation
 from graphgrad.library import Library
 from graphgrad.schema import graph_pb2
 
-Key = tuple[str, tuple[tuple[int, int, bytes], ...]]  # a function, and of arguments that were variables dtype and shape
+Key = tuple[str, tuple[Any, ...]]  # a function, and of arguments that were variables, files or tables what they are
+Entries = Callable[[str, graph_pb2.NodeDef, "Value"], tuple[graph_pb2.TensorProto, graph_pb2.TensorProto]]
 
 CALLS = {  # op -> how many inputs stand before the arguments of its functions
     "PartitionedCall": 0,
@@ -32,17 +35,24 @@ CALLS = {  # op -> how many inputs stand before the arguments of its functions
 _LOOPS = ("While", "StatelessWhile")
 _PASSING = ("Identity", "IdentityN", "Enter", "Exit", "NextIteration", "Merge", "Switch")
 _OF_REFERENCES = {f"Ref{op}": op for op in _PASSING}
+_TABLES = ("HashTable", "HashTableV2", "AnonymousHashTable")
+_FROM_FILES = {f"InitializeTableFromTextFile{v}": f"InitializeTable{v}" for v in ("", "V2")}
 _NOWHERE = Graph()  # where nodes stand while their signatures are asked
 
 
 @dataclasses.dataclass(frozen=True)
 class Value:
-    """What a tensor that meant a variable holds now. A handle's readers change, those of a reference read it anyway."""
+    """What a tensor that meant a variable holds now. A handle's readers change, those of a reference read it anyway.
+
+    It may mean a file of the model's by its path, or a table, which stays one.
+    """
 
     variable: str
     dtype: dtypes.DType
     shape: graph_pb2.TensorShapeProto
     is_handle: bool
+    file: str = ""
+    table: tuple[dtypes.DType, dtypes.DType] | None = None  # dtypes of its keys and values
 
 
 class Level:
@@ -88,19 +98,22 @@ def data_inputs(node: graph_pb2.NodeDef) -> list[str]:
 class Unvaried:
     """Functions whose arguments were variables, made anew with values in their place."""
 
-    def __init__(self, library: Library):
-        self.library = library
+    def __init__(self, library: Library, entries: Entries):
+        """`entries` gives the keys and values that a node fills a table with from a file."""
+        self.library, self.entries = library, entries
         self.made: dict[str, graph_pb2.FunctionDef] = {}
         self._known: dict[Key, tuple[str, str | None]] = {}
         self._results: dict[tuple[str, int], list[int]] = {}
 
     def spread(self, level: Level, values: dict[str, Value]) -> None:
-        """Finds the tensors that mean the same variables, handed on from node to node."""
+        """Finds the tensors that mean the same variables, files and tables, handed on from node to node."""
+        values |= _tables(level)
         queue = list(values)
         while queue:
             value = values[queue[-1]]
             for node, i in level.readers[queue.pop()]:
-                for index in self._handed_on(node, i, value.is_handle):
+                is_path = bool(value.file) and node.op == "ReadVariableOp"
+                for index in [0] if is_path else self._handed_on(node, i, value.is_handle):
                     key = level.output(node, index)
                     if key not in values:
                         values[key] = value
@@ -145,7 +158,7 @@ class Unvaried:
                 for i, value in enumerate(given)
                 if value is not None and (value.is_handle or _takes_reference(node, i))
             }
-            if not concerned:
+            if all(value.table for value in concerned.values()):
                 nodes.append(node)
                 continue
             new = graph_pb2.NodeDef()
@@ -165,6 +178,10 @@ class Unvaried:
     ) -> tuple[list[graph_pb2.NodeDef], str | None]:
         """Changes a node; the nodes it needs beside it, or what is the matter."""
         node.ClearField("experimental_type")
+        if node.op in _FROM_FILES and 1 in values:
+            return self._fill_from(node, values, level)
+        if node.op == "AssignVariableOp" and values[0].file:
+            return _nothing(node, values[0], level), None  # its value is known
         if node.op in _READS and set(values) == {0}:
             return _READS[node.op](node, values[0], level), None
         plain = _OF_REFERENCES.get(node.op, node.op)
@@ -176,6 +193,19 @@ class Unvaried:
             return [], self._call(node, values)
         names = ", ".join(sorted({repr(value.variable) for value in values.values()}))
         return [], f"{node.op} node {node.name!r} needs variable {names} itself"
+
+    def _fill_from(
+        self, node: graph_pb2.NodeDef, values: dict[int, Value], level: Level
+    ) -> tuple[list[graph_pb2.NodeDef], str | None]:
+        """Fills a table from constants that a file was."""
+        if 0 not in values or not values[1].file:
+            return [], f"{node.op} node {node.name!r} fills a table that is made elsewhere"
+        tensors = self.entries(values[1].file, node, values[0])
+        made = [constant_of(f"{node.name}/{what}", t) for what, t in zip(("keys", "values"), tensors, strict=True)]
+        kinds = {name: _type(dtype) for name, dtype in zip(("Tkey", "Tval"), values[0].table or (), strict=True)}
+        inputs = [data_inputs(node)[0], *(level.reference(constant.name) for constant in made)]
+        _becomes(node, _FROM_FILES[node.op], inputs, **kinds)
+        return made, None
 
     def _call(self, node: graph_pb2.NodeDef, values: dict[int, Value]) -> str | None:
         before = CALLS.get(node.op, 0)
@@ -193,14 +223,15 @@ class Unvaried:
         node.attr.pop("_read_only_resource_inputs", None)
         types = {"T": values} if node.op in _LOOPS else {"Tin": arguments, "Tout": results}
         for attr, changed in types.items():
-            for i, value in changed.items():
+            for i, value in _no_tables(changed).items():
                 node.attr[attr].list.type[i] = value.dtype.enum  # type: ignore[call-overload]
-        _reshape(node, results)
+        _reshape(node, _no_tables(results))
         return None
 
     def function(self, name: str, arguments: dict[int, Value]) -> tuple[str, str | None]:
         """The function that takes values where this one took variables, or what is the matter with it."""
-        key = name, tuple(sorted((i, v.dtype.enum, v.shape.SerializeToString()) for i, v in arguments.items()))
+        kinds = {i: (v.dtype.enum, v.shape.SerializeToString(), v.file, v.table) for i, v in arguments.items()}
+        key = name, tuple((i, *kinds[i]) for i in sorted(kinds))
         found = self._known.get(key)
         if found is None:
             new_name = f"{self.library.base(name)}_frozen"
@@ -218,7 +249,8 @@ class Unvaried:
     def _fill(self, function: graph_pb2.FunctionDef, name: str, arguments: dict[int, Value]) -> str | None:
         values: dict[str, Value] = {}
         shapes = function.attr["_input_shapes"].list.shape if "_input_shapes" in function.attr else ()
-        for i, value in arguments.items():
+        values |= {function.signature.input_arg[i].name: value for i, value in arguments.items()}
+        for i, value in _no_tables(arguments).items():
             arg = function.signature.input_arg[i]
             arg.type = value.dtype.enum  # type: ignore[assignment]
             arg.ClearField("handle_data")
@@ -227,7 +259,6 @@ class Unvaried:
             attrs["_output_shapes"].CopyFrom(graph_pb2.AttrValue(list={"shape": [value.shape]}))
             if i < len(shapes):
                 shapes[i].CopyFrom(value.shape)
-            values[arg.name] = value
         level = Level(function.node_def, self.library, name)
         self.spread(level, values)
         nodes, impossible, renamed = self.changed(level, values)
@@ -235,7 +266,7 @@ class Unvaried:
         function.node_def.extend(nodes)
         for result in function.signature.output_arg:
             key = level.key(function.ret[result.name])
-            if key in values:
+            if key in values and not values[key].table:
                 result.type = values[key].dtype.enum  # type: ignore[assignment]
                 result.ClearField("handle_data")
                 result.ClearField("experimental_full_type")
@@ -250,6 +281,22 @@ def called(node: graph_pb2.NodeDef, library: Library) -> list[str]:
         return [library.instance(node.op, node.attr, node)]
     named = _function_attrs(node) if node.op in CALLS else ()
     return [library.instance(function.name, function.attr, node) for function in named]
+
+
+def _tables(level: Level) -> dict[str, Value]:
+    """The tables that nodes of a level make."""
+    found = {}
+    for node in level.nodes:
+        if node.op in _TABLES:
+            table = dtypes.by_enum(node.attr["key_dtype"].type), dtypes.by_enum(node.attr["value_dtype"].type)
+            is_handle = node.op != "HashTable"
+            shape = graph_pb2.TensorShapeProto()
+            found[level.output(node, 0)] = Value(node.name, dtypes.resource, shape, is_handle, table=table)
+    return found
+
+
+def _no_tables(values: Mapping[int, Value]) -> dict[int, Value]:
+    return {i: value for i, value in values.items() if not value.table}
 
 
 def _function_attrs(node: graph_pb2.NodeDef) -> Iterator[graph_pb2.NameAttrList]:
@@ -323,8 +370,13 @@ def _type(dtype: dtypes.DType) -> graph_pb2.AttrValue:
 def _constant(name: str, dtype: dtypes.DType, **value: object) -> graph_pb2.NodeDef:
     tensor = graph_pb2.TensorProto(dtype=dtype.enum, **value)  # type: ignore[arg-type]
     tensor.tensor_shape.SetInParent()
+    return constant_of(name, tensor)
+
+
+def constant_of(name: str, tensor: graph_pb2.TensorProto) -> graph_pb2.NodeDef:
+    """A node that is a constant."""
     node = graph_pb2.NodeDef(name=name, op="Const")
-    node.attr["dtype"].type = dtype.enum  # type: ignore[assignment]
+    node.attr["dtype"].type = tensor.dtype
     node.attr["value"].tensor.CopyFrom(tensor)
     return node
 

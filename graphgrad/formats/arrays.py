@@ -191,8 +191,9 @@ def _from_storage(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return strings(array) if array.dtype.kind in "SU" else array
 
 
-def strings(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """An array of numpy byte or text strings as an object array of `bytes`."""
+def strings(text: Any) -> np.ndarray[Any, Any]:
+    """Byte or text strings, or an array of numpy's, as an object array of `bytes`."""
+    array = np.asarray(text)
     out = np.empty(array.shape, object)
     out[...] = (
         array.astype("S").astype(object)

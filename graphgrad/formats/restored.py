@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from graphgrad import dtypes
 from graphgrad.errors import ArgumentError
 from graphgrad.formats import arrays, checkpoints, savedmodel
-from graphgrad.formats.checkpoints import FULL, Checkpoint, Slice
+from graphgrad.formats.checkpoints import FULL, Checkpoint, Entry, Slice
 from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.schema import saved_model_pb2
 from graphgrad.tensors import Tensor
@@ -27,6 +28,7 @@ _ASSIGNMENTS = frozenset(["Assign", "AssignVariableOp"])
 _RESTORES = frozenset(["RestoreV2", "Restore", "RestoreSlice"])
 _PASSING = frozenset(["Identity", "Reshape", "Cast"])
 _CALLS = frozenset(["PartitionedCall", "StatefulPartitionedCall"])
+_IMPORTS = frozenset(["LookupTableImport", "LookupTableImportV2"])
 
 
 def variables_of(graph: Graph, path: str | os.PathLike[str] | None = None) -> Mapping[str, Array] | None:
@@ -83,6 +85,13 @@ def _fits(shape: tuple[int, ...], declared: tuple[int | None, ...]) -> bool:
     return len(shape) == len(declared) and all(d is None or d == n for n, d in zip(shape, declared, strict=True))
 
 
+def _can_be(op: Operation, entry: Entry) -> bool:
+    """Whether a tensor of a checkpoint may be the value of a variable, although its name alone says so."""
+    is_text = dtypes.string in (op["dtype"], entry.dtype)
+    fits = op["shape"] is None or _fits(entry.shape, op["shape"])
+    return fits and (op["dtype"] is entry.dtype or not is_text)
+
+
 class Restored(Mapping[str, Array]):
     """The values of a graph's variables in a checkpoint, by the names of the variables."""
 
@@ -101,9 +110,11 @@ class Restored(Mapping[str, Array]):
                 if by_objects is None:
                     by_objects = {**_full_names(checkpoint), **_objects(graph, checkpoint, by_restoring)}
                 found = by_objects.get(name)
-                key = None if found is None else (found, None)
+                key = None if found is None or not _can_be(op, checkpoint.entries[found]) else (found, None)
             if key is not None:
                 self.keys_of[name] = key
+        if any("HashTable" in op.type for op in graph):
+            self.keys_of |= {name: key for name, key in _tables(graph) if key[0] in checkpoint}
 
     def _by_name(self, name: str) -> Key | None:
         if name in self.checkpoint:
@@ -129,6 +140,44 @@ class Restored(Mapping[str, Array]):
 
 def _restoring(graph: Graph) -> Iterator[tuple[Operation, Key]]:
     """The variables that operations of the graph restore, with what they restore them from."""
+    for op, outside in _that_restore(graph):
+        if op.type in _ASSIGNMENTS:
+            variable, value = _origin(op.inputs[0], outside).op, _origin(op.inputs[1], outside)
+            if variable.type in VARIABLES and value.op.type in _RESTORES:
+                yield variable, _key(value)
+
+
+def _tables(graph: Graph) -> Iterator[tuple[str, Key]]:
+    """What mutable tables are restored from, by the names of their keys and values."""
+    for op, outside in _that_restore(graph):
+        if op.type in _IMPORTS:
+            table, *parts = (_origin(t, outside) for t in op.inputs)
+            if table.graph is graph and all(part.op.type in _RESTORES for part in parts):
+                yield from zip(entries_of(table.op), map(_key, parts), strict=True)
+
+
+def entries_of(table: Operation) -> tuple[str, str]:
+    """The names under which the keys and values stand that a table starts with."""
+    return f"{table.name}:keys", f"{table.name}:values"
+
+
+def entries(table: Operation, variables: Mapping[str, Array]) -> tuple[Array, Array] | None:
+    """The keys and values that a table starts with, where there are some; of a dense one those that are in use."""
+    names = entries_of(table)
+    if not all(name in variables for name in names):
+        return None
+    keys, values = (variables[name] for name in names)
+    nothing = [arrays.of_constant(t.op) for t in table.inputs if t.op.type == "Const"]
+    if not table.inputs or len(nothing) < len(table.inputs):
+        return keys, values
+    keys = keys.reshape(len(keys), *nothing[0].shape)
+    of_key = tuple(range(1, keys.ndim))
+    used = ~np.any([np.all(keys == key, axis=of_key) if of_key else keys == key for key in nothing], axis=0)
+    return keys[used], values.reshape(len(values), *(table["value_shape"] or ()))[used]
+
+
+def _that_restore(graph: Graph) -> Iterator[tuple[Operation, Mapping[Tensor, Tensor]]]:
+    """The operations among which those are that restore, with what stands outside for the arguments of their functions."""
     saver = graph.meta.saver_def.restore_op_name if graph.meta is not None else ""
     start: Sequence[Operation] = list(graph)
     if saver.partition(":")[0] in graph:
@@ -137,11 +186,8 @@ def _restoring(graph: Graph) -> Iterator[tuple[Operation, Key]]:
     while levels:
         operations, outside = levels.pop()
         for op in operations:
-            if op.type in _ASSIGNMENTS:
-                variable, value = _origin(op.inputs[0], outside).op, _origin(op.inputs[1], outside)
-                if variable.type in VARIABLES and value.op.type in _RESTORES:
-                    yield variable, _key(value)
-            elif op.type in _CALLS and _may_restore(op):
+            yield op, outside
+            if op.type in _CALLS and _may_restore(op):
                 body = graph.functions.body(op.function("f"), op)
                 given = [_origin(t, outside) for t in op.inputs]
                 levels.append((list(body.graph), dict(zip(body.arguments, given, strict=True))))

@@ -85,6 +85,12 @@ class State:
         self._generators: dict[str, NodeGenerator] = {}
         self._resources: dict[str, Any] = {}
 
+    def beside(self, values: Mapping[str, Array]) -> State:
+        """Another state, with the tables there are now and these first values of variables."""
+        other = State(values, self.max_iterations)
+        other.assets, other._resources = self.assets, dict(self._resources)
+        return other
+
     def variable(self, name: str, dtype: np.dtype[Any], shape: Shape, node_name: str = "") -> Variable:
         """The variable of that name; made, with its given value if there is one, when first asked for."""
         found = self.variables.get(name)
@@ -117,6 +123,11 @@ class State:
         if name not in self._resources:
             self._resources[name] = make()
         return self._resources[name]
+
+    def entries(self, node_name: str) -> tuple[Array, Array] | None:
+        """The keys and values that the table of a node starts with, where some are given."""
+        found = self._values.get(f"{node_name}:keys"), self._values.get(f"{node_name}:values")
+        return None if found[0] is None or found[1] is None else (found[0], found[1])
 
     def generator(self, node_name: str, seed: int, seed2: int) -> NodeGenerator:
         """The random generator of a stateful node, which goes on from run to run."""

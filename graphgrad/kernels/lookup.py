@@ -73,6 +73,15 @@ class Table:
         for key, value in zip(listed, self._rows(keys, values), strict=True):
             self.entries[key] = value
 
+    def replace(self, keys: Array, values: Array) -> None:
+        """Has these entries and no others; of a dense table they are its buckets, some of them empty or deleted."""
+        self.entries.clear()
+        if self.refused:
+            keys = keys.reshape(len(keys), *self.key_shape)
+            used = [i for i, key in enumerate(self.keys_of(keys)) if key not in self.refused]
+            keys, values = keys[used], values.reshape(len(values), *(self.value_shape or ()))[used]
+        self.insert(keys, values)
+
     def _insertable(self, keys: Array) -> list[Any]:
         listed = self.keys_of(keys)
         for key in listed:
@@ -137,8 +146,15 @@ class Table:
         return keys, values
 
 
-def _shared(state: Any, container: str, name: str, make: Any) -> Table:
-    table: Table = state.resource(f"table/{container}/{name}", make)
+def _shared(state: Any, container: str, name: str, make: Any, node_name: str = "") -> Table:
+    """The table of that name; one that is mutable starts with the entries that are given of its node."""
+    table: Table = state.resource(f"table/{container}/{name}", lambda: _with_entries(make(), state.entries(node_name)))
+    return table
+
+
+def _with_entries(table: Table, entries: tuple[Array, Array] | None) -> Table:
+    if entries is not None:
+        table.replace(*entries)
     return table
 
 
@@ -159,7 +175,7 @@ def anonymous_hash_table(*, key_dtype, value_dtype, node_name):
 @kernel("MutableHashTable", "MutableHashTableV2")
 def mutable_hash_table(*, container, shared_name, key_dtype, value_dtype, state, node_name):
     name = shared_name or node_name
-    return _shared(state, container, name, lambda: Table(name, key_dtype, value_dtype, is_mutable=True))
+    return _shared(state, container, name, lambda: Table(name, key_dtype, value_dtype, is_mutable=True), node_name)
 
 
 @kernel("AnonymousMutableHashTable")
@@ -170,7 +186,9 @@ def anonymous_mutable_hash_table(*, key_dtype, value_dtype, node_name):
 @kernel("MutableHashTableOfTensors", "MutableHashTableOfTensorsV2")
 def mutable_table_of_tensors(*, container, shared_name, key_dtype, value_dtype, value_shape, state, node_name):
     name = shared_name or node_name
-    return _shared(state, container, name, lambda: Table(name, key_dtype, value_dtype, value_shape, is_mutable=True))
+    return _shared(
+        state, container, name, lambda: Table(name, key_dtype, value_dtype, value_shape, is_mutable=True), node_name
+    )
 
 
 @kernel("AnonymousMutableHashTableOfTensors")
@@ -194,13 +212,15 @@ def _dense(name: str, empty: Array, deleted: Array | None, dtype: Any, shape: An
 @kernel("MutableDenseHashTable")
 def dense_hash_table(empty_key, *, container, shared_name, value_dtype, value_shape, state, node_name):
     name = shared_name or node_name
-    return _shared(state, container, name, lambda: _dense(name, empty_key, None, value_dtype, value_shape))
+    return _shared(state, container, name, lambda: _dense(name, empty_key, None, value_dtype, value_shape), node_name)
 
 
 @kernel("MutableDenseHashTableV2")
 def dense_hash_table_v2(empty_key, deleted_key, *, container, shared_name, value_dtype, value_shape, state, node_name):
     name = shared_name or node_name
-    return _shared(state, container, name, lambda: _dense(name, empty_key, deleted_key, value_dtype, value_shape))
+    return _shared(
+        state, container, name, lambda: _dense(name, empty_key, deleted_key, value_dtype, value_shape), node_name
+    )
 
 
 @kernel("AnonymousMutableDenseHashTable")
@@ -231,53 +251,11 @@ def initialize(table, keys, values):
 @kernel("InitializeTableFromTextFile", "InitializeTableFromTextFileV2")
 def initialize_from_file(table, filename, *, key_index, value_index, vocab_size, delimiter, offset, state):
     """A key and a value a line: a column, the whole line, or its number."""
+    from graphgrad.formats.vocabulary import entries
+
     path = filename.item().decode()
-    lines = state.read_asset(path).replace(b"\r", b"").split(b"\n")
-    lines = lines[: len(lines) - (lines[-1] == b"")]
-    if vocab_size >= 0:
-        if len(lines) < vocab_size:
-            raise ValueError(f"file {path!r} has {len(lines)} lines, and {vocab_size} entries are asked for")
-        lines = lines[:vocab_size]
-    if b"" in lines:
-        raise ValueError(f"line {lines.index(b'') + 1} of file {path!r} is empty")
-    parts = ((key_index, table.key_dtype), (value_index, table.value_dtype))
-    table.fill(*(_column(path, lines, index, dtype, delimiter, offset) for index, dtype in parts))
-
-
-_WHOLE_LINE, _LINE_NUMBER = -2, -1
-
-
-def _column(path: str, lines: list[bytes], index: int, dtype: np.dtype[Any], delimiter: str, offset: int) -> Array:
-    if (index == _LINE_NUMBER and dtype != np.int64) or (index == _WHOLE_LINE and dtype.kind not in "Oi"):
-        kinds = "whole lines are strings or integers" if index == _WHOLE_LINE else "numbers of lines are int64"
-        raise ValueError(f"{kinds}, and the table has {dtype.name}")
-    if index == _LINE_NUMBER:
-        return np.arange(offset, offset + len(lines)).astype(dtype)
-    found: list[Any] = lines
-    if index != _WHOLE_LINE:
-        split = [line.split(_bytes(delimiter)) for line in lines]
-        short = next((i for i, row in enumerate(split) if len(row) <= index), None)
-        if short is not None:
-            raise ValueError(
-                f"line {short + 1} of file {path!r} has {len(split[short])} columns, and number {index} is asked for"
-            )
-        found = [row[index] for row in split]
-    if dtype.kind == "O":
-        return _strings(found)
-    try:
-        return np.array([dtype.type(item.decode()) for item in found], dtype)
-    except ValueError as error:
-        raise ValueError(f"file {path!r}: {error}") from None
-
-
-def _strings(items: list[bytes]) -> Array:
-    made = np.empty(len(items), object)
-    made[:] = items
-    return made
-
-
-def _bytes(text: Any) -> bytes:
-    return text if isinstance(text, bytes) else text.encode()
+    dtypes = table.key_dtype, table.value_dtype
+    table.fill(*entries(path, state.read_asset(path), (key_index, value_index), dtypes, vocab_size, delimiter, offset))
 
 
 @kernel("LookupTableInsert", "LookupTableInsertV2")
@@ -297,8 +275,7 @@ def remove(table, keys):
 def import_all(table, keys, values):
     """Replaces everything."""
     if table.is_mutable:
-        table.entries.clear()
-        table.insert(keys, values)
+        table.replace(keys, values)
     else:
         table.is_filled = False
         table.fill(keys, values)

@@ -109,19 +109,7 @@ def evaluate(
     """
     given = {k if isinstance(k, IndexedSlices) else _tensor(graph, k): value for k, value in (feeds or {}).items()}
     state = _state(graph, variables, max_iterations)
-    before = run_first or _fills_tables(graph, fetches)
-    files = signatures.assets(graph) if before else {}
-    state.assets.update(files.values())
-    fed: dict[Any, Any] = {
-        **{graph.tensor(name): np.array(path.encode(), object) for name, path in files.items()},
-        **given,
-    }
-    for operation in before:
-        op = graph.operation(operation) if isinstance(operation, str) else operation
-        first = compile(graph, [op], fed, state=state)
-        if memory_limit is not None:
-            _refuse_larger(first, fed, memory_limit)
-        first.run(fed)
+    run_before(graph, run_first or fills_tables(graph, fetches), given, state, memory_limit, signatures.assets(graph))
     plan = compile(graph, fetches, given, state=state, threads=threads)
     if memory_limit is not None:
         _refuse_larger(plan, given, memory_limit)
@@ -133,7 +121,27 @@ def evaluate(
     return results if isinstance(fetches, (list, tuple)) else results[0]
 
 
-def _fills_tables(graph: Graph, fetches: Fetch | Sequence[Fetch]) -> list[str]:
+def run_before(
+    graph: Graph,
+    operations: Sequence[str | Operation],
+    feeds: Mapping[Any, Any],
+    state: State,
+    memory_limit: int | None = None,
+    files: Mapping[str, str] | None = None,
+) -> None:
+    """Runs operations one after the other; `files`, by the tensor that holds the path, are what tables may be filled from."""
+    named = {graph.tensor(name): np.array(path.encode(), object) for name, path in (files or {}).items()}
+    fed = {**(named if operations else {}), **feeds}
+    state.assets.update((files or {}).values())
+    for operation in operations:
+        op = graph.operation(operation) if isinstance(operation, str) else operation
+        first = compile(graph, [op], fed, state=state)
+        if memory_limit is not None:
+            _refuse_larger(first, fed, memory_limit)
+        first.run(fed)
+
+
+def fills_tables(graph: Graph, fetches: Fetch | Sequence[Fetch]) -> list[str]:
     """The operation that fills a SavedModel's tables, where fetches look something up in one."""
     name = signatures.initialiser(graph)
     if name is None:

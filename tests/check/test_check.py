@@ -17,10 +17,11 @@ from google.protobuf import text_format
 from graphgrad_cli.main import cli
 
 import graphgrad
-from graphgrad import dtypes
+from graphgrad import dtypes, signatures
 from graphgrad.check import not_finite
 from graphgrad.runtime.plan import compile
 from graphgrad.schema import graph_pb2
+from tests import file_store
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -306,3 +307,22 @@ def test_xs_beside_variables_are_moved_at_their_values() -> None:
     between = next(op.name for op in graph if op.type == "ReadVariableOp")
     found = graphgrad.check(graph, ["loss"], ["kernel", between, "table"], feeds, variables=values)
     assert found and len(found.results) == 3
+
+
+@pytest.mark.parametrize("name", ["dictionaries", "looked_up", "main_op", "vocabulary"])
+@pytest.mark.parametrize("more", [[], ["--debug-nan"]])
+def test_tables_are_filled_before(name: str, more: list[str], tmp_path: Path) -> None:
+    """As the model says, from its files and its checkpoint, or by what is asked for, in a frozen graph."""
+    model = file_store.unpacked(name, tmp_path)
+    words = json.dumps([word.decode() for word in model.feeds["words"]])
+    if model.ys == ["y"]:
+        result = run(model.path, "--ys", "y", "--xs", model.xs[0], "--feed", f"words={words}", *more)
+        assert result.exit_code == 0, result.stderr
+    graph = graphgrad.load(model.path)
+    frozen, out = graphgrad.freeze(graph), tmp_path / "frozen.pb"
+    graphgrad.save(frozen, out, kind="graph-def")
+    y, w = signatures.tensor_name(graph, model.ys[0]), signatures.tensor_name(graph, "words", signatures.INPUTS)
+    arguments = ["--ys", y, "--xs", model.xs[0], "--feed", f"{w}={words}", *more]
+    first = signatures.initialiser(graph)
+    assert run(out, *arguments, "--run-first", first).exit_code == 0
+    assert "is not initialized: run its initializer first" in run(out, *arguments).stderr

@@ -13,7 +13,7 @@ import graphgrad
 from graphgrad import dtypes, signatures
 from graphgrad.errors import ArgumentError, ModelError
 from graphgrad.formats import models, restored
-from graphgrad.schema import graph_pb2
+from graphgrad.schema import graph_pb2, saved_model_pb2
 from tests import file_store
 from tests.closeness import why_not_close
 from tests.commands import run
@@ -26,7 +26,7 @@ def frozen(model: Model, out: Path, *more: object) -> Any:
 
 
 @pytest.mark.parametrize("suffix", [".pb", ".meta", ""])
-@pytest.mark.parametrize("name", [name for name in file_store.NAMES if name != "vocabulary"])
+@pytest.mark.parametrize("name", file_store.NAMES)
 def test_frozen_models_compute_the_same(name: str, suffix: str, tmp_path: Path) -> None:
     model = file_store.unpacked(name, tmp_path)
     original = graphgrad.load(model.path)
@@ -61,10 +61,41 @@ def test_the_names_of_a_signature_that_is_lost_are_told(tmp_path: Path) -> None:
     assert json.loads(only.stdout)["names"] == {"inputs": {}, "outputs": {}}
 
 
-def test_tables_filled_from_files_are_not_frozen(tmp_path: Path) -> None:
-    result = frozen(file_store.unpacked("vocabulary", tmp_path), tmp_path / "o.pb")
-    assert result.exit_code == 3
-    assert "is filled from words.txt in the model's folder, and a frozen graph brings no files with it" in result.stderr
+def test_what_fills_the_tables_of_a_frozen_graph_is_told(tmp_path: Path) -> None:
+    model = file_store.unpacked("vocabulary", tmp_path)
+    result = frozen(model, tmp_path / "o.pb", "--json")
+    assert json.loads(result.stdout)["run_first"] == "NoOp"
+    assert "its tables are empty until NoOp has run: eval --run-first NoOp" in frozen(model, tmp_path / "o.pb").stderr
+    assert json.loads(frozen(model, tmp_path / "o.meta", "--json").stdout)["run_first"] is None
+    graph = graphgrad.load(tmp_path / "o.pb")
+    constants = [n for f in graph.functions.values() for n in f.node_def if n.name.endswith("/keys")]
+    assert [list(n.attr["value"].tensor.string_val) for n in constants] == [[b"a", b"b", b"c"]]
+    assert str(tmp_path).encode() not in (tmp_path / "o.pb").read_bytes()
+
+
+def test_a_file_that_does_not_fit_its_table_is_told(tmp_path: Path) -> None:
+    model = file_store.unpacked("vocabulary", tmp_path)
+    (model.path / "assets" / "words.txt").write_text("a\n\nc\n")
+    result = frozen(model, tmp_path / "o.pb")
+    assert result.exit_code == 3 and "line 2 of file" in result.stderr and "words.txt' is empty" in result.stderr
+    assert "InitializeTableFromTextFileV2 node 'text_file_init/InitializeTableFromTextFileV2'" in result.stderr
+
+
+def test_mutable_tables_without_an_initialiser_are_filled_when_the_model_is_loaded(tmp_path: Path) -> None:
+    """Of a MetaGraph with its checkpoint, which has nothing that is run when it is loaded."""
+    graph = graphgrad.Graph()
+    g = graph.build
+    table = g.MutableHashTableV2(key_dtype=dtypes.string, value_dtype=dtypes.int64, name="words")
+    keys = g.Placeholder(dtype=dtypes.string, shape=(None,), name="keys")
+    g.LookupTableFindV2(table, keys, g.constant(-1, dtypes.int64), name="found")
+    given = {"words:keys": np.array([b"a", b"b"], object), "words:values": np.array([4, 5])}
+    made = graphgrad.freeze(graph, given, ["found"])
+    found = {"keys": np.array([b"b", b"c"], object)}
+    assert graphgrad.evaluate(made, "found", found, run_first=["fill_tables"]).tolist() == [5, -1]
+    assert graphgrad.evaluate(graph, "found", found, given).tolist() == [5, -1]
+    made.meta = graph.meta = saved_model_pb2.MetaGraphDef()
+    graphgrad.save(graphgrad.freeze(graph, given, ["found"]), tmp_path / "model.meta", kind=models.META)
+    assert graphgrad.evaluate(graphgrad.load(tmp_path / "model.meta"), "found", found).tolist() == [5, -1]
 
 
 def test_all_missing_variables_are_named(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ ARROWS = {
         "kernels",
         "runtime",
         "shapes",
+        "signatures",
         "widen",
     },
     "inspect": {"signatures", "attributes", "dtypes", "frontier", "graph", "tensors"},
@@ -217,7 +218,9 @@ LATE = {
 }
 NUMPY_ROOMS = {"kernels", "runtime"}
 # The array side of the files, and what compares numbers.
-ARRAY_FILES = {f"formats/{name}.py" for name in ("arrays", "checkpoints", "crc32c", "restored", "weights")}
+ARRAY_FILES = {
+    f"formats/{name}.py" for name in ("arrays", "checkpoints", "crc32c", "restored", "vocabulary", "weights")
+}
 NUMPY_MODULES = {*ARRAY_FILES, "check.py", "widen.py"}
 
 

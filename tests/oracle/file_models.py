@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,11 +117,40 @@ class Vocabulary(tf.Module):
         return {"y": tf.reduce_sum(tf.gather(self.weights, self.table.lookup(words)) ** 2)}
 
 
+class Dictionaries(tf.Module):
+    """Weights without a name of their own, looked up by columns of a file, and by tables whose entries a checkpoint holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = tf.Variable([1.0, 2.0, 3.0, 4.0])
+        columns = tf.lookup.TextFileInitializer("words.csv", tf.string, 2, tf.float32, 1, delimiter=";")
+        self.scales = tf.lookup.StaticHashTable(columns, 0.5)
+        self.mutable = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+        self.mutable.insert(tf.constant(["a", "b"]), tf.constant([2, 1], tf.int64))
+        keys = {"empty_key": -1, "deleted_key": -2, "initial_num_buckets": 4}
+        self.dense = tf.lookup.experimental.DenseHashTable(tf.int64, tf.int64, 0, **keys)
+        self.dense.insert(tf.constant([2, 1], tf.int64), tf.constant([3, 2], tf.int64))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="words")])
+    def score(self, words: Any) -> dict[str, Any]:
+        rows = self.dense.lookup(self.mutable.lookup(words))
+        return {"y": tf.reduce_sum(tf.gather(self.weights, rows) ** 2 * self.scales.lookup(words))}
+
+
+def dictionaries(folder: Path) -> Case:
+    with contextlib.chdir(folder):  # tables are called after their files
+        Path("words.csv").write_text("1;2.5;a\n2;0.25;c\n")
+        case = _looked_up(Dictionaries(), folder)
+        Path("words.csv").unlink()
+    return case
+
+
 def vocabulary(folder: Path) -> Case:
-    with tempfile.TemporaryDirectory() as elsewhere:
-        path = Path(elsewhere) / "words.txt"
-        path.write_text("a\nb\nc\n")
-        return _looked_up(Vocabulary(str(path)), folder)
+    with contextlib.chdir(folder):
+        Path("words.txt").write_text("a\nb\nc\n")
+        case = _looked_up(Vocabulary("words.txt"), folder)
+        Path("words.txt").unlink()
+    return case
 
 
 def looked_up(folder: Path) -> Case:
@@ -136,7 +164,7 @@ def _looked_up(model: Any, folder: Path) -> Case:
     with tf.GradientTape() as tape:
         y = model.score(x)["y"]
     dense = tf.convert_to_tensor(tape.gradient(y, model.weights))
-    name = model.weights.name.partition(":")[0]
+    name = _node_of(str(folder / "model"), model.weights.numpy())
     return Case("model", ["y"], [name], {"words": words}, {"y": y.numpy(), f"d{name}": dense.numpy()})
 
 
@@ -261,6 +289,68 @@ def simple_save(folder: Path) -> Case:
     return case
 
 
+def main_op(folder: Path) -> Case:
+    """A table that an operation named in a collection fills from a file named in another."""
+
+    def build() -> tuple[Any, dict[Any, np.ndarray]]:
+        words, of = tf1.placeholder(tf.string, [None], name="words"), tf.lookup.TextFileIndex
+        lines = tf1.lookup.TextFileInitializer("words.txt", tf.string, of.WHOLE_LINE, tf.int64, of.LINE_NUMBER)
+        rows = tf1.lookup.StaticHashTable(lines, 2).lookup(words)
+        kernel = tf1.get_variable("kernel", [3, 2], initializer=tf1.random_normal_initializer(), use_resource=False)
+        return tf.reduce_sum(tf.gather(kernel, rows) ** 2, name="loss"), {words: np.array([b"b", b"a", b"no"], object)}
+
+    def save(session: Any, loss: Any, inputs: list[Any]) -> tuple[str, None]:
+        fills = tf1.tables_initializer()
+        session.run(fills)
+        builder = tf1.saved_model.Builder(str(folder / "model"))
+        signature = tf1.saved_model.predict_signature_def({"words": inputs[0]}, {"output": loss})
+        assets = tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS)
+        builder.add_meta_graph_and_variables(session, ["serve"], {"serving_default": signature}, assets, main_op=fills)
+        builder.save()
+        return "model", None
+
+    with contextlib.chdir(folder):
+        Path("words.txt").write_text("a\nb\n")
+        case = _session_case(build, save)
+        Path("words.txt").unlink()
+    return case
+
+
+def _preprocessed(folder: Path, layers: Callable[[Any, Any], Any], words: list[Any]) -> Case:
+    """A Keras model that looks its words up before all else, in a table of a file; its variables are differentiated."""
+    tf_keras.utils.set_random_seed(1)
+    k, array = tf_keras.layers, np.array(words).astype("S").astype(object)
+    with contextlib.chdir(folder):
+        Path("words.txt").write_text("a\nb\nc\n")
+        x = k.Input(array.shape[1:], dtype=tf.string, name="words")
+        model = tf_keras.Model(x, k.Dense(2, name="y")(layers(k, x)))
+        model.save("model", save_format="tf")
+        Path("words.txt").unlink()
+    signature = tf.saved_model.load(str(folder / "model")).signatures["serving_default"]
+    assert list(signature.structured_outputs) == ["y"]
+    with tf.GradientTape() as tape:
+        y = model(tf.constant(array))
+    gradients = tape.gradient(y, model.trainable_variables)
+    names = [_node_of(str(folder / "model"), v.numpy()) for v in model.trainable_variables]
+    values = {f"d{name}": tf.convert_to_tensor(dx).numpy() for name, dx in zip(names, gradients, strict=True)}
+    return Case("model", ["y"], names, {"words": array}, {"y": y.numpy(), **values})
+
+
+def keras_string_lookup(folder: Path) -> Case:
+    def layers(k: Any, x: Any) -> Any:
+        return k.Flatten()(k.Embedding(5, 3)(k.StringLookup(vocabulary="words.txt")(x)))
+
+    return _preprocessed(folder, layers, [["a"], ["no"], ["c"]])
+
+
+def keras_text_vectorization(folder: Path) -> Case:
+    def layers(k: Any, x: Any) -> Any:
+        rows = k.TextVectorization(vocabulary="words.txt", output_sequence_length=4)(x)
+        return k.GlobalAveragePooling1D()(k.Embedding(6, 3)(rows))
+
+    return _preprocessed(folder, layers, ["a B, c", "no", "C c a b a"])
+
+
 def _meta(folder: Path, **options: Any) -> Callable[[Any, Any, list[Any]], tuple[str, str]]:
     def save(session: Any, loss: Any, inputs: list[Any]) -> tuple[str, str]:
         del loss, inputs
@@ -355,6 +445,8 @@ def _random(*shape: int) -> np.ndarray:
 SMALL = [
     looked_up,
     vocabulary,
+    dictionaries,
+    main_op,
     nested_calls,
     object_checkpoint,
     keras_dense,
@@ -367,6 +459,8 @@ SMALL = [
 LARGE = [
     keras_gru,
     keras_bidirectional,
+    keras_string_lookup,
+    keras_text_vectorization,
     tf_keras_dense,
     tf_keras_lstm,
     tf_keras_gru,

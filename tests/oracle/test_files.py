@@ -62,6 +62,33 @@ def test_gradients(model: Model, tmp_path: Path) -> None:
         _call_what_was_there(model, out)
 
 
+def test_frozen(model: Model, tmp_path: Path) -> None:
+    """Gradients of a frozen model, whose tables are filled from constants, in TensorFlow."""
+    original = graphgrad.load(model.path)
+    ys, xs = (
+        [signatures.tensor_name(original, name, side) for name in names]
+        for side, names in ((signatures.OUTPUTS, model.ys), (signatures.INPUTS, model.xs))
+    )
+    feeds = {
+        original.tensor(signatures.tensor_name(original, k, signatures.INPUTS)).name: v for k, v in model.feeds.items()
+    }
+    graph = graphgrad.freeze(original, restored.variables_of(original, model.variables))
+    found = [graph.build.dense(dx) for dx in graphgrad.gradients(ys, xs, graph=graph)]
+    tensors = dict(
+        zip(
+            [*model.ys, *(f"d{x}" for x in model.xs)], [*(graph.tensor(y).name for y in ys), *(dx.name for dx in found)]
+        )
+    )
+    graph.meta = None
+    graphgrad.save(graph, tmp_path / "frozen.pb", kind="graph-def")
+    first = signatures.initialiser(original)
+    with tf.Graph().as_default(), tf1.Session() as session:
+        tf.import_graph_def(tf1.GraphDef.FromString((tmp_path / "frozen.pb").read_bytes()), name="")
+        if first is not None and first in graph:
+            session.run(first)
+        check(model, tensors, session.run(list(tensors.values()), feeds), "frozen, in TensorFlow")
+
+
 def _load(session: Any, out: Path, model: Model) -> None:
     """Loads a written model with its variables."""
     if out.suffix == "":
