@@ -84,7 +84,7 @@ class Bar:
         line = Table.grid(padding=(0, 1))
         # A terminal writes ^C behind it when that is typed; on a line of its own it would be taken for the bar's last.
         width = self._live.console.width - len("^C") if self._live is not None else 80
-        for stage in self._stages[-1:]:
+        for stage in [s for s in self._stages if s.tells][:1] or self._stages[-1:]:
             of = f"{stage.done:,}" if stage.total is None else f"{stage.done:,} of {stage.total:,}"
             room = width - len(of) - 2
             long = min(40, max(12, room - len(stage.what)))

@@ -345,7 +345,7 @@ class _Probing:
             return result
         with np.errstate(all="ignore"):
             directions = self._directions()
-            with Stage(f"checking {self.x.name}{where}", len(directions)) as stage:
+            with Stage(f"checking {self.x.name}{where}", len(directions), tells=True) as stage:
                 for stage.done, (place, direction) in enumerate(directions):
                     self._probe(place, direction, result)
         if result.verdict == AGREES and result.probes and result.kinks == result.probes:

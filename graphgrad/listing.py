@@ -22,6 +22,7 @@ from graphgrad.tensors import Tensor
 
 MOST_ELEMENTS = 8  # of a constant that is shown
 MOST_NAMES = 8  # of a function's arguments, which are its first nodes, and of its results
+_READERS = 3  # named in a message
 _GRADIENT_SCOPE = re.compile(r"(.*)_grad(?:ient_sum)?(?:_\d+)?/")
 
 
@@ -66,10 +67,19 @@ def _functions_with(graph: Graph, name: str) -> list[str]:
 
 def _gradient_of(op: Operation) -> list[Operation]:
     """What stands in the scopes `<op>_grad` and `<op>_gradient_sum` of any call of gradients."""
-    found = [other for other in op.graph if _differentiated(other) is op]
-    if not found:
-        raise ArgumentError(f"no gradient of node {op.name!r} is in the graph: add-gradients adds it")
-    return found
+    found: dict[Operation, list[Operation]] = {}
+    for other in op.graph:
+        if (differentiated := _differentiated(other)) is not None:
+            found.setdefault(differentiated, []).append(other)
+    if op in found:
+        return found[op]
+    readers = [reader.name for reader in found if op in (t.op for t in reader.inputs)]
+    if readers:  # an x: nothing is handed on from it
+        raise ArgumentError(
+            f"no gradient goes on from node {op.name!r}; its own is made by those of what reads it: "
+            f"--gradient-of {','.join(readers[:_READERS])}" + (", and others" if len(readers) > _READERS else "")
+        )
+    raise ArgumentError(f"no gradient of node {op.name!r} is in the graph: add-gradients adds it")
 
 
 def _differentiated(op: Operation) -> Operation | None:

@@ -17,12 +17,13 @@ watcher: Watcher | None = None
 
 
 class Stage:
-    """Some work, to be gone through with `with`; whoever does it counts in `done`, up to `total` where that is known."""
+    """Some work, to be gone through with `with`; whoever does it counts in `done`, up to `total` where that is known. It `tells`
+    enough where nobody needs to know of the stages inside of it."""
 
-    __slots__ = ("done", "total", "what")
+    __slots__ = ("done", "tells", "total", "what")
 
-    def __init__(self, what: str, total: int | None = None):
-        self.what, self.total, self.done = what, total, 0
+    def __init__(self, what: str, total: int | None = None, tells: bool = False):
+        self.what, self.total, self.tells, self.done = what, total, tells, 0
 
     def __enter__(self) -> Stage:
         if watcher is not None:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphgrad import listing
-from graphgrad.diff import Difference, NodeChange, change, diff
+from graphgrad.diff import Difference, NodeChange, apart, change, diff
 from graphgrad.graph import Graph
 from graphgrad.picture.opened import Node, opened
 from graphgrad.scopes import Node as Place
 from graphgrad.scopes import Renames, renames
 
 SAME, ADDED, REMOVED, CHANGED, RENAMED = "same", "added", "removed", "changed", "renamed"
+_SHOWN = 400  # characters of a value that changed
 MOST = 100_000  # nodes; calls beyond stay closed
 
 
@@ -84,12 +85,38 @@ def document(
 
 
 def _renames(former: list[Node], nodes: list[Node], difference: Difference) -> Renames:
-    """The other names of nodes in renamed scopes, those inside of calls among them."""
+    """The other names of nodes in renamed scopes, those inside of calls among them, and of arguments."""
     before, after = (
-        (Place(node.name, node.op.type, tuple([taken.name for taken in node.takes])) for node in side)
+        [Place(node.name, node.op.type, tuple([taken.name for taken in node.takes])) for node in side]
         for side in (former, nodes)
     )
-    return renames(before, after, difference.renames.nodes)
+    known = dict(difference.renames.nodes)
+    found = renames(before, after, known)
+    arguments = _arguments(former, nodes, found.nodes)
+    return renames(before, after, known | arguments) if arguments else found
+
+
+def _arguments(former: list[Node], nodes: list[Node], others: Mapping[str, str]) -> dict[str, str]:
+    """The other names of arguments of functions that one call runs and that take the same: they are told by their places."""
+    taken: list[dict[tuple[str, int], list[Node]]] = [{}, {}]
+    for side, group in enumerate((former, nodes)):
+        for node in group:
+            if node.caller is not None and node.place is not None:
+                caller = node.caller.name if side else others.get(node.caller.name, node.caller.name)
+                taken[side].setdefault((caller, node.place[0]), []).append(node)
+    pairs = [(before, taken[1].get(key, [])) for key, before in taken[0].items()]
+    same = [pair for pair in pairs if _types(pair[0]) == _types(pair[1])]
+    by_place = [zip(*(sorted(side, key=_place) for side in pair), strict=True) for pair in same]
+    return {x.name: y.name for pairs in by_place for x, y in pairs if x.name != y.name}
+
+
+def _place(node: Node) -> tuple[int, int]:
+    assert node.place is not None
+    return node.place
+
+
+def _types(arguments: list[Node]) -> list[str]:
+    return [str(node.op.get("dtype")) for node in sorted(arguments, key=_place)]
 
 
 def _compared(
@@ -143,7 +170,7 @@ def _is_hidden(node: Node, other: dict[str, Node], others: Mapping[str, str]) ->
 
 
 def _changes(changed: NodeChange) -> list[str]:
-    lines = [f"{field}: {a} -> {b}" for field, (a, b) in changed.fields.items()]
+    lines = [f"{field}: {' -> '.join(apart(a, b, _SHOWN))}" for field, (a, b) in changed.fields.items()]
     if changed.largest_difference is not None:
         lines.append(f"largest difference {changed.largest_difference:.6g}")
     return lines

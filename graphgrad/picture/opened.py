@@ -20,13 +20,15 @@ _OF_GRADIENT = re.compile(r"(.*?)/(?:.*_grad(?:ient_sum)?(?:_\d+)?/|grad_ys_\d+)
 
 
 class Node:
-    """An operation where it stands. `sources` is what tensors come from, `takes` what its inputs name."""
+    """An operation where it stands. `sources` is what tensors come from, `takes` what its inputs name. An argument has a place:
+    which of the caller's functions takes it, and as which."""
 
-    __slots__ = ("caller", "closed", "is_gradient", "is_open", "name", "op", "sources", "takes", "waits_for")
+    __slots__ = ("caller", "closed", "is_gradient", "is_open", "name", "op", "place", "sources", "takes", "waits_for")
 
     def __init__(self, op: Operation, name: str, is_gradient: bool, caller: Node | None):
         self.op, self.name, self.is_gradient, self.caller = op, name, is_gradient, caller
         self.is_open = False
+        self.place: tuple[int, int] | None = None
         self.closed = ""  # why a call is not open
         self.takes: list[Node] = []
         self.sources: list[Node] = []
@@ -127,10 +129,11 @@ def _join(level: _Level, op: Operation, functions: Sequence[_Level]) -> None:
     node = level.nodes[op]
     handed: set[Tensor] = set()
     given: list[Node] = []
-    for function in functions:
+    for which, function in enumerate(functions):
         assert function.body is not None
-        for argument, tensor in zip(function.body.arguments, function.handed, strict=True):
+        for i, (argument, tensor) in enumerate(zip(function.body.arguments, function.handed, strict=True)):
             inner = function.nodes[argument.op]
+            inner.place = which, i
             inner.takes = inner.sources = [level.nodes[tensor.op]]
             handed.add(tensor)
         given += [function.nodes[result.op] for result in function.body.results]

@@ -98,6 +98,18 @@ def test_no_bar_where_nobody_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert result.exit_code == 0
 
 
+def test_what_goes_on_inside_of_what_tells_enough_is_not_drawn() -> None:
+    paper = io.StringIO()
+    console = Console(file=paper, force_terminal=True, width=80)
+    with (
+        bar.Bar(console, after=1e6) as shown,
+        Stage("checking x:0", 13, tells=True),
+        Stage("evaluating", 800),
+    ):
+        shown._due()
+    assert "checking x:0" in paper.getvalue() and "evaluating" not in paper.getvalue()
+
+
 def test_a_long_name_is_cut_and_not_wrapped() -> None:
     paper = io.StringIO()
     console = Console(file=paper, force_terminal=True, width=80)

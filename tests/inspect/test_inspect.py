@@ -194,6 +194,16 @@ def test_show_some(with_grads: Path) -> None:
     assert "did you mean 'gradients/MatMul_1_grad'" in wrong.stderr
 
 
+def test_the_gradient_of_an_x_is_where_it_is_read(with_grads: Path) -> None:
+    wrong = run("show", with_grads, "--gradient-of", "W1")
+    assert (wrong.exit_code, wrong.stderr) == (
+        2,
+        "error: no gradient goes on from node 'W1'; its own is made by those of what reads it: --gradient-of MatMul\n",
+    )
+    wrong = run("show", MLP, "--gradient-of", "W1")
+    assert "no gradient of node 'W1' is in the graph: add-gradients adds it" in wrong.stderr
+
+
 def test_show_looks_into_functions() -> None:
     model = MLP.parents[1] / "08_saved_model" / "model"
     (line,) = run("show", model, "StatefulPartitionedCall").stdout.splitlines()

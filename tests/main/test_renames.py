@@ -253,3 +253,23 @@ def test_the_picture_of_a_call_in_a_renamed_scope() -> None:
     nodes = picture.document(calling("b"), calling("a"))["nodes"]
     assert {node[0].split("/")[0] for node in nodes} == {"b", "x"}
     assert {node[3] for node in nodes} == {"same", "renamed"}
+
+
+def test_the_picture_pairs_arguments_by_their_places(tmp_path: Path) -> None:
+    """Keras names what a function captures by the scopes of its layers, without slashes."""
+
+    def calling(name: str) -> Any:
+        graph = graphgrad.Graph()
+        g = graph.build
+        x = g.Placeholder(dtype=dtypes.float32, shape=(3,), name="x")
+        f = function(graph, "f", [dtypes.float32, dtypes.float32], lambda g, *a: [g.Sub(*a, name=f"{name}/out")])
+        for node in graph.functions["f"].node_def:
+            node.input[:] = [text.replace("a1", f"{name}_resource") for text in node.input]
+        graph.functions["f"].signature.input_arg[1].name = f"{name}_resource"
+        g.op("PartitionedCall", [x, g.Neg(x, name="y")], f=f, Tout=[dtypes.float32], name="call")
+        graphgrad.save(graph, tmp_path / "g.pb")
+        return graphgrad.load(tmp_path / "g.pb")
+
+    nodes = {node[0]: node[3] for node in picture.document(calling("dense_1"), calling("dense"))["nodes"]}
+    assert nodes["call/dense_1_resource"] == "renamed" and nodes["call/dense_1/out"] == "renamed"
+    assert set(nodes.values()) == {"same", "renamed"} and len(nodes) == 6

@@ -68,6 +68,16 @@ def test_two_graphs_are_merged() -> None:
     assert [document["nodes"][i][0] for i in nodes["MatMul"][4]] == ["x", "W1"]
 
 
+def test_long_values_that_changed_are_cut_where_they_differ() -> None:
+    graphs = []
+    for end in (b"left", b"right"):
+        graph = graphgrad.Graph()
+        graph.build.constant([b"x" * 5000 + end], dtypes.string, name="c")
+        graphs.append(graph)
+    (change, _) = by_name(picture.document(graphs[1], graphs[0]))["c"][10]
+    assert len(change) < 1000 and "left" in change and "right" in change
+
+
 def test_the_page_is_whole(tmp_path: Path, with_grads: Path) -> None:
     out = tmp_path / "graph.html"
     assert run("view", with_grads, "--against", MLP, "-o", out).exit_code == 0
