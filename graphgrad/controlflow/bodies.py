@@ -223,6 +223,10 @@ class GradientFunction:
         self._operations: dict[Operation, Operation] = {}
         self._closing: list[tuple[Operation, Tensor]] = []  # loop variables with what goes round to them
         self.vague: set[Tensor] = set()  # of whose shapes less is known here than in the copy
+        self.stand_ins: list[
+            str
+        ] = []  # what TensorFlow calls the arguments that stand for tensors, so nothing else here
+        self._taking = ""  # the node whose output is to be stood for
 
     def move_added(self) -> None:
         """Takes over what differentiating added to the copy, each operation after those it reads or waits for.
@@ -290,7 +294,10 @@ class GradientFunction:
         found = self._moved.get(tensor)
         if found is None:
             seed = self.copy.seeds.get(tensor)
+            around = self._taking
+            self._taking = around or (tensor if seed is None else seed).op.name
             found = self._moved[tensor] = self.capture(tensor) if seed is None else self._argument_of(seed)
+            self._taking = around
         return found
 
     def _argument_of(self, seed: Tensor) -> Tensor:
@@ -307,6 +314,8 @@ class GradientFunction:
     def argument(self, source: Tensor, dtype: Any = None, shape: Any = ()) -> Tensor:
         """A new argument for `source`, of its dtype and shape unless a dtype is given."""
         shape = source.shape if dtype is None else shape
+        if self._taking:
+            self.stand_ins.append(self.graph.name_authority.unique(self.g.scope + self._taking))
         with self.g.in_scope(""):
             placeholder: Tensor = self.g.Placeholder(dtype=dtype or source.dtype, shape=shape)
         self.graph.outer[placeholder] = source

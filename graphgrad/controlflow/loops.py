@@ -113,8 +113,9 @@ class LoopGradient(GradientFunction):
     def add_to_library(self, arguments: Sequence[Tensor], results: Sequence[Tensor]) -> graph_pb2.NameAttrList:
         written = set(needed_by(t.op for t in results))
         dead = [op.name for op in self.graph if op not in written and op.type != "Placeholder"]
-        if self._gone or dead:
-            results[0].op.annotate(_GONE_NAMES, (*self._gone, *dead))
+        gone = (*self._gone, *dead, *self.stand_ins)
+        if gone:
+            results[0].op.annotate(_GONE_NAMES, gone)
         return super().add_to_library(arguments, results)
 
 

@@ -36,5 +36,10 @@ def merge(op: Operation) -> list[Shape]:
     if op in loose:
         return [loose[op], ()]
     if not op.is_built:
+        declared = op.annotation("_output_shapes")
+        if (
+            declared
+        ):  # as a MetaGraphDef has them; shapes that a loop variable was said to keep to are told nowhere else
+            return [declared[0], ()]
         open_merges.append(op)
     return [next((t.shape for t in op.inputs if t.op.type not in BACK_EDGES), None), ()]

@@ -109,3 +109,18 @@ def test_loops_that_were_made_without_back_prop_have_no_gradient() -> None:
     assert [op.type for op in graph.added()].count("LoopCond") == 1
     assert not any(op.type.startswith("Stack") for op in graph.added())
     assert path(program.graph(), x, y).obstacles == []
+
+
+def test_loop_variables_have_the_shapes_that_a_meta_graph_tells() -> None:
+    """TensorFlow's `shape_invariants` may know less than what enters and comes round."""
+    program = PROGRAMS["flow_programs:loop-static"]
+    told = program.graph().message
+    [name] = [op.name for op in program.graph() if op.type == "Merge" and op.inputs[0].dtype.is_floating]
+    for node in told.node:
+        if node.name == name:
+            shapes = node.attr["_output_shapes"].list.shape
+            shapes.add().dim.add(size=-1)
+            shapes.add()
+    merge = Graph(told).operation(name)
+    assert [t.shape for t in merge.outputs] == [(None,), ()]
+    assert [t.shape for t in program.graph().operation(name).outputs] == [(3,), ()]

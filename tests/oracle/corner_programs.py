@@ -146,6 +146,21 @@ def loop_that_forgets_three_times(of: Inputs) -> Built:
     return x + y, [a, b]
 
 
+@twice(levels="static")
+def loop_that_pops_what_another_pushed_twice(of: Inputs) -> Built:
+    """An argument that stands for a popped element has its name where the gradient pops it again."""
+    a, of_three = of.tensor("a", 3), {"element_shape": [3], "element_dtype": tf.float32}
+    empty = tf.raw_ops.EmptyTensorList(max_num_elements=-1, **of_three)
+    push = lambda i, x, pile: (x * a, tf.raw_ops.TensorListPushBack(input_handle=pile, tensor=x))  # noqa: E731
+    pile = times(3, push, a, empty)[1]
+
+    def pop(i: Any, x: Any, pile: Any) -> Any:
+        pile, element = tf.raw_ops.TensorListPopBack(input_handle=pile, **of_three)
+        return x * element, pile
+
+    return times(2, pop, a, pile)[0], [a]
+
+
 @program(levels="ranks", order=2)
 @functions_only
 def lone_branch_twice(of: Inputs) -> Built:
