@@ -14,9 +14,11 @@ from graphgrad.errors import ArgumentError, ModelError, lacking_variables
 from graphgrad.formats import arrays, payloads, restored, vocabulary
 from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.library import Library
+from graphgrad.objects import captured_objects
 from graphgrad.schema import graph_pb2, saved_model_pb2
 from graphgrad.unvaried import Level, Unvaried, Value, constant_of
 
+_CUSTOM = "_gradient_op_type"  # says what the custom gradient of a node is registered as
 FILLS_TABLES = "fill_tables"  # the node that does, in graphs that come without one
 # What reaches for the files that variables are kept in.
 _FILES = frozenset(
@@ -81,7 +83,28 @@ class _Freezing:
         left = {op.name for op in own if op.name not in used}
         constants = self._constants([op for op in own if op.name in used], own)
         nodes = [constants.get(node.name, node) for node in nodes if node.name not in left]
-        return self._result(nodes)
+        return self._result(nodes, self._custom_gradients(values))
+
+    def _custom_gradients(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """The functions that compute custom gradients, by the names they are asked for; of those that capture variables such
+        as take values.
+        """
+        library, found = self.graph.functions, {}
+        objects = library.objects.concrete_functions if library.objects is not None else {}
+        captured = captured_objects(self.graph, library.objects) if objects else {}
+        numbers = {number: values.get(tensor.name) for tensor, number in captured.items()}
+        for entry in self.graph.message.library.registered_gradients:
+            name, problem = entry.gradient_func, None
+            if name not in library:
+                continue
+            bound = objects[name].bound_inputs if name in objects else ()
+            first = len(library[name].signature.input_arg) - len(bound)
+            arguments = {first + i: value for i, n in enumerate(bound) if (value := numbers.get(n)) is not None}
+            if arguments:
+                name, problem = self.unvaried.function(name, arguments)
+            if problem is None:
+                found[entry.registered_op_type] = name
+        return found
 
     def _fills_tables(self) -> list[str]:
         """What the model runs when it is loaded, if that does anything."""
@@ -184,15 +207,22 @@ class _Freezing:
             self.payloads[op.name] = content
         return node
 
-    def _result(self, nodes: list[graph_pb2.NodeDef]) -> Graph:
+    def _result(self, nodes: list[graph_pb2.NodeDef], custom_gradients: Mapping[str, str]) -> Graph:
         definition = graph_pb2.GraphDef(versions=self.graph.message.versions)
         names = {node.name for node in nodes}
         for node in nodes:
             definition.node.add().CopyFrom(node)
             _forget_classes(definition.node[-1], names)
         functions = {**self.graph.functions, **self.unvaried.made}
-        for name in _called(nodes, functions):
+        gradients = {e.function_name: e.gradient_func for e in self.graph.message.library.gradient}
+        for name in _called(nodes, functions, gradients, custom_gradients):
             definition.library.function.add().CopyFrom(functions[name])
+            if name in gradients:
+                definition.library.gradient.add(function_name=name, gradient_func=gradients[name])
+        there = {function.signature.name for function in definition.library.function}
+        for op_type, name in custom_gradients.items():
+            if name in there:
+                definition.library.registered_gradients.add(registered_op_type=op_type, gradient_func=name)
         held = {name: content for name, content in self.payloads.items() if name in names}
         frozen = Graph(definition, held)
         frozen.validate()
@@ -242,11 +272,24 @@ def _entries(path: str, node: graph_pb2.NodeDef, table: Value) -> tuple[graph_pb
     return keys, values
 
 
-def _called(nodes: Sequence[graph_pb2.NodeDef], functions: Mapping[str, graph_pb2.FunctionDef]) -> list[str]:
-    """The functions that nodes need, in the order in which they stand."""
+def _called(
+    nodes: Sequence[graph_pb2.NodeDef],
+    functions: Mapping[str, graph_pb2.FunctionDef],
+    gradients: Mapping[str, str],
+    custom_gradients: Mapping[str, str],
+) -> list[str]:
+    """The functions that nodes and their gradients need, in the order in which they stand."""
     library = Library(graph_pb2.GraphDef(library=graph_pb2.FunctionDefLibrary(function=functions.values())))
-    needed = library.needed_by(nodes)
-    return [name for name in functions if name in needed]
+    found: set[str] = set()
+    waiting = [list(nodes)]
+    while waiting:
+        level = waiting.pop()
+        asked = [n.attr[_CUSTOM].s.decode() for n in level if _CUSTOM in n.attr]
+        named = library.needed_by(level) | {custom_gradients[name] for name in asked if name in custom_gradients}
+        named |= {gradients[name] for name in named if gradients.get(name) in functions}
+        waiting += [list(functions[name].node_def) for name in named - found]
+        found |= named
+    return [name for name in functions if name in found]
 
 
 def _forget_classes(node: graph_pb2.NodeDef, names: set[str]) -> None:

@@ -53,7 +53,7 @@ def _signature_map(objects: Any) -> Any:
 
 def _captured(graph: Graph, objects: Any, outputs: list[Tensor]) -> dict[Tensor, int] | None:
     """What the outputs need that is an object of the model, with its number; None where they need other state."""
-    known = _known(graph, objects)
+    known = captured_objects(graph, objects)
     needed = needed_by(t.op for t in outputs)
     found: dict[Tensor, int] = {}
     for op in needed:
@@ -68,7 +68,7 @@ def _holds(op: Operation) -> bool:
     return any(t.dtype in _HELD for t in op.outputs) or op.type in ("Variable", "VariableV2")
 
 
-def _known(graph: Graph, objects: Any) -> dict[Tensor, int]:
+def captured_objects(graph: Graph, objects: Any) -> dict[Tensor, int]:
     """The tensors that calls of the model's functions capture, with the objects they stand for."""
     known: dict[Tensor, int] = {}
     for node in graph.message.node:

@@ -12,6 +12,7 @@ from typing import Any
 from graphgrad.backprop import Gradient
 from graphgrad.controlflow.calls import call
 from graphgrad.definitions import Body, argument_name
+from graphgrad.dtypes import resource
 from graphgrad.errors import ModelError
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, Operation
@@ -52,6 +53,9 @@ def _captured(g: GraphBuilder, op: Operation, body: Body, position: int) -> Tens
 
     Raises ModelError where no tensor can be meant, or two.
     """
+    standing = _standing_for(g, op, body, position)
+    if standing is not None:
+        return standing
     reference = _noted(op.graph.functions, body, position - len(op.outputs))
     names = [reference.partition(":")] if reference else []
     for name, _, index in names or ((name, "", "0") for name in _possible_names(body, body.arguments[position])):
@@ -73,13 +77,31 @@ def _captured(g: GraphBuilder, op: Operation, body: Body, position: int) -> Tens
 
 def _noted(library: Library, body: Body, position: int) -> str:
     """The name of a captured tensor as the objects of a SavedModel have it."""
+    bound = _bound(library, body.name)
+    if position >= len(bound) or bound[position] >= len(library.objects.nodes):
+        return ""
+    return str(library.objects.nodes[bound[position]].captured_tensor.name)
+
+
+def _bound(library: Library, function: str) -> Sequence[int]:
+    """The objects of a SavedModel that a function captures, which its last arguments stand for."""
     objects: Any = library.objects
-    if objects is None or body.name not in objects.concrete_functions:
-        return ""
-    bound = objects.concrete_functions[body.name].bound_inputs
-    if position >= len(bound) or bound[position] >= len(objects.nodes):
-        return ""
-    return str(objects.nodes[bound[position]].captured_tensor.name)
+    known = objects is not None and function in objects.concrete_functions
+    return objects.concrete_functions[function].bound_inputs if known else ()  # type: ignore[no-any-return]
+
+
+def _standing_for(g: GraphBuilder, op: Operation, body: Body, position: int) -> Tensor | None:
+    """The argument of the function around an operation that stands for the same object, as a variable is one, or is called so."""
+    argument = body.arguments[position]
+    if g.recording is None or not (argument.dtype is resource or argument.op.name.endswith("_resource")):
+        return None  # a variable that was frozen keeps the name of its handle
+    around: Body = g.recording.body
+    bound, others = _bound(op.graph.functions, body.name), _bound(op.graph.functions, around.name)
+    place = position - len(op.outputs)
+    if place < len(bound) and bound[place] in others:
+        return around.arguments[len(around.arguments) - len(others) + list(others).index(bound[place])]
+    named = [a for a in around.arguments if a.dtype is argument.dtype and a.op.name == argument.op.name]
+    return named[0] if named else None
 
 
 def _handed_in(graph: Graph, name: str) -> Operation | None:

@@ -125,6 +125,15 @@ def test_the_gradient_that_a_library_names_has_the_same_attributes() -> None:
     assert evaluate(graph, "y:0", FED).tolist() == [0, 0, 0]
 
 
+def test_a_frozen_graph_keeps_the_gradients_that_its_library_names() -> None:
+    library = SQUARED + attributed.SQUARED_GRADIENT + attributed.GRADIENT_OF_SQUARED + attributed.SINE
+    graph = Graph(Program(library, call("PartitionedCall", "Squared", FLOAT), np.square).graph_def())
+    frozen = graphgrad.freeze(graph, {}, outputs=["y"])
+    assert list(frozen.functions) == ["Squared", "SquaredGradient"]
+    [dx] = graphgrad.gradients("y:0", "x:0", graph=frozen)
+    assert evaluate(frozen, dx, {"x": X}) == pytest.approx(X - 1)
+
+
 def test_a_reference_to_all_tensors_of_an_output() -> None:
     pair = attr("T", "list { type: DT_FLOAT type: DT_FLOAT }")
     nodes = [node("i", "IdentityN", "a a", pair), node("m", "AddN", "i:output", FLOAT, attr("N", "i: 2"))]

@@ -118,7 +118,7 @@ ARROWS = {
         "shapes",
     },
     "validation": {"constants", "dtypes", "errors", "graph"},
-    "freeze": {"dtypes", "errors", "formats", "graph", "library", "schema", "signatures", "unvaried"},
+    "freeze": {"dtypes", "errors", "formats", "graph", "library", "objects", "schema", "signatures", "unvaried"},
     "unvaried": {"attributes", "dtypes", "graph", "library", "opdefs", "schema", "definitions"},
     "signatures": {"attributes", "errors", "graph", "tensors", "objects", "schema"},
     "objects": {"attributes", "dtypes", "graph", "tensors", "schema"},

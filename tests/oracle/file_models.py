@@ -174,6 +174,29 @@ def nested_calls(folder: Path) -> Case:
     return signature_case(str(folder / "model"), {"x": _random(3, 2)})
 
 
+class Recomputed(tf.Module):
+    """Layers whose custom gradients, which the file holds, compute them again from variables that they capture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = tf.Variable(_random(2, 2) / 2, name="kernel")
+        self.last = tf.Variable(_random(4, 2)[2:], name="last")
+
+    @tf.function
+    def layer(self, x: Any) -> Any:
+        return tf.recompute_grad(lambda a: tf.tanh(a @ self.kernel) @ self.last)(x)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def score(self, x: Any) -> dict[str, Any]:
+        return {"y": tf.reduce_sum(self.layer(self.layer(x) @ self.last) ** 2)}
+
+
+def recomputed(folder: Path) -> Case:
+    model, options = Recomputed(), tf.saved_model.SaveOptions(experimental_custom_gradients=True)
+    tf.saved_model.save(model, str(folder / "model"), signatures=model.score, options=options)
+    return signature_case(str(folder / "model"), {"x": _random(3, 2)})
+
+
 def object_checkpoint(folder: Path) -> Case:
     """Other values than the SavedModel's own, in a checkpoint of objects that holds the model as a part."""
     model = NestedCalls()
@@ -447,6 +470,7 @@ SMALL = [
     vocabulary,
     dictionaries,
     main_op,
+    recomputed,
     nested_calls,
     object_checkpoint,
     keras_dense,
