@@ -14,8 +14,11 @@ import pytest
 import graphgrad
 from graphgrad import dtypes, picture
 from graphgrad.formats import arrays
+from graphgrad.schema import graph_pb2
 from tests.commands import run
 from tests.loops import function
+
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def scope_of(g: Any, name: str) -> Any:
@@ -273,3 +276,37 @@ def test_the_picture_pairs_arguments_by_their_places(tmp_path: Path) -> None:
     nodes = {node[0]: node[3] for node in picture.document(calling("dense_1"), calling("dense"))["nodes"]}
     assert nodes["call/dense_1_resource"] == "renamed" and nodes["call/dense_1/out"] == "renamed"
     assert set(nodes.values()) == {"same", "renamed"} and len(nodes) == 6
+
+
+def renamed(graph: Any, before: str, after: str) -> Any:
+    """The graph with a scope, and the node of its name, called otherwise wherever something names them."""
+
+    def other(name: str) -> str:
+        return after + name[len(before) :] if name == before or name.startswith(before + "/") else name
+
+    definition = graph_pb2.GraphDef()
+    definition.CopyFrom(graph.message)
+    for node in definition.node:
+        node.name = other(node.name)
+        for i, text in enumerate(node.input):
+            name, colon, index = text.lstrip("^").partition(":")
+            node.input[i] = "^" * (text[0] == "^") + other(name) + colon + index
+        for attr in node.attr.values():
+            for i, text in enumerate(attr.list.s):
+                place, at, name = text.decode().rpartition("@")
+                attr.list.s[i] = (place + at + other(name)).encode()
+            if attr.HasField("s"):
+                attr.s = other(attr.s.decode()).encode()
+    return graphgrad.Graph(definition)
+
+
+@pytest.mark.parametrize("model", ["04_convnet/graph.pb", "09_checkpoint/model.meta", "11_dynamic_rnn/model.meta"])
+def test_scopes_of_the_samples_called_otherwise(model: str) -> None:
+    graph = graphgrad.load(SAMPLES / model)
+    found = {op.name.rsplit("/", k)[0] for op in graph for k in range(1, op.name.count("/") + 1)}
+    for scope in sorted(found)[:: max(1, len(found) // 12)]:
+        outer, _, last = scope.rpartition("/")
+        for new in (f"{scope}_77", f"{outer}/other".lstrip("/"), f"wrapped/{scope}", f"{outer}/in/{last}".lstrip("/")):
+            told = graphgrad.diff(graph, renamed(graph, scope, new), ["scope-names"])
+            assert not told, (scope, new, told.as_json())
+            assert told.renames.scopes
