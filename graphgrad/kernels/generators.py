@@ -86,9 +86,9 @@ for _op_type, _stateless in DISTRIBUTIONS.items():
 def standard_normal(resource, shape, *, dtype):
     """Of old: the algorithm is the first of four numbers."""
     state = resource.read()
-    if state.dtype != np.int64 or state.shape != (4,):
+    if state.dtype != np.int64 or state.ndim != 1 or len(state) < 4:
         raise ValueError(f"the state must be four int64, not {state.dtype.name} {list(state.shape)}")
-    rest = Variable("state", state.dtype, (3,), state[1:])
+    rest = Variable("state", state.dtype, (len(state) - 1,), state[1:])
     result = drawn(rest, int(state[0]), "StatelessRandomNormalV2", shape, dtype=dtype)
     resource.assign(np.append(state[:1], rest.read()), fresh=True)
     return result
