@@ -26,6 +26,7 @@ _GRADIENTS: dict[str, Rule | None] = {}
 _KERNELS: dict[str, Rule] = {}
 _ELEMENTWISE: set[str] = set()
 _PLANNERS: dict[str, Rule] = {}
+_KERNELS_OF_CONSTANTS: dict[str, Rule] = {}
 _loaded: set[str] = set()
 
 
@@ -121,6 +122,19 @@ def planned(*op_types: str) -> Callable[[F], F]:
     return register
 
 
+def optimized(*op_types: str) -> Callable[[F], F]:
+    """Registers the function below as the kernel of these op types where all inputs but the first follow from constants.
+
+    TensorFlow's graph optimizer puts other operations in the place of theirs then.
+    """
+
+    def register(rule: F) -> F:
+        _add(_KERNELS_OF_CONSTANTS, op_types, rule)
+        return rule
+
+    return register
+
+
 def _load(room: str, op_type: str) -> None:
     family = FAMILY_OF.get(op_type)
     if family is None or (module := f"graphgrad.{room}.{family}") in _loaded:
@@ -147,6 +161,11 @@ def kernel_of(op_type: str) -> Rule | None:
     if op_type not in _KERNELS:
         _load("kernels", op_type)
     return _KERNELS.get(op_type)
+
+
+def kernel_of_constants(op_type: str) -> Rule | None:
+    """The kernel of an op type, which has been looked up, where its further inputs are constants; None where it is the same."""
+    return _KERNELS_OF_CONSTANTS.get(op_type)
 
 
 def is_elementwise(op_type: str) -> bool:

@@ -20,7 +20,12 @@ from graphgrad.kernels._precision import (
     halves_in_float32,
 )
 from graphgrad.kernels._variants import sum_of
-from graphgrad.registry import kernel, kernels, planned
+from graphgrad.registry import kernel, kernels, optimized, planned
+
+multiply = complex_by(_complex.product)(np.multiply)
+reciprocal = complex_by(_complex.reciprocal)(np.reciprocal)
+sqrt = complex_by(_complex.square_root)(np.sqrt)
+square = complex_by(_complex.square)(np.square)
 
 kernels(
     {
@@ -40,7 +45,7 @@ kernels(
         "Exp": complex_by(_complex.exponential)(np.exp),
         "Expm1": complex_by(_complex.expm1)(np.expm1),
         "Floor": np.floor,
-        "Inv": complex_by(_complex.reciprocal)(np.reciprocal),
+        "Inv": reciprocal,
         "Invert": np.invert,
         "IsFinite": np.isfinite,
         "IsInf": np.isinf,
@@ -49,13 +54,13 @@ kernels(
         "Log1p": complex_by(_complex.log1p)(np.log1p),
         "LogicalNot": np.logical_not,
         "Neg": np.negative,
-        "Reciprocal": complex_by(_complex.reciprocal)(np.reciprocal),
+        "Reciprocal": reciprocal,
         "Rint": np.rint,
         "Sign": complex_by(_complex.sign)(np.sign),
         "Sin": np.sin,
         "Sinh": np.sinh,
-        "Sqrt": complex_by(_complex.square_root)(np.sqrt),
-        "Square": complex_by(_complex.square)(np.square),
+        "Sqrt": sqrt,
+        "Square": square,
         "Tan": np.tan,
         "Tanh": np.tanh,
         # two arguments
@@ -72,7 +77,7 @@ kernels(
         "LogicalOr": np.logical_or,
         "Maximum": np.maximum,
         "Minimum": np.minimum,
-        "Mul": complex_by(_complex.product)(np.multiply),
+        "Mul": multiply,
         "NextAfter": np.nextafter,
         "Sub": np.subtract,
         # several steps
@@ -303,6 +308,21 @@ def power(x, y):
     if x.dtype.kind == "f" and y.size == 1 and y == 0.5:  # numpy takes the root, which is -0 of -0 and NaN of -inf
         power = np.where(np.isneginf(x), x.dtype.type(np.inf), power + x.dtype.type(0))
     return power
+
+
+def _cube(x):
+    return multiply(x, multiply(x, x))
+
+
+# Exponents that have an operation of their own.
+_POWERS = {0.5: sqrt, -0.5: rsqrt, -1: reciprocal, 2: square, 3: _cube}
+
+
+@optimized("Pow")
+def power_of_constant(x, y):
+    first = y.flat[0].item() if y.size and x.dtype.kind not in "iu" else None
+    of_one = _POWERS.get(first) if first is not None and (y == y.flat[0]).all() else None
+    return power(x, y) if of_one is None else of_one(np.broadcast_to(x, np.broadcast_shapes(x.shape, y.shape)))
 
 
 @kernel("SquaredDifference", elementwise=True)

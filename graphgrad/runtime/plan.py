@@ -21,6 +21,7 @@ from graphgrad.graph import Graph, Operation, needed_by
 from graphgrad.kernels._state import State
 from graphgrad.library import is_call
 from graphgrad.runtime import binding, frames, functions
+from graphgrad.runtime.constants import LEAST, Constants
 from graphgrad.runtime.execution import FeedSpec, Plan, parts_of
 from graphgrad.runtime.liveness import Liveness, guard, read_reference
 from graphgrad.runtime.profile import Profile
@@ -207,6 +208,7 @@ class Compiler:
         self.given: set[Operation] = set()  # whose outputs are there before the first step
         self.functions = functions.Functions()
         self.constants: dict[Any, int] = {}  # slots of small constants
+        self.known = Constants(self.fed)
         self.prefix = ""  # of the names under which nodes keep their state
         self.liveness = Liveness(self.fed)
         self.alive: dict[Operation, int] = {}
@@ -388,8 +390,7 @@ class Compiler:
             reads, inputs = self._inputs(op)
             outputs = [self.slot(t) for t in op.outputs]
             return [*reads, Step(op, functions.runner(op, self), inputs, outputs, False)]
-        kernel = registry.kernel_of(op.type)
-        assert kernel is not None
+        kernel = self._kernel(op)
         run = binding.bind(kernel, op, self.state, self.prefix + op.name)
         sizes = binding.grouping(op)
         if sizes is not None:
@@ -411,6 +412,12 @@ class Compiler:
             takes_out=sizes is None and binding.asks_for(kernel, "out"),
         )
         return [*reads, step]
+
+    def _kernel(self, op: Operation) -> binding.Kernel:
+        kernel, of_constants = registry.kernel_of(op.type), registry.kernel_of_constants(op.type)
+        assert kernel is not None
+        is_optimized = of_constants is not None and (self.prefix or len(op.graph) >= LEAST)
+        return of_constants if is_optimized and all(t in self.known for t in op.inputs[1:]) else kernel  # type: ignore[return-value]
 
     def _inputs(self, op: Operation) -> tuple[list[Step], list[int]]:
         """What reads the references among an operation's inputs, and the slots of the inputs."""

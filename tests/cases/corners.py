@@ -314,6 +314,14 @@ CASES = [
     corner("Zeta", given([1e20, 33.0, 3e38]), given([2.0, 20.0, 1.5]), label="far", order=1),
     corner("Polygamma", given([1e20, _INF, 100.0, 3e38]), given([0.5, 0.5, 2.5, 1.0]), label="far", order=1),
     corner("Pow", given(_POINTS), given(0.5), label="root", order=1),
+    *[
+        corner("Pow", given([*_POINTS, -4.0]), const(exponent, "float32"), label=f"constant:{exponent}")
+        for exponent in (0.5, -0.5, -1.0, 0.0, 1.0, 2.0, 3.0)
+    ],
+    *[
+        corner("Pow", complex_points((0, 1, 2), "complex64"), const(e, "complex64"), label=f"complex:{e}", order=1)
+        for e in (0.5, -0.5, -1.0, 2.0, 3.0)
+    ],
     corner("Pow", given([0, 0, 0, 0, 1, -2j], "complex64"), given([0, 1, -1, 1j, 0, 0], "complex64"), label="complex"),
     corner(
         "Dilation2D",
