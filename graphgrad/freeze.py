@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphgrad import dtypes, signatures
+from graphgrad.controlflow.noted import keep_noted, pivots_noted
 from graphgrad.errors import ArgumentError, ModelError, lacking_variables
 from graphgrad.formats import arrays, payloads, restored, vocabulary
 from graphgrad.graph import Graph, Operation, needed_by
@@ -67,6 +68,9 @@ class _Freezing:
         operations = list(self.graph)
         if wanted is not None:
             needed = set(needed_by(map(self.graph.operation, [*wanted, *self._fills_tables()])))
+            if self.graph.meta is not None:
+                pivots = pivots_noted(self.graph.meta, {op.name for op in needed})
+                needed.update(needed_by(self.graph.operation(name) for name in pivots if name in self.graph))
             operations = [op for op in operations if op in needed]
         level = Level([op.node_def() for op in operations], self.graph.functions)
         own = {op: self._value(op) for op in operations if op.type in restored.VARIABLES}
@@ -302,11 +306,13 @@ def _forget_classes(node: graph_pb2.NodeDef, names: set[str]) -> None:
 
 
 def _around(graph: Graph, names: set[str]) -> saved_model_pb2.MetaGraphDef:
-    """What is left of a meta graph: its tags, what fills its tables, and the signatures whose tensors are still there."""
+    """What is left of a meta graph: its tags, what it tells of loops and conds, what fills its tables, and the signatures
+    whose tensors are still there."""
     meta = saved_model_pb2.MetaGraphDef()
     meta.meta_info_def.CopyFrom(graph.meta.meta_info_def)
     meta.meta_info_def.ClearField("stripped_op_list")
     meta.meta_info_def.ClearField("function_aliases")
+    keep_noted(graph.meta, meta, names)
     signatures.name_initialiser(meta, signatures.initialiser(graph) or FILLS_TABLES, names)
     for name, signature in {**graph.meta.signature_def, **graph.new_signatures}.items():
         infos = [*signature.inputs.values(), *signature.outputs.values()]

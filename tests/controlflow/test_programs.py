@@ -4,9 +4,12 @@ when it builds the program (or, with functions, when it finds it in a file), nod
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from graphgrad.differentiate import differentiate, gradients
+from graphgrad.freeze import freeze
 from graphgrad.graph import Graph
 from graphgrad.paths import path
 from graphgrad.runtime.plan import evaluate
@@ -76,7 +79,7 @@ def test_a_plan_runs_again_and_again() -> None:
         assert why_not_close(program.values["y"], plan.run(program.feeds)[0]) == ""
 
 
-def _with_context(program: Program, **options: bool) -> Graph:
+def _with_context(program: Program, **options: Any) -> Graph:
     """The graph of a program with one loop, with what a MetaGraphDef tells of that."""
     graph, context = program.graph(), WhileContextDef(context_name="while/while_context", **options)
     graph.meta = MetaGraphDef()
@@ -124,3 +127,12 @@ def test_loop_variables_have_the_shapes_that_a_meta_graph_tells() -> None:
     merge = Graph(told).operation(name)
     assert [t.shape for t in merge.outputs] == [(None,), ()]
     assert [t.shape for t in program.graph().operation(name).outputs] == [(3,), ()]
+
+
+def test_frozen_meta_graphs_keep_what_is_told_of_loops() -> None:
+    program = PROGRAMS["flow_programs:loop-static"]
+    for pivot, are_differentiated in (("while/LoopCond:0", False), ("gone:0", True)):
+        graph = _with_context(program, back_prop=False, pivot_name=pivot)
+        frozen = freeze(graph, {}, outputs=program.ys)
+        found = gradients(program.ys, program.xs, graph=frozen)
+        assert all((dx is not None) is are_differentiated for dx in found)

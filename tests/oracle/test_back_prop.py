@@ -111,3 +111,22 @@ def _by_tensorflow(path: str) -> tuple[list[list[str]], dict[str, str], list[Any
             assert "Second-order" in str(error)
         values = session.run([name for names in found for name in names], FED)
     return found, normal_form(whole.node[before:]), values
+
+
+@pytest.mark.parametrize("back_prop", [True, False])
+def test_frozen_meta_graphs_still_tell_of_their_loops(back_prop: bool, tmp_path: Path) -> None:
+    with tf.Graph().as_default() as graph:
+        x, p = tf1.placeholder(tf.float32, [3], name="x"), tf1.placeholder(tf.bool, [], name="p")
+        w = tf1.get_variable("w", initializer=[0.5, 2.0, -1.0], use_resource=False)
+        branch = tf1.cond(p, lambda: loop(x * w, back_prop, start=x * w), lambda: x)
+        tf.identity(branch * x + loop(w * x, True), name="y")
+        tf1.train.export_meta_graph(str(tmp_path / "m.meta"), graph=graph)
+    values = {"w": [0.5, 2.0, -1.0]}
+    frozen = graphgrad.freeze(graphgrad.load(tmp_path / "m.meta"), values, outputs=["y"])
+    graphgrad.save(frozen, tmp_path / "frozen.meta", kind="meta-graph")
+    [names], nodes, [expected] = _by_tensorflow(str(tmp_path / "frozen.meta"))
+    ours = graphgrad.load(tmp_path / "frozen.meta")
+    before, [dx] = len(ours), graphgrad.gradients(["y:0"], ["x:0"], graph=ours)
+    assert dx is not None and dx.name == names[0]
+    assert difference(nodes, normal_form(op.node_def() for op in ours.operations[before:])) == ""
+    assert why_not_close(expected, evaluate(ours, dx, FED)) == ""
