@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import traceback as tracebacks
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ def report(error: Exception, traceback: bool = False) -> int:
         document = {"schema": 1, "error": str(error.error), "exit_code": error.error.exit_code, **error.error.details}
         if error.error.next:
             document["next"] = error.error.next
-        click.echo(json.dumps(document), err=error.to_stderr)
+        click.echo(_as_json(document), err=error.to_stderr)
         error = error.error
     if isinstance(error, GraphGradError):
         click.echo(f"error: {'; '.join([' '.join(str(error).split()), *filter(None, [error.next])])}", err=True)
@@ -63,4 +64,20 @@ def report(error: Exception, traceback: bool = False) -> int:
 
 def emit_json(document: dict[str, Any], to_stderr: bool = False) -> None:
     """Prints a result document."""
-    click.echo(json.dumps(document, indent=1), err=to_stderr)
+    click.echo(_as_json(document, indent=1), err=to_stderr)
+
+
+def _as_json(document: Any, indent: int | None = None) -> str:
+    """The text of a document. NaN and infinities are strings in it: JSON has no such numbers."""
+    try:
+        return json.dumps(document, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_infinities(document), indent=indent)
+
+
+def _without_infinities(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {key: _without_infinities(inner) for key, inner in value.items()}
+    return [_without_infinities(inner) for inner in value] if isinstance(value, (list, tuple)) else value

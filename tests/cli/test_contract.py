@@ -241,3 +241,24 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         for path in (a, b):
             assert add(MLP, path, "--gate-gradients", xs="W1,b1,W2").exit_code == 0
         assert a.read_bytes() == b.read_bytes()
+
+
+def test_documents_hold_no_number_that_json_lacks(tmp_path: Path) -> None:
+    """NaN and infinities are strings, as in the values of `eval`: other parsers than Python's refuse them."""
+
+    def strict(text: str) -> Any:
+        return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+    graph = graphgrad.Graph()
+    g = graph.build
+    g.Sum(g.Log(g.Placeholder(dtype=dtypes.float32, shape=(2,), name="x")), g.constant([0]), name="y")
+    graphgrad.save(graph, tmp_path / "log.pb")
+    checked = run("check", tmp_path / "log.pb", "--ys", "y", "--xs", "x", "--feed", "x=[0,1]", "--json")
+    (found,) = strict(checked.stdout)["results"]
+    assert (checked.exit_code, found["largest_absolute"], found["worst"]["symbolic"]) == (1, "nan", "nan")
+    for name, value in (("a.pb", 1.0), ("b.pb", float("nan"))):
+        graph = graphgrad.Graph()
+        graph.build.constant(value, name="c")
+        graphgrad.save(graph, tmp_path / name)
+    (changed,) = strict(run("diff", tmp_path / "a.pb", tmp_path / "b.pb", "--json").stdout)["changed"]
+    assert changed["largest_difference"] == "inf"

@@ -158,7 +158,7 @@ def test_constants_are_compared_by_value(tmp_path: Path, dtype: Any, a: Any, b: 
     if largest is not None:
         (entry,) = found["changed"]
         assert list(entry["fields"]) == ["value"]
-        assert entry["largest_difference"] == pytest.approx(largest, rel=0.2)
+        assert float(entry["largest_difference"]) == pytest.approx(largest, rel=0.2)
         assert "~ c  largest difference " in run(tmp_path / "a.pb", tmp_path / "b.pb").stdout
         assert document(tmp_path / "a.pb", tmp_path / "b.pb", "--ignore", "constants")["same"]
 
