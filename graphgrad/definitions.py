@@ -96,6 +96,9 @@ class Reader:
     def _body(self, graph: Graph) -> Body:
         definition = self.definition
         arguments = [graph.operation(self.names[a]).output(0) for a in self.arguments]
+        for result in definition.signature.output_arg:
+            if result.name not in definition.ret:
+                raise ModelError(f"nothing is said to give its result {result.name!r}")
         references = [self._flat(definition.ret[r.name])[0] for r in definition.signature.output_arg]
         results = [graph.tensor(reference) for reference in references]
         targets = [graph.operation(self.names.get(t, t)) for t in definition.control_ret.values()]

@@ -55,8 +55,11 @@ def _check_constant(op: Operation) -> None:
         )
 
 
+_BACK_EDGES = ("NextIteration", "RefNextIteration")
+
+
 def _check_cycles(graph: Graph) -> None:
-    """Kahn's order over data and control edges; the back edges of loops, from NextIteration, do not count.
+    """Kahn's order over data and control edges; the back edges of loops, from NextIteration to Merge, do not count.
 
     Where every node stands behind those it reads, as in most files, there is no cycle to look for.
     """
@@ -65,8 +68,7 @@ def _check_cycles(graph: Graph) -> None:
     waits: dict[Operation, int] = {}
     consumers: dict[Operation, list[Operation]] = {}
     for op in graph:
-        producers = [t.op for t in op.inputs] + op.control_inputs
-        producers = [p for p in producers if p.type not in ("NextIteration", "RefNextIteration")]
+        producers = _producers(op)
         waits[op] = len(producers)
         for producer in producers:
             consumers.setdefault(producer, []).append(op)
@@ -81,7 +83,17 @@ def _check_cycles(graph: Graph) -> None:
     if done < len(waits):
         node = next(op for op, count in waits.items() if count)
         cycle = _some_cycle(node, waits)
-        raise ModelError(f"nodes form a cycle without NextIteration: {' -> '.join(op.name for op in cycle)}")
+        how = (
+            "that goes from NextIteration to no Merge"
+            if any(op.type in _BACK_EDGES for op in cycle)
+            else "without NextIteration"
+        )
+        raise ModelError(f"nodes form a cycle {how}: {' -> '.join(op.name for op in cycle)}")
+
+
+def _producers(op: Operation) -> list[Operation]:
+    found = [t.op for t in op.inputs] + op.control_inputs
+    return [p for p in found if p.type not in _BACK_EDGES] if op.type in ("Merge", "RefMerge") else found
 
 
 def _is_in_order(graph: Graph) -> bool:
@@ -99,7 +111,7 @@ def _is_in_order(graph: Graph) -> bool:
 def _some_cycle(start: Operation, waits: dict[Operation, int]) -> list[Operation]:
     path, places, op = [start], {start: 0}, start
     while True:
-        op = next(p for p in [t.op for t in op.inputs] + op.control_inputs if waits[p] and p.type != "NextIteration")
+        op = next(p for p in _producers(op) if waits[p])
         if op in places:
             return [*path[places[op] :], op][::-1]
         places[op] = len(path)

@@ -168,6 +168,7 @@ def _counting(g: GraphBuilder, op: Operation) -> tuple[Tensor, Tensor]:
     """The most iterations (or -1) and how many there were. TensorFlow's Python makes loops that carry both before all
     else; another loop is made to count, unless it does.
     """
+    op.graph.functions.check_call(op)
     body = op.graph.functions.body(op.function("body"), op)
     if len(body.arguments) > 1 and _counts(body, 0) and _handed_on(body.results[1]) is body.arguments[1]:
         return op.inputs[1], op.outputs[0]

@@ -19,6 +19,7 @@ from graphgrad.controlflow.frames import (
     producers_first,
 )
 from graphgrad.controlflow.noted import loops_noted
+from graphgrad.errors import ModelError
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Graph, Operation
 from graphgrad.tensors import Tensor
@@ -89,6 +90,8 @@ class _Recovery:
     def _switched(self, op: Operation, base: Context | None) -> Context | None:
         data, predicate = op.inputs
         if predicate.op.type == "LoopCond":
+            if op not in self.frames:
+                raise ModelError(f"{op.type} node {op.name!r} asks for another iteration, and stands in no loop")
             return base
         if op in self.pivots:
             for way in (0, 1):

@@ -17,6 +17,7 @@ from graphgrad.controlflow.contexts import Branch, Loop, loop_around
 from graphgrad.controlflow.frames import EXITS, MERGES, SWITCHES, back_edge
 from graphgrad.controlflow.listed import ListedLoop
 from graphgrad.controlflow.recover import is_of_gradient, recover
+from graphgrad.errors import ModelError
 from graphgrad.frontier import Frontier
 from graphgrad.functions import GraphBuilder
 from graphgrad.graph import Operation
@@ -48,7 +49,8 @@ class ControlFlowPass(ReversePass):
     def _exits_to_add(self, g: GraphBuilder, op: Operation, frontier: Frontier) -> list[Operation]:
         """Makes the backward loop of an Exit's loop; gives back the loop's other exits."""
         loop = self.contexts.loop_of(op)
-        assert loop is not None  # or its frame would have been refused
+        if loop is None:
+            raise ModelError(f"{op.type} node {op.name!r} does not leave a loop by a Switch of it")
         if loop in self.loops:
             return []
         outer = loop_around(loop.outer)
@@ -166,6 +168,11 @@ class ControlFlowPass(ReversePass):
         received = self.received.get(tensor.op)
         if received is not None and received[tensor.index] is None:
             received[tensor.index] = []  # a loop's Switch, on its way to be visited again
+        elif received is not None and not isinstance(received[tensor.index], list):
+            op = tensor.op
+            raise ModelError(
+                f"{op.type} node {op.name!r} is read past the Switch of its loop: loops do not fit together"
+            )
         super()._receive(tensor, gradient)
 
     def _sum_up(self, op: Operation, received: list[Any]) -> None:

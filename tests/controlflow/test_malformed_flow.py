@@ -46,6 +46,15 @@ def without_a_result(graph: graph_pb2.GraphDef) -> None:
     del function_like(graph, "body").signature.output_arg[-1]
 
 
+def without_results_but_the_first(graph: graph_pb2.GraphDef) -> None:
+    del function_like(graph, "body").signature.output_arg[1:]
+
+
+def with_a_result_that_nothing_gives(graph: graph_pb2.GraphDef) -> None:
+    function = function_like(graph, "cond_true")
+    del function.ret[function.signature.output_arg[0].name]
+
+
 def with_a_result_that_is_not_there(graph: graph_pb2.GraphDef) -> None:
     function = function_like(graph, "cond_true")
     function.ret[function.signature.output_arg[0].name] = "gone:y:0"
@@ -75,10 +84,20 @@ MALFORMED: dict[str, tuple[tuple[str, str], Change, str]] = {
         lambda g: as_identity(g, "while/NextIteration_1", dtypes.float32),
         "nodes form a cycle without NextIteration: while/Merge_1 -> while/Switch_1 -> ",
     ),
+    "a condition that waits for the next iteration": (
+        LOOP,
+        lambda g: node(g, "while/Less").input.__setitem__(0, "while/NextIteration"),
+        "nodes form a cycle that goes from NextIteration to no Merge: ",
+    ),
     "a result that is not there": (
         BRANCH,
         with_a_result_that_is_not_there,
         "function 'cond_true_.*': no node 'gone' in the graph",
+    ),
+    "a result that nothing gives": (
+        BRANCH,
+        with_a_result_that_nothing_gives,
+        "function 'cond_true_.*': nothing is said to give its result '.*'",
     ),
     "a branch with one result more": (
         BRANCH,
@@ -94,6 +113,11 @@ MALFORMED: dict[str, tuple[tuple[str, str], Change, str]] = {
         WHILE,
         without_a_result,
         "StatelessWhile node 'while' wants 5 results, and function 'while_body_.*' gives 4",
+    ),
+    "a body with one result": (
+        WHILE,
+        without_results_but_the_first,
+        "StatelessWhile node 'while' wants 5 results, and function 'while_body_.*' gives 1",
     ),
 }
 
@@ -113,3 +137,32 @@ def test_what_does_not_hold_together_is_told(name: str, work: str) -> None:
         else:
             evaluate(graph, program.ys[0], program.feeds, program.variables)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda g: node(g, "while/Exit_1").input.__setitem__(0, "while/NextIteration_1"),
+            "Exit node 'while/Exit_1' does not leave a loop by a Switch of it",
+        ),
+        (
+            lambda g: node(g, "while/NextIteration_2").input.__setitem__(0, "while/Merge_2"),
+            "Merge node 'while/Merge_2' is read past the Switch of its loop",
+        ),
+    ],
+)
+def test_a_loop_that_goes_past_its_switch_has_no_gradient(change: Change, said: str) -> None:
+    program = ARCHIVES["flow_programs"]["loop_with_all_exits_used-static"]
+    message = graph_pb2.GraphDef.FromString(program.graph_def)
+    change(message)
+    with pytest.raises(ModelError, match=said):
+        gradients(program.ys, program.xs, graph=Graph(message))
+
+
+def test_a_condition_of_no_loop_has_no_gradient() -> None:
+    g = Graph().build
+    x = g.Placeholder(dtype=dtypes.float32, shape=(), name="x")
+    y = g.Switch(x, g.LoopCond(g.Less(x, 1.0)))[0]
+    with pytest.raises(ModelError, match="Switch node 'Switch' asks for another iteration, and stands in no loop"):
+        gradients(y, x)
