@@ -44,7 +44,7 @@ def serialize_many(indices, values, shape):
     return row_of(parts).reshape(-1, 3)
 
 
-@kernel("DeserializeSparse")
+@kernel("DeserializeSparse", "DeserializeManySparse")
 def deserialize(serialized_sparse, *, dtype):
     """One sparse tensor, or as many as the axes before the last count, which become axes in front of theirs."""
     outer = serialized_sparse.shape[:-1]
@@ -64,13 +64,6 @@ def deserialize(serialized_sparse, *, dtype):
         np.concatenate(values),
         np.concatenate([np.array(outer, np.int64), np.max(shapes, axis=0)]),
     )
-
-
-@kernel("DeserializeManySparse")
-def deserialize_many(serialized_sparse, *, dtype):
-    if serialized_sparse.ndim < 2:
-        raise ValueError(f"a batch is a matrix of strings, not of shape {list(serialized_sparse.shape)}")
-    return deserialize(serialized_sparse, dtype=dtype)
 
 
 def _entries(three: Array, dtype: Any) -> Entries:
