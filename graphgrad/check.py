@@ -1,7 +1,8 @@
 """Symbolic gradients held against numerical ones: central differences of the sum of ys, in double precision if it can be.
 
 A tensor with few elements is moved along each of them, a large one along random directions, and the more xs there are, the
-fewer times each. What a move leaves as it is is computed once. Each step is tried at several sizes; where none agrees and the slope from above and from below differ, the point is a kink and proves nothing.
+fewer times each. What a move leaves as it is is computed once. Each step is tried at several sizes; where none agrees and the
+slopes from above and from below differ, or slopes do not settle as the step shrinks, the point is a kink and proves nothing.
 """
 
 from __future__ import annotations
@@ -376,6 +377,7 @@ class _Probing:
         symbolic = float(np.sum(np.conj(self.gradient) * direction).real)
         size = float(np.sqrt(np.mean(np.abs(self.at.astype(self.gradient.dtype)) ** 2))) if self.at.size else 1.0
         best: tuple[float, float, float, float] | None = None
+        slopes: list[tuple[float, float, float]] = []  # by step: what was found, and how much of it may be rounding
         for factor in self.factors:
             step = factor * self.eps ** (1 / 3) * (max(size, 0.1) if np.isfinite(size) else 1.0)
             above, below = self._moved(step * direction), self._moved(-step * direction)
@@ -383,13 +385,15 @@ class _Probing:
             error = abs(slope - symbolic)
             noise = 30 * self.eps * max(abs(self.base), abs(above), abs(below)) / step
             scale = max(abs(slope), abs(symbolic), 1e-3 * self._typical(direction))
+            slopes.append((step, slope, noise))
             if best is None or not error - noise >= best[0] - best[3]:
                 best = error, slope, scale, noise
             if error <= self.rtol * scale + noise:
                 break
         else:
             assert best is not None
-            if self._is_kink(direction, step=0.1 * self.eps ** (1 / 3) * max(size, 0.1), symbolic=symbolic):
+            step = 0.1 * self.eps ** (1 / 3) * max(size, 0.1)
+            if not self._settle(slopes) or self._is_kink(direction, step=step, symbolic=symbolic):
                 result.kinks += 1
                 return
             result.verdict = DISAGREES
@@ -405,6 +409,11 @@ class _Probing:
     def _typical(self, direction: Array) -> float:
         """The size that a derivative along a direction may be expected to have."""
         return float(np.linalg.norm(self.gradient) * np.linalg.norm(direction) / max(1.0, self.gradient.size**0.5))
+
+    def _settle(self, slopes: list[tuple[float, float, float]]) -> bool:
+        """Whether the slopes over the two smallest steps are the same: if not, there are kinks within the smallest one."""
+        (_, a, a_noise), (_, b, b_noise) = sorted(slopes)[:2]
+        return not abs(a - b) > self.rtol * max(abs(a), abs(b)) + a_noise + b_noise
 
     def _is_kink(self, direction: Array, step: float, symbolic: float) -> bool:
         """Whether ys bend at this point, and the gradient is that of one side or lies between both."""

@@ -103,6 +103,16 @@ def test_kinks_close_by_are_stepped_short_of() -> None:
     assert verdicts(found) == {"x:0": "agrees"}
 
 
+def test_kinks_within_every_step_prove_nothing() -> None:
+    """As in a deep net whose last activations are next to nothing: the slopes grow as the step shrinks, and go on doing so."""
+
+    def write(g: Any, x: Any) -> None:
+        g.Sum(g.Relu6(g.Mul(x, g.constant(1e11, dtypes.float64))), [0], name="y")
+
+    found = graphgrad.check(graph_of(write, (2,), dtypes.float64), ["y"], ["x"], {"x": np.full(2, 3e-11)})
+    assert verdicts(found) == {"x:0": "kink"}
+
+
 def test_large_tensors_are_moved_along_random_directions() -> None:
     def write(g: Any, x: Any, wrong: bool) -> None:
         y = g.Tanh(x, name="y")
