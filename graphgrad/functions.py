@@ -15,6 +15,7 @@ from graphgrad import dtypes, handles
 from graphgrad.attributes import Shape
 from graphgrad.build import Int32s, OpBuilder
 from graphgrad.dtypes import DType
+from graphgrad.errors import ModelError
 from graphgrad.graph import Graph, Operation
 from graphgrad.shapes import dims, values
 from graphgrad.tensors import IndexedSlices, Tensor
@@ -228,6 +229,8 @@ class GraphBuilder(OpBuilder):
         if known is not None and known_axes is not None:
             result = Int32s(known)
             for axis in known_axes:
+                if not -len(result) <= axis < len(result):
+                    raise ModelError(f"axis {axis} is none of a tensor of rank {len(result)}")
                 result[axis] = 1
             return result
         # TensorFlow stumbles over int64 axes here; as int32 they do.

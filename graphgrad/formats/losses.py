@@ -7,6 +7,7 @@ import os
 from graphgrad.formats import graphdef, metagraph, models, savedmodel
 from graphgrad.formats.encodings import BINARY
 from graphgrad.formats.models import GRAPH, META, SAVED, TFJS, Source
+from graphgrad.formats.restored import VARIABLES
 from graphgrad.graph import Graph
 from graphgrad.signatures import signatures
 
@@ -24,6 +25,8 @@ def losses(graph: Graph, path: str, kind: str) -> list[str]:
             found += _of_meta(graph, kind)
         if kind == TFJS:
             found += _narrowed(graph)
+        if kind == SAVED and any(op.type in VARIABLES for op in graph):
+            found.append("the values of the variables, which lie in a checkpoint: the folder holds none")
     unknown = _unknown(graph)
     if unknown and not (kind in (GRAPH, META, SAVED) and models.encoding_of(path, kind, source) == BINARY):
         found.append(f"{unknown} bytes of fields that are not known, which only binary files hold")

@@ -238,6 +238,8 @@ def test_what_is_lost_is_told_first(tmp_path: Path) -> None:
     (tmp_path / "unknown.pb").write_bytes(data + b"\xba\x3e\x03new")
     told = run("convert", tmp_path / "unknown.pb", "-o", tmp_path / "x.pbtxt").stderr
     assert told.startswith("lost: 6 bytes of fields that are not known, which only binary files hold\n")
+    told = run("convert", tmp_path / "x.meta", "-o", tmp_path / "folder").stderr
+    assert told.startswith("lost: the values of the variables, which lie in a checkpoint: the folder holds none\n")
 
 
 def test_large_constants_are_written_from_where_they_lie(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf import text_format
 
 import graphgrad
+from graphgrad import dtypes
 from graphgrad.errors import ModelError
 from graphgrad.schema import graph_pb2
 from tests.commands import run
@@ -203,3 +204,12 @@ def test_damaged_files_are_never_a_traceback(tmp_path: Path, seed: int, suffix: 
             assert result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), result.stderr
             assert not out.exists()
         out.unlink(missing_ok=True)
+
+
+def test_a_reduction_along_no_axis_of_its_input_is_told_where_it_is_differentiated() -> None:
+    graph = graphgrad.Graph()
+    x = graph.build.Placeholder(dtype=dtypes.float32, shape=(2, 3), name="x")
+    graph.build.Sum(x, [5], name="y")
+    with pytest.raises(ModelError, match="axis 5 is none of a tensor of rank 2") as error:
+        graphgrad.gradients(["y"], ["x"], graph=graph)
+    assert error.value.__notes__ == ["in the gradient of Sum node 'y'"]
