@@ -18,6 +18,16 @@ FLOAT8_E5M2, FLOAT8_E4M3FN = np.dtype(ml_dtypes.float8_e5m2), np.dtype(ml_dtypes
 FOUR_BITS = (np.dtype(ml_dtypes.int4), np.dtype(ml_dtypes.uint4))
 
 
+def _note_others(layer: Callable, kernel: Callable) -> None:
+    """Notes what a layer is for arrays of other types, and that it is one: what wraps it takes over its attributes."""
+    layer.of_others, layer.layer = kernel, layer  # type: ignore[attr-defined]
+
+
+def without_layers(kernel: Callable) -> Callable:
+    """A kernel as it is for arrays that no formula of its own is for."""
+    return kernel.of_others if getattr(kernel, "layer", None) is kernel else kernel  # type: ignore[attr-defined, no-any-return]
+
+
 def halves_in_float32(kernel: Callable) -> Callable:
     """The kernel, with float16 and bfloat16 arrays widened on the way in and the result narrowed.
 
@@ -37,7 +47,7 @@ def halves_in_float32(kernel: Callable) -> Callable:
         out[...] = narrow
         return out
 
-    widened.of_others = kernel  # type: ignore[attr-defined]
+    _note_others(widened, kernel)
     if isinstance(kernel, np.ufunc):  # whose keywords (out, where, ...) are no attributes
         del widened.__wrapped__
     return widened
@@ -51,7 +61,7 @@ def _formula_where(belongs: Callable[[np.dtype], bool], formula: Callable) -> Ca
         def either(*arrays: np.ndarray, **attributes: object) -> np.ndarray:
             return (formula if belongs(arrays[0].dtype) else kernel)(*arrays, **attributes)
 
-        either.of_others = getattr(kernel, "of_others", kernel)  # type: ignore[attr-defined]
+        _note_others(either, getattr(kernel, "of_others", kernel))
         return either
 
     return with_formula

@@ -23,6 +23,8 @@ BLOCK = 1 << 23  # multiplications that are worth a block of their own
 LONG = 1 << 26  # ... of several: BLAS packs the operand they share once more for each
 NARROW = 64  # rows or columns of a block, at least
 MOST_BLOCKS = 16
+UNPACKED = 1_000_000  # multiplications of a product whose operands OpenBLAS reads as they lie, where it can
+FEW_ROWS, SOME_COLUMNS = 32, 48  # at most and at least, for which it is worth cutting one up to be so small
 MOST_SCRATCH = 1 << 23  # bytes; more is not kept
 
 # Elements of an array that one call of numpy should handle where others run beside it: handing the interpreter's lock from
@@ -191,6 +193,25 @@ def matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.nd
     return out
 
 
+def product(x: tuple[int, ...], y: tuple[int, ...], dtype: Any) -> Call:
+    """What multiplies matrices of these shapes, `call(x, y, out=None)`; or arrays of them, which have more axes."""
+    work = math.prod(x) * y[-1]
+    columns = UNPACKED // max(1, math.prod(x))
+    is_short = len(x) == len(y) == 2 and 1 < x[0] <= FEW_ROWS and columns >= SOME_COLUMNS and work > UNPACKED
+    if is_short and dtype == np.float32 and _blas.reads_small_ones_unpacked:
+        return functools.partial(_by_columns, cut(y[1], -(-y[1] // columns)))
+    return matmul if work > BLOCK else np.matmul
+
+
+def _by_columns(parts: list[slice], x: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """A product of few rows, for which packing the other operand would cost more than the product."""
+    if out is None:
+        out = np.empty((len(x), y.shape[1]), x.dtype)
+    for part in parts:
+        np.matmul(x, y[:, part], out[:, part])
+    return out
+
+
 class _Blas:
     """The threads of the BLAS that came with numpy, where it is OpenBLAS; else nothing is done."""
 
@@ -220,16 +241,29 @@ class _Blas:
                 self._functions[1](self._before)
 
     @functools.cached_property
+    def reads_small_ones_unpacked(self) -> bool:
+        """Whether there are kernels for small matrices, as there are for processors with AVX-512."""
+        name = self._function("get_corename")
+        if name is None:
+            return False
+        name.restype = ctypes.c_char_p
+        return name() in (b"SkylakeX", b"Cooperlake", b"SapphireRapids")
+
+    @functools.cached_property
     def _functions(self) -> tuple[Callable[[], int], Callable[[int], Any]] | None:
+        get, put = self._function("get_num_threads"), self._function("set_num_threads")
+        return None if get is None or put is None else (get, put)
+
+    def _function(self, name: str) -> Any:
+        """One of the library's functions, whose names have other ends in each build of it."""
         home = Path(np.__file__).parent
         for place in (home.parent / "numpy.libs", home / ".dylibs"):
             for file in sorted(place.glob("*openblas*")):
                 library = ctypes.CDLL(str(file))  # loaded already: this finds it again
                 for prefix, suffix in (("scipy_", "64_"), ("", "64_"), ("scipy_", ""), ("", "")):
-                    names = [f"{prefix}openblas_{verb}_num_threads{suffix}" for verb in ("get", "set")]
-                    if all(hasattr(library, name) for name in names):
-                        get, put = (getattr(library, name) for name in names)
-                        return get, put
+                    whole = f"{prefix}openblas_{name}{suffix}"
+                    if hasattr(library, whole):
+                        return getattr(library, whole)
         return None
 
 

@@ -68,10 +68,14 @@ def _planned_product(x, y, adjoint_x, adjoint_y, adjoint):
     """A product that hands transposes to BLAS as flags."""
     if x.dtype.char not in "fdFD":
         return None
-    multiply = _threads.matmul if math.prod(x.shape) * y.shape[-2 if adjoint_y else -1] > _threads.BLOCK else np.matmul
+    multiply = _threads.product(_turned(x.shape, adjoint_x), _turned(y.shape, adjoint_y), x.dtype)
     if not adjoint_x and not adjoint_y:
         return multiply
     return lambda x, y, out=None: multiply(adjoint(x) if adjoint_x else x, adjoint(y) if adjoint_y else y, out)
+
+
+def _turned(shape, is_turned):
+    return (*shape[:-2], shape[-1], shape[-2]) if is_turned else shape
 
 
 @kernel("SparseMatMul")

@@ -110,11 +110,8 @@ class TensorList:
         other = unboxed(other, TensorList)
         if self.length != other.length:
             raise ValueError(f"lists of {self.length} and {other.length} elements cannot be added")
-        total = self.elements()
-        for place, element in enumerate(other.elements()):
-            if element is not None:
-                total[place] = element if total[place] is None else sum_of(total[place], element)
-        return self.with_elements(total)
+        pairs = zip(self.elements(), other.elements(), strict=True)
+        return self.with_elements([b if a is None else a if b is None else sum_of(a, b) for a, b in pairs])
 
 
 def merged(a: Shape, b: Shape) -> Shape:
@@ -246,6 +243,8 @@ def tensor_list_pop_back(input_handle, element_shape, *, element_dtype):
 
 def _read(element: Any, owner: TensorList, shape: Shape) -> Array:
     """An element; zeros for one that was never written, if its shape is known."""
+    if element is not None and element.shape == shape:  # the list has taken it, so its own shape is no other
+        return element  # type: ignore[no-any-return]
     shape = merged(owner.element_shape, shape)
     if element is not None:
         merged(shape, element.shape)

@@ -15,6 +15,7 @@ import numpy as np
 from graphgrad.dtypes import DType, bfloat16, complex64, complex128, float16
 from graphgrad.formats import arrays
 from graphgrad.graph import Operation
+from graphgrad.kernels._precision import without_layers
 from graphgrad.kernels._state import State
 from graphgrad.schema import graph_pb2
 
@@ -38,10 +39,9 @@ def bind(kernel: Kernel, op: Operation, state: State | None, name: str = "") -> 
 
 def for_dtypes(kernel: Kernel, op: Operation) -> Kernel:
     """The kernel without the layers for half types and complex numbers, where the operation's are known to be others."""
-    of_others = getattr(kernel, "of_others", None)
-    if of_others is None or any(t.dtype is None or t.dtype in OF_THEIR_OWN for t in op.inputs):
+    if any(t.dtype is None or t.dtype in OF_THEIR_OWN for t in op.inputs):
         return kernel
-    return of_others  # type: ignore[no-any-return]
+    return without_layers(kernel)
 
 
 def _keywords(code: Any) -> tuple[str, ...]:

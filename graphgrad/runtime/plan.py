@@ -417,7 +417,9 @@ class Compiler:
         kernel, of_constants = registry.kernel_of(op.type), registry.kernel_of_constants(op.type)
         assert kernel is not None
         is_optimized = of_constants is not None and (self.prefix or len(op.graph) >= LEAST)
-        return of_constants if is_optimized and all(t in self.known for t in op.inputs[1:]) else kernel  # type: ignore[return-value]
+        if is_optimized and all(t in self.known for t in op.inputs[1:]):
+            kernel = of_constants
+        return binding.for_dtypes(kernel, op)  # type: ignore[arg-type]
 
     def _inputs(self, op: Operation) -> tuple[list[Step], list[int]]:
         """What reads the references among an operation's inputs, and the slots of the inputs."""

@@ -140,7 +140,8 @@ def _nothing() -> None:
 class Turned:
     """x @ y^T for few rows x and a y that is the same in many rounds: BLAS would turn it in each of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, multiply: Callable[..., Array]) -> None:
+        self._multiply = multiply
         self._seen: Array | None = None
         self._turned: Array | None = None
 
@@ -154,7 +155,7 @@ class Turned:
             return np.matmul(x, y.T, out)
         if self._turned is None:
             self._turned = np.ascontiguousarray(y.T)
-        return np.matmul(x, self._turned, out)
+        return self._multiply(x, self._turned, out)
 
 
 def turned(step: Step, inputs: Sequence[Array]) -> Turned | None:
@@ -162,4 +163,6 @@ def turned(step: Step, inputs: Sequence[Array]) -> Turned | None:
     if step.op.type != "MatMul" or step.op["transpose_a"] or not step.op["transpose_b"]:
         return None
     x, y = inputs
-    return Turned() if len(x) <= FEW_ROWS and x.dtype.char in "fd" and y.nbytes >= LARGE else None
+    if len(x) > FEW_ROWS or x.dtype.char not in "fd" or y.nbytes < LARGE:
+        return None
+    return Turned(_threads.product(x.shape, y.shape[::-1], x.dtype))

@@ -134,6 +134,10 @@ def _move(slots: list[Any], source: list[int], target: list[int]) -> None:
         slots[slot] = value
 
 
+def _nothing(_: list[Any]) -> tuple[()]:
+    return ()
+
+
 class _Call:
     """A step bound to how it reads its slots. After its first run `fast` stands for it, where there is something faster."""
 
@@ -142,7 +146,7 @@ class _Call:
     def __init__(self, step: Step):
         self.step, self.run = step, step.run
         self.lone = step.inputs[0] if len(step.inputs) == 1 else -1
-        self.read: Any = itemgetter(*step.inputs) if len(step.inputs) > 1 else tuple
+        self.read: Any = itemgetter(*step.inputs) if len(step.inputs) > 1 else _nothing
         self.out = step.outputs[0] if len(step.outputs) == 1 else -1
         self.fast: _Fast | None = None
         self.is_settled = not step.is_plain or self.out < 0
@@ -259,20 +263,16 @@ def _take(calls: list[_Call], slots: list[Any]) -> None:
     call = None
     try:
         for call in calls:
-            if call.fast is not None:
-                slots[call.out] = None  # of the round before
-                result = call.fast(*call.inputs(slots))
+            fast, lone, out = call.fast, call.lone, call.out
+            if fast is not None:
+                slots[out] = None  # of the round before
+                result = fast(slots[lone]) if lone >= 0 else fast(*call.read(slots))
                 if result is not None:
-                    slots[call.out] = result
+                    slots[out] = result
                     continue
-            if call.lone >= 0:
-                result = call.run(slots[call.lone])
-            elif call.step.inputs:
-                result = call.run(*call.read(slots))
-            else:
-                result = call.run()
-            if call.out >= 0 and result.__class__ is np.ndarray:
-                slots[call.out] = result
+            result = call.run(slots[lone]) if lone >= 0 else call.run(*call.read(slots))
+            if out >= 0 and result.__class__ is np.ndarray:
+                slots[out] = result
             else:
                 store(call.step, result, slots)
             if not call.is_settled:

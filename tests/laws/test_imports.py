@@ -69,7 +69,7 @@ ARROWS = {
         "registry",
         "shapes",
     },
-    "functions": {"attributes", "build", "dtypes", "graph", "tensors", "handles", "shapes"},
+    "functions": {"attributes", "build", "dtypes", "errors", "graph", "tensors", "handles", "shapes"},
     "controlflow": {
         "attributes",
         "backprop",
