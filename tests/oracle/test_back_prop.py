@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,8 @@ LOSSES: dict[str, Loss] = {
 
 
 @pytest.fixture(autouse=True)
-def frames() -> Iterator[None]:
+def frames() -> None:
     tf1.disable_control_flow_v2()
-    yield
-    tf1.enable_control_flow_v2()
 
 
 @pytest.mark.parametrize("shape", [[3], [None], None], ids=["static", "ranks", "unknown"])

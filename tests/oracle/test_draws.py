@@ -9,12 +9,9 @@ from __future__ import annotations
 import os
 
 import pytest
-import tensorflow as tf
 
 from tests.oracle.draws import sketches
 from tests.oracle.draws.check import check
-
-tf.compat.v1.disable_control_flow_v2()
 
 COUNT = int(os.environ.get("GRAPHGRAD_DRAWS", "3"))
 SEED = int(os.environ.get("GRAPHGRAD_DRAWS_SEED", "0"))
