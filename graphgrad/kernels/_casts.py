@@ -55,9 +55,9 @@ def to_integers(x: Array, target: np.dtype[Any]) -> Array:
     one or, from the start of an array, many at once, where 8 and 16 bits take the nearest number they can hold.
     """
     limits = np.iinfo(target)
-    wide = x.astype(np.float64)
-    if np.all((wide > float(limits.min) - 1) & (wide < float(limits.max) + 1)):
+    if not x.size or (float(x.min()) > float(limits.min) - 1 and float(x.max()) < float(limits.max) + 1):
         return x.astype(target)
+    wide = x.astype(np.float64)
     if target.itemsize >= 4 and target.kind == "i":
         return _held(wide, target)
     flat = wide.reshape(-1)

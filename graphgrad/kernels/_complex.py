@@ -100,8 +100,8 @@ def _quotient(x: Array, y: Array) -> Array:
     if not troubled.any():
         return z
     a, b, c, d = x.real, x.imag, y.real, y.imag
-    scale = np.fmax(np.abs(c), np.abs(d))
-    scale = np.where(np.isfinite(scale) & (scale > 0), scale, scale.dtype.type(1))
+    largest = np.fmax(np.abs(c), np.abs(d))
+    scale = np.where(np.isfinite(largest) & (largest > 0), largest, largest.dtype.type(1))
     denominator = (c / scale) * (c / scale) + (d / scale) * (d / scale)
     real = (a * (c / scale) + b * (d / scale)) / denominator / scale
     imag = (b * (c / scale) - a * (d / scale)) / denominator / scale
@@ -109,7 +109,7 @@ def _quotient(x: Array, y: Array) -> Array:
     infinity, nought = real.dtype.type(math.inf), real.dtype.type(0)
     by_zero = lost & (denominator == 0) & ~(np.isnan(a) & np.isnan(b))
     infinite = lost & ~by_zero & np.isinf(x) & np.isfinite(y)
-    vanishing = lost & ~by_zero & np.isinf(np.fmax(np.abs(c), np.abs(d))) & np.isfinite(x)
+    vanishing = lost & ~by_zero & np.isinf(largest) & np.isfinite(x)
     ua, ub, uc, ud = (_unit(part) for part in (a, b, c, d))
     real, imag = (
         np.select(
@@ -217,35 +217,36 @@ def quotient(by: Arithmetic, x: Array, y: Array) -> Array:
     return by.quotient(x, y)
 
 
-def _zero_where(condition: Array, value: Array) -> Array:
+def zero_where(condition: Array, value: Array) -> Array:
+    """The value, and 0 where the condition holds, whatever the value is there."""
     return np.where(condition, value.dtype.type(0), value)
 
 
 @by_registers
 def product_or_zero(by: Arithmetic, x: Array, y: Array) -> Array:
     """0 where y is 0."""
-    return _zero_where(y == 0, by.product(x, y))
+    return zero_where(y == 0, by.product(x, y))
 
 
 @by_registers
 def quotient_or_zero(by: Arithmetic, x: Array, y: Array) -> Array:
     """0 where y is 0."""
-    return _zero_where(y == 0, by.quotient(x, y))
+    return zero_where(y == 0, by.quotient(x, y))
 
 
 @by_registers
 def xdivy(by: Arithmetic, x: Array, y: Array) -> Array:
-    return _zero_where(x == 0, by.quotient(x, y))
+    return zero_where(x == 0, by.quotient(x, y))
 
 
 @by_registers
 def xlogy(by: Arithmetic, x: Array, y: Array) -> Array:
-    return _zero_where(x == 0, by.product(x, np.log(y)))
+    return zero_where(x == 0, by.product(x, np.log(y)))
 
 
 @one_by_one
 def xlog1py(by: Arithmetic, x: Array, y: Array) -> Array:
-    return _zero_where(x == 0, by.product(x, log1p(y)))
+    return zero_where(x == 0, by.product(x, log1p(y)))
 
 
 @by_registers
@@ -281,13 +282,13 @@ def sigmoid_grad(by: Arithmetic, y: Array, dy: Array) -> Array:
 def sqrt_grad(by: Arithmetic, y: Array, dy: Array) -> Array:
     half, y = np.array(0.5, y.dtype), y.conj()
     gradient = by.product(dy, by.quotient(half, y)) if by is PLAIN else by.quotient(by.product(dy, half), y)
-    return _zero_where(dy == 0, gradient)
+    return zero_where(dy == 0, gradient)
 
 
 @by_registers
 def rsqrt_grad(by: Arithmetic, y: Array, dy: Array) -> Array:
     y = y.conj()
-    return _zero_where(dy == 0, by.product(by.product(dy, y), by.product(by.product(y, y), np.array(-0.5, y.dtype))))
+    return zero_where(dy == 0, by.product(by.product(dy, y), by.product(by.product(y, y), np.array(-0.5, y.dtype))))
 
 
 def _one(x: Array) -> Array:
@@ -297,4 +298,4 @@ def _one(x: Array) -> Array:
 @by_registers
 def reciprocal_grad(by: Arithmetic, y: Array, dy: Array) -> Array:
     y = y.conj()
-    return _zero_where(dy == 0, by.product(-dy, by.product(y, y)))
+    return zero_where(dy == 0, by.product(-dy, by.product(y, y)))

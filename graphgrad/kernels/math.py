@@ -265,38 +265,34 @@ def truncate_mod(x, y):
     return np.fmod(x, y)
 
 
-def _zero_where(condition, value):
-    return np.where(condition, value.dtype.type(0), value)
-
-
 @kernel("DivNoNan", elementwise=True)
 @complex_by(_complex.quotient_or_zero)
 def div_no_nan(x, y):
-    return _zero_where(y == 0, np.divide(x, y))
+    return _complex.zero_where(y == 0, np.divide(x, y))
 
 
 @kernel("MulNoNan", elementwise=True)
 @complex_by(_complex.product_or_zero)
 def mul_no_nan(x, y):
-    return _zero_where(y == 0, np.multiply(x, y))
+    return _complex.zero_where(y == 0, np.multiply(x, y))
 
 
 @kernel("Xdivy", elementwise=True)
 @complex_by(_complex.xdivy)
 def xdivy(x, y):
-    return _zero_where(x == 0, np.divide(x, y))
+    return _complex.zero_where(x == 0, np.divide(x, y))
 
 
 @kernel("Xlogy", elementwise=True)
 @complex_by(_complex.xlogy)
 def xlogy(x, y):
-    return _zero_where(x == 0, np.multiply(x, np.log(y)))
+    return _complex.zero_where(x == 0, np.multiply(x, np.log(y)))
 
 
 @kernel("Xlog1py", elementwise=True)
 @complex_by(_complex.xlog1py)
 def xlog1py(x, y):
-    return _zero_where(x == 0, np.multiply(x, np.log1p(y)))
+    return _complex.zero_where(x == 0, np.multiply(x, np.log1p(y)))
 
 
 @kernel("Pow", elementwise=True)

@@ -236,3 +236,15 @@ def test_tiles_of_every_element_wise_op(small_tiles: None, op_type: str) -> None
     fetches = [graph.build.Identity(t) for t in (alone, chained)]  # what is fetched itself has no place of its own
     feeds = {t.op.name: np.abs(numbers(7, 4)) / 4 + i for i, t in enumerate(inputs)}
     settled(compile_graph(graph, fetches, feeds), feeds)
+
+
+def test_kernels_lose_the_layers_for_other_dtypes_and_keep_their_checks() -> None:
+    graph = Graph()
+    g = graph.build
+    real, complex_ = (g.Placeholder(dtype=d, shape=(2,)) for d in (dtypes.float32, dtypes.complex64))
+    products = [g.Mul(real, real), g.Mul(complex_, complex_)]
+    runs = [step.run for step in compile_graph(graph, products, [real, complex_]).steps]
+    assert [run is np.multiply for run in runs] == [True, False]
+    plan = compile_graph(graph, g.TanhGrad(real, g.Placeholder(dtype=dtypes.float32, name="dy")), [real, "dy"])
+    with pytest.raises(EvaluationError, match="as many elements"):
+        plan.run({real: np.ones(2), "dy": np.ones(3)})

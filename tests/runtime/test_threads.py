@@ -43,6 +43,20 @@ def test_products_are_cut_up_alike_on_any_number_of_threads(x: np.ndarray, y: np
     np.testing.assert_allclose(results[0], np.float64(x) @ np.float64(y), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("unpacked", [True, False])
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(4, 256, 1024), (32, 192, 513), (2, 3, 4), (33, 192, 512)])
+def test_products_of_few_rows_are_the_same_by_columns(
+    rows: int, inner: int, columns: int, unpacked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_threads._blas.__dict__, "reads_small_ones_unpacked", unpacked)
+    x, y, out = array(rows, inner), array(inner, columns), np.empty((rows, columns), np.float32)
+    multiply = _threads.product(x.shape, y.shape, x.dtype)
+    assert (multiply is not np.matmul) == (unpacked and rows in (4, 32))
+    assert multiply(x, y, out) is out
+    np.testing.assert_allclose(out, x @ y, 1e-4, 1e-4)
+    np.testing.assert_array_equal(multiply(x, y), out)
+
+
 @pytest.mark.parametrize("groups", [1, 2, 16], ids=["plain", "grouped", "depthwise"])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("batch", [1, 6])
