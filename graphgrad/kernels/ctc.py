@@ -122,12 +122,13 @@ def paths(steps, stays, skips):
 
 @kernel("CTCGreedyDecoder")
 def ctc_greedy_decoder(inputs, sequence_length, *, merge_repeated, blank_index):
-    """The likeliest class of each step, blanks left out."""
+    """The likeliest class of each step, blanks left out; NaN is likeliest only as the first class."""
     time, batch, classes = inputs.shape
     refuse_lengths(sequence_length, batch, time)
     if not -classes <= blank_index < classes:
         raise ValueError(f"blank_index {blank_index} is none of {classes} classes")
     blank = blank_index % classes
+    inputs = np.where(np.isnan(inputs) & (np.arange(classes) > 0), -np.inf, inputs).astype(inputs.dtype, copy=False)
     scores, decoded = np.zeros((batch, 1), inputs.dtype), []
     for b, length in enumerate(sequence_length):
         best = inputs[:length, b].argmax(axis=1)

@@ -38,15 +38,30 @@ def cholesky_or_nan(matrix):
 @kernel("CholeskyGrad", "BatchCholeskyGrad")
 @same_shapes
 def cholesky_grad(factor, grad):
-    """The symmetric gradient by the matrix, L^-T P L^-1 made symmetric: P the lower half of L^T dL."""
+    """The symmetric gradient by the matrix."""
     refuse_not_square(factor)
-    factor, grad = np.tril(factor), np.tril(grad)
-    lower_half = np.tril(factor.swapaxes(-1, -2) @ grad)
-    diagonal = np.arange(factor.shape[-1])
-    lower_half[..., diagonal, diagonal] /= 2
-    left = solve_triangular(factor.swapaxes(-1, -2), lower_half, lower=False)
-    both = solve_triangular(factor.swapaxes(-1, -2), left.swapaxes(-1, -2), lower=False)
-    return (both + both.swapaxes(-1, -2)) / 2
+    found = np.tril(grad)
+    _undo_factorization(np.tril(factor), found)
+    return (found + found.swapaxes(-1, -2)) / 2
+
+
+def _undo_factorization(factor, grad):
+    """Makes the lower triangle of a factor's gradient that of the matrix, in place and by halves.
+
+    I. Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527, section 5.
+    """
+    size = factor.shape[-1]
+    if size <= 1:
+        grad /= 2 * factor
+        return
+    first, second = slice(None, size // 2), slice(size // 2, None)
+    above, below = factor[..., first, first], factor[..., second, first]
+    d_above, d_below, d_last = grad[..., first, first], grad[..., second, first], grad[..., second, second]
+    _undo_factorization(factor[..., second, second], d_last)
+    d_below -= (d_last + d_last.swapaxes(-1, -2)) @ below
+    d_below[...] = solve_triangular(above.swapaxes(-1, -2), d_below.swapaxes(-1, -2), lower=False).swapaxes(-1, -2)
+    d_above -= np.tril(d_below.swapaxes(-1, -2) @ below)
+    _undo_factorization(above, d_above)
 
 
 @kernel("Lu")

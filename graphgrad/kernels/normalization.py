@@ -294,10 +294,13 @@ def _response_norm(x: np.ndarray, w: Windows, bias: float, alpha: float) -> np.n
 
 @kernel("LRN")
 def lrn(x, *, depth_radius, bias, alpha, beta):
+    """A product with the band of neighbours sums the squares: an infinity meets the zeros beside the band, as in TensorFlow."""
     if not x.size:
         return x
-    wide_x, w = wide(x), _neighbours(x.shape[-1], depth_radius)
-    return (wide_x * _response_norm(wide_x, w, bias, alpha) ** -beta).astype(x.dtype, copy=False)
+    wide_x, channels = wide(x), np.arange(x.shape[-1])
+    band = (np.abs(channels[:, None] - channels) <= depth_radius).astype(wide_x.dtype)
+    norm = bias + alpha * (np.square(wide_x) @ band)
+    return (wide_x * norm**-beta).astype(x.dtype, copy=False)
 
 
 @kernel("LRNGrad")
