@@ -16,6 +16,8 @@ from graphgrad.registry import kernel
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...] | None  # -1 where a dimension is not known, None where the rank is not
+EMPTY = "the list is empty"
+FEW = 8  # places of a list: adding so many takes the same time however long the list is
 
 
 class TensorList:
@@ -25,11 +27,12 @@ class TensorList:
     remembers what it had at the place that was changed, and takes the storage back should it be read again.
     """
 
-    __slots__ = ("_changed", "_had", "_storage", "_successor", "dtype", "element_shape", "length", "most")
+    __slots__ = ("_changed", "_had", "_storage", "_successor", "_written", "dtype", "element_shape", "length", "most")
 
     def __init__(
         self, dtype: np.dtype[Any], element_shape: Shape, storage: list[Any], length: int | None = None, most: int = -1
     ):
+        self._written: frozenset[int] | None = None  # the places ever written, where they are known to be few
         self.dtype, self.element_shape, self.most = dtype, element_shape, most
         self.length = len(storage) if length is None else length
         self._storage: list[Any] | None = storage
@@ -81,21 +84,29 @@ class TensorList:
 
     def pushed(self, element: Array) -> TensorList:
         """One longer. Raises ValueError where the list is full."""
-        if 0 <= self.most <= self.length:
-            raise ValueError(f"the list is full: it holds its {self.most} elements")
-        self.accept(element)
+        self.accept_at(self.length, element)
         return self._followed(self.length + 1, self.length, element)
 
     def popped(self) -> tuple[TensorList, Any]:
         """One shorter, and what was its last element."""
         if not self.length:
-            raise ValueError("the list is empty")
+            raise ValueError(EMPTY)
         element = self.storage[self.length - 1]
         return self._followed(self.length - 1), element
 
     def with_element(self, place: int, element: Any) -> TensorList:
         """A list that differs in one element."""
-        return self._followed(self.length, place, element)
+        written, successor = self._written, self._followed(self.length, place, element)
+        if written is not None and len(written) < FEW:
+            successor._written = written | {place}
+        return successor
+
+    def accept_at(self, place: int, element: Array) -> None:
+        """Raises ValueError or TypeError where there is no such place, or the element does not belong there."""
+        if 0 <= self.most <= place:
+            raise ValueError(f"the list is full: it holds its {self.most} elements")
+        if element.dtype != self.dtype or element.shape != self.element_shape:
+            self.accept(element)
 
     def accept(self, element: Array) -> None:
         """Raises ValueError or TypeError for an element that does not belong here."""
@@ -110,8 +121,55 @@ class TensorList:
         other = unboxed(other, TensorList)
         if self.length != other.length:
             raise ValueError(f"lists of {self.length} and {other.length} elements cannot be added")
-        pairs = zip(self.elements(), other.elements(), strict=True)
-        return self.with_elements([b if a is None else a if b is None else sum_of(a, b) for a, b in pairs])
+        total, few = (self, other) if other._written is not None else (other, self)
+        is_at_hand = self._storage is not None and other._storage is not None
+        if few._written is None or self.element_shape != other.element_shape or not is_at_hand:
+            pairs = zip(self.elements(), other.elements(), strict=True)
+            return self.with_elements([_sum_of_written(a, b) for a, b in pairs])
+        for place in few._written:
+            both = self.storage[place], other.storage[place]
+            total = total.with_element(place, _sum_of_written(*both))
+        return total
+
+    @classmethod
+    def unwritten(cls, dtype: np.dtype[Any], element_shape: Shape, length: int) -> TensorList:
+        """A list of elements that are still to be written."""
+        unwritten = cls(dtype, element_shape, [None] * length)
+        unwritten._written = frozenset()
+        return unwritten
+
+
+def _sum_of_written(a: Any, b: Any) -> Any:
+    return b if a is None else a if b is None else sum_of(a, b)
+
+
+class ListInUse:
+    """A list in the hands of a loop that, once a round, either pushes onto it or pops from it and does nothing else with it."""
+
+    __slots__ = ("_asked", "_elements", "_list", "_shape")
+
+    def __init__(self, variant: Any, dtype: np.dtype[Any] | None = None):
+        self._list = list_of(variant, dtype)
+        self._elements = self._list.elements()
+        self._asked: Array | None = None
+        self._shape: Shape = None
+
+    def push(self, element: Array) -> None:
+        """As TensorListPushBack."""
+        self._list.accept_at(len(self._elements), element)
+        self._elements.append(element)
+
+    def pop(self, element_shape: Array) -> Array:
+        """The element that TensorListPopBack takes off."""
+        if not self._elements:
+            raise ValueError(EMPTY)
+        if element_shape is not self._asked:
+            self._asked, self._shape = element_shape, shape_of(element_shape)
+        return _read(self._elements.pop(), self._list, self._shape)
+
+    def released(self) -> Array:
+        """The list as it has become."""
+        return boxed(self._list.with_elements(self._elements))
 
 
 def merged(a: Shape, b: Shape) -> Shape:
@@ -156,7 +214,7 @@ def empty_tensor_list(element_shape, max_num_elements, *, element_dtype):
 def tensor_list_reserve(element_shape, num_elements, *, element_dtype):
     if num_elements < 0:
         raise ValueError(f"a list cannot have {int(num_elements)} elements")
-    return boxed(TensorList(element_dtype, shape_of(element_shape), [None] * int(num_elements)))
+    return boxed(TensorList.unwritten(element_dtype, shape_of(element_shape), int(num_elements)))
 
 
 @kernel("TensorListFromTensor")

@@ -89,6 +89,7 @@ def guard(step: Step, waited_for: list[int], alive: int | None) -> Step:
     if alive is not None:
         step.outputs = [*step.outputs, alive]
     step.is_plain = step.is_elementwise = step.takes_out = False
+    step.is_guarded = True
     return step
 
 

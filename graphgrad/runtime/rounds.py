@@ -22,6 +22,7 @@ from graphgrad.progress import Stage
 from graphgrad.runtime import binding
 from graphgrad.runtime.products import LongProduct, Turned, accumulated, turned
 from graphgrad.runtime.record import Form
+from graphgrad.runtime.stacks import stacks
 from graphgrad.runtime.steps import Step, failure, store
 
 Array = np.ndarray[Any, Any]
@@ -56,7 +57,10 @@ class Rounds:
         summed = {variable.total for variable in self._sums}
         changing = [(now, following) for now, following in changing if now not in summed]
         body = [step for step in body if not any(step in (v.product, v.sum) for v in self._sums)]
-        invariant = set(slots.entered) - {now for now, _ in changing}
+        self._stacks = stacks(body, [*head, *tail], changing, used)
+        stacked = {stack.slot for stack in self._stacks}
+        changing = [(now, following) for now, following in changing if now not in stacked]
+        invariant = set(slots.entered) - {now for now, _ in changing} - stacked
         self.head, self.tail = _calls(head), _calls(tail)
         self.before, self.body = _hoisted(body, invariant, slots.initial)
         self._changing = [now for now, _ in changing], [following for _, following in changing]
@@ -94,6 +98,8 @@ class Rounds:
         for slot, value in zip(places.entered, entering, strict=True):
             slots[slot] = value
         _move(slots, places.first, places.now)
+        for stack in self._stacks:
+            stack.take(slots)
         self._tell(slots, 0)
         take(self.head, slots)
         if is_true(slots[places.condition]):
@@ -113,6 +119,8 @@ class Rounds:
             stage.done = iterations = iterations + 1
         for variable in sums:
             variable.finish(slots)
+        for stack in self._stacks:
+            stack.release(slots)
         take(self.tail, slots)
         return [slots[slot] for slot in places.exits]
 
@@ -273,7 +281,7 @@ def _take(calls: list[_Call], slots: list[Any]) -> None:
             result = call.run(slots[lone]) if lone >= 0 else call.run(*call.read(slots))
             if out >= 0 and result.__class__ is np.ndarray:
                 slots[out] = result
-            else:
+            elif result is not None:
                 store(call.step, result, slots)
             if not call.is_settled:
                 call.settle(call.inputs(slots), slots[call.out])

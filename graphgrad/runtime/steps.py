@@ -16,10 +16,13 @@ class Step:
 
     A step is plain where its kernel is a function of arrays that keeps none of them; it is element-wise where any
     part of its result follows from the same part of its inputs; `takes_out` says that the kernel can write into an
-    array it is given as `out`.
+    array it is given as `out`; a guarded one is not taken where an input has no value.
     """
 
-    __slots__ = ("frees", "inputs", "is_elementwise", "is_plain", "nested", "op", "outputs", "run", "takes_out")
+    __slots__ = (
+        *("frees", "inputs", "is_elementwise", "is_guarded", "is_plain", "nested", "op", "outputs", "run"),
+        "takes_out",
+    )
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Step:
     ):
         self.op, self.run, self.inputs, self.outputs, self.nested = op, run, inputs, outputs, nested
         self.is_plain, self.is_elementwise, self.takes_out = is_plain, is_elementwise, takes_out
+        self.is_guarded = False
         self.frees: list[int] = []
 
 

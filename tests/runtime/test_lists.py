@@ -44,3 +44,30 @@ def test_writing_a_long_list_takes_as_many_steps_as_it_has_elements() -> None:
     for place in range(50_000):
         long = long.with_element(place, np.float32(place))
     assert long.elements()[-1] == 49_999 and first.elements() == [None] * 50_000
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_sum_has_the_elements_of_both(seed: int) -> None:
+    draw = random.Random(seed)
+    size = 12  # more than the places that are followed
+    lists: list[tuple[TensorList, list[float]]] = [(TensorList.unwritten(FLOAT, (), size), [0.0] * size)]
+    for step in range(1, 120):
+        (a, values), (b, others) = draw.choice(lists), draw.choice(lists)
+        if draw.random() < 0.4:
+            lists.append((a + b, [x + y for x, y in zip(values, others, strict=True)]))
+        elif draw.random() < 0.2:
+            lists.append((TensorList.unwritten(FLOAT, (), size), [0.0] * size))
+        else:
+            place = draw.randrange(size)
+            element = np.asarray(np.float64(step))
+            lists.append((a.with_element(place, element), [*values[:place], step, *values[place + 1 :]]))
+    for found, elements in lists:
+        assert [0.0 if e is None else float(e) for e in found.elements()] == elements
+
+
+def test_sums_of_a_long_list_and_single_elements_take_as_many_steps_as_there_are() -> None:
+    total = TensorList.unwritten(FLOAT, (), 20_000)
+    blank = total
+    for place in range(20_000):
+        total = total + blank.with_element(place, np.float32(place))
+    assert total.elements()[-1] == 19_999
