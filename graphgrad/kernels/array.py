@@ -377,7 +377,7 @@ def lin_space(start: Array, stop: Array, num: Array) -> Array:
         return start.reshape(1)
     step = (stop - start) / dtype.type(count - 1)
     points: Array = start + step * np.arange(count).astype(dtype)
-    points[-1] = stop
+    points[0], points[-1] = start, stop
     return points
 
 

@@ -51,11 +51,13 @@ def ragged_range(starts, limits, deltas, *, Tsplits):
         raise ValueError("deltas must not be 0")
     distance = limits - starts
     if starts.dtype.kind == "f":
-        lengths = np.maximum(np.ceil(np.abs(distance / deltas)), 0)
+        lengths = np.ceil(np.abs(distance / deltas))
     else:
         lengths = (np.abs(distance) + np.abs(deltas) - 1) // np.abs(deltas)
-    lengths = np.where((distance > 0) == (deltas > 0), lengths, 0)
-    lengths = np.where(distance == 0, 0, lengths).astype(np.int64)
+    lengths = np.where((distance < 0) & (deltas > 0) | (distance > 0) & (deltas < 0), 0, lengths)
+    if not (lengths <= np.iinfo(Tsplits).max).all():
+        raise ValueError(f"a row must not have more than {np.iinfo(Tsplits).max} elements")
+    lengths = lengths.astype(np.int64)
     steps = spans(np.zeros(len(lengths), np.int64), lengths)
     # One after the other is added, as TensorFlow does, so floating steps round as there.
     values = np.repeat(starts, lengths)
