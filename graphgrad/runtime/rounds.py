@@ -28,6 +28,7 @@ from graphgrad.runtime.steps import Step, failure, store
 Array = np.ndarray[Any, Any]
 NUMBERS = "biufcV"
 LARGE = 1 << 15  # bytes: results that are worth a place of their own
+ASKING = frozenset(["TensorListElementShape", "TensorListLength"])  # say the same of a list as long as it stays
 
 
 class Slots(NamedTuple):
@@ -258,7 +259,7 @@ def _hoisted(steps: list[Step], invariant: set[int], initial: list[Any]) -> tupl
     known = invariant | {slot for slot, value in enumerate(initial) if value is not None}
     before, body = [], []
     for each in steps:
-        if each.is_plain and known.issuperset(each.inputs):
+        if (each.is_plain or each.op.type in ASKING) and known.issuperset(each.inputs):
             known.update(each.outputs)
             before.append(each)
         else:
