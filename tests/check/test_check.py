@@ -336,3 +336,17 @@ def test_tables_are_filled_before(name: str, more: list[str], tmp_path: Path) ->
     first = signatures.initialiser(graph)
     assert run(out, *arguments, "--run-first", first).exit_code == 0
     assert "is not initialized: run its initializer first" in run(out, *arguments).stderr
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("version", ["", "V2", "V3"])
+def test_batch_normalization_is_checked_in_double_precision(version: str, training: bool) -> None:
+    def write(g: Any, x: Any) -> None:
+        channels = [] if training else [0.5, -1.0], [] if training else [2.0, 0.25]
+        statistics = [g.constant(c, dtypes.float32) for c in channels]
+        normalize = getattr(g, f"FusedBatchNorm{version}")
+        y = normalize(x, g.constant([1.5, -2.0]), g.constant([0.0, 1.0]), *statistics, is_training=training)[0]
+        g.Sum(g.Mul(y, g.Sin(x)), [0, 1, 2, 3], name="loss")
+
+    found = graphgrad.check(graph_of(write, (2, 3, 3, 2)), ["loss"], ["x"])
+    assert found.dtype == "float64" and verdicts(found) == {"x:0": "agrees"}
