@@ -389,7 +389,7 @@ def adjust_saturation(images, scale):
 
 # A hue lies in one of six sectors. Where each begins or ends to the sixth, which way it runs from there, and which of
 # the largest, middle and least numbers red, green and blue are in it.
-_TURNS = np.array([(0, 1), (2, -1), (2, 1), (4, -1), (4, 1), (6, -1)], F)
+_TURNS = np.array([(0, 2, 2, 4, 4, 6), (1, -1, 1, -1, 1, -1)], F)
 _CHANNELS = [(0, 1, 2, 2, 1, 0), (1, 0, 0, 1, 2, 2), (2, 2, 1, 0, 0, 1)]
 
 
@@ -409,11 +409,11 @@ def adjust_hue(images, delta):
     least, largest = np.where(below, blue, low), np.where(above, blue, high)
     middle = np.where(below, low, np.where(above, high, blue))
     sector = np.where(rises, np.where(below, 1, np.where(above, 3, 2)), np.where(below, 0, np.where(above, 4, 5)))
-    start, way = np.moveaxis(np.take(_TURNS, sector, axis=0), -1, 0)
+    start, way = _TURNS[:, sector]
     hue = np.where(largest == least, 0, start + way * ((middle - least) / (largest - least)))
     hue = np.mod(hue + delta * 6, 6)
     sector = np.where(np.isnan(hue), 5, hue).astype(np.int64).clip(0, 5)
-    start, way = np.moveaxis(np.take(_TURNS, sector, axis=0), -1, 0)
+    start, way = _TURNS[:, sector]
     parts = (largest, least + (hue - start) * way * (largest - least), least)
     turned = [np.choose(np.take(channels, sector), parts) for channels in _CHANNELS]
     return np.stack(turned, -1).astype(images.dtype, copy=False)

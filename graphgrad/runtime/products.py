@@ -6,8 +6,7 @@ as short as the batch. The rows of many rounds below each other make one product
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from graphgrad.errors import EvaluationError
 from graphgrad.kernels import _threads
 from graphgrad.runtime.steps import Step, failure
+from graphgrad.runtime.uses import Uses
 
 Array = np.ndarray[Any, Any]
 SUMS = frozenset(["Add", "AddN", "AddV2"])
@@ -33,17 +33,9 @@ class Accumulated(NamedTuple):
     sum: Step
 
 
-def accumulated(
-    body: Sequence[Step], others: Iterable[Step], changing: Sequence[tuple[int, int]], used: Iterable[int]
-) -> list[Accumulated]:
-    """The variables of a loop, given as slots (now, following), that only sum such products.
-
-    `others` are the loop's other steps, `used` the slots that it reads beside its steps.
-    """
-    makers = {slot: step for step in body for slot in step.outputs}
-    readers = Counter(i for step in (*body, *others) for i in step.inputs)
-    readers.update(following for _, following in changing)
-    readers.update(used)
+def accumulated(uses: Uses, changing: Sequence[tuple[int, int]]) -> list[Accumulated]:
+    """The variables of a loop, given as slots (now, following), that only sum such products."""
+    makers, readers = uses
     found = []
     for now, following in changing:
         total = makers.get(following)

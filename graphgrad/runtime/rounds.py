@@ -24,6 +24,7 @@ from graphgrad.runtime.products import LongProduct, Turned, accumulated, turned
 from graphgrad.runtime.record import Form
 from graphgrad.runtime.stacks import stacks
 from graphgrad.runtime.steps import Step, failure, store
+from graphgrad.runtime.uses import uses
 
 Array = np.ndarray[Any, Any]
 NUMBERS = "biufcV"
@@ -53,15 +54,14 @@ class Rounds:
         self.what, self.state, self.slots = what, state, slots
         self.steps = [*head, *body, *tail]
         changing = [(a, b) for a, b in zip(slots.now, slots.following, strict=True) if a != b]
+        invariant = set(slots.entered) - {now for now, _ in changing}
         used = [slots.condition, *(i for i in slots.exits if i not in slots.now)]
-        self._sums = accumulated(body, [*head, *tail], changing, used)
-        summed = {variable.total for variable in self._sums}
-        changing = [(now, following) for now, following in changing if now not in summed]
+        found = uses(body, [*head, *tail], changing, used)
+        self._sums = accumulated(found, changing)
         body = [step for step in body if not any(step in (v.product, v.sum) for v in self._sums)]
-        self._stacks = stacks(body, [*head, *tail], changing, used)
-        stacked = {stack.slot for stack in self._stacks}
-        changing = [(now, following) for now, following in changing if now not in stacked]
-        invariant = set(slots.entered) - {now for now, _ in changing} - stacked
+        self._stacks = stacks(body, found, changing)
+        apart = {variable.total for variable in self._sums} | {stack.slot for stack in self._stacks}
+        changing = [(now, following) for now, following in changing if now not in apart]
         self.head, self.tail = _calls(head), _calls(tail)
         self.before, self.body = _hoisted(body, invariant, slots.initial)
         self._changing = [now for now, _ in changing], [following for _, following in changing]

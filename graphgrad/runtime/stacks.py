@@ -6,8 +6,7 @@ steps makes a list; as the loop's own, nothing but the last is made.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from graphgrad.errors import EvaluationError
 from graphgrad.kernels.lists import ListInUse
 from graphgrad.runtime.binding import for_kernel
 from graphgrad.runtime.steps import Step, failure
+from graphgrad.runtime.uses import Uses
 
 
 class Stack(NamedTuple):
@@ -36,17 +36,9 @@ class Stack(NamedTuple):
         slots[self.slot] = slots[self.slot].released()
 
 
-def stacks(
-    body: list[Step], others: Iterable[Step], changing: Sequence[tuple[int, int]], used: Iterable[int]
-) -> list[Stack]:
-    """The variables of a loop, given as slots (now, following), that are stacks; their steps in the body are replaced.
-
-    `others` are the loop's other steps, `used` the slots that it reads beside its steps.
-    """
-    makers = {slot: step for step in body for slot in step.outputs}
-    readers = Counter(i for step in (*body, *others) for i in step.inputs)
-    readers.update(following for _, following in changing)
-    readers.update(used)
+def stacks(body: list[Step], uses: Uses, changing: Sequence[tuple[int, int]]) -> list[Stack]:
+    """The variables of a loop, given as slots (now, following), that are stacks; their steps in the body are replaced."""
+    makers, readers = uses
     found = []
     for now, following in changing:
         step = makers.get(following)
