@@ -291,10 +291,6 @@ def rsqrt_grad(by: Arithmetic, y: Array, dy: Array) -> Array:
     return zero_where(dy == 0, by.product(by.product(dy, y), by.product(by.product(y, y), np.array(-0.5, y.dtype))))
 
 
-def _one(x: Array) -> Array:
-    return np.ones((), x.dtype)
-
-
 @by_registers
 def reciprocal_grad(by: Arithmetic, y: Array, dy: Array) -> Array:
     y = y.conj()

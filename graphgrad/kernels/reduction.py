@@ -10,6 +10,8 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
+from graphgrad.kernels._complex import quotient
+from graphgrad.kernels._complex_folds import PRODUCT, SQUARES, fold, running_products
 from graphgrad.kernels._precision import HALVES, exp, log1p
 from graphgrad.registry import kernel, planned
 
@@ -18,6 +20,11 @@ from graphgrad.registry import kernel, planned
 
 _FLOAT32 = np.dtype(np.float32)
 _WIDEST = {"i": np.dtype(np.int64), "u": np.dtype(np.uint64)}
+
+
+def _is_troubled(result: np.ndarray) -> bool:
+    """Whether it shows in these complex numbers how they were multiplied."""
+    return result.dtype.kind == "c" and not np.isfinite(result).all()
 
 
 def _axes(reduction_indices) -> tuple[int, ...]:
@@ -95,7 +102,7 @@ def plan_sum(input, reduction_indices, *, keep_dims):
 def plan_mean(input, reduction_indices, *, keep_dims):
     sum_of = plan_sum(input, reduction_indices, keep_dims=keep_dims)
     size = math.prod(input.shape)
-    if sum_of is None or not size:
+    if sum_of is None or not size or input.dtype.kind == "c":
         return None
     count = input.dtype.type(size // math.prod(_reduced(input.shape, _axes(reduction_indices.value), keep_dims)))
 
@@ -114,7 +121,10 @@ def sum_over(input, reduction_indices, *, keep_dims):
 
 @kernel("Prod")
 def product_over(input, reduction_indices, *, keep_dims):
-    product = np.multiply.reduce(input, _axes(reduction_indices), _wide(input.dtype), None, keep_dims)
+    axes = _axes(reduction_indices)
+    product = np.multiply.reduce(input, axes, _wide(input.dtype), None, keep_dims)
+    if _is_troubled(product):
+        return fold(PRODUCT, input, axes, keep_dims)
     return product.astype(input.dtype, copy=False)
 
 
@@ -129,6 +139,8 @@ def mean_over(input, reduction_indices, *, keep_dims):
         return total.astype(input.dtype)
     if kind in "iu":
         return ((total - np.fmod(total, count)) // count).astype(input.dtype)
+    if _is_troubled(total):
+        return total if count == 1 else quotient(total, count)
     return (total / count).astype(input.dtype, copy=False)
 
 
@@ -138,7 +150,10 @@ def euclidean_norm(input, reduction_indices, *, keep_dims):
     dtype = input.dtype
     wide = input.astype(_wide(dtype), copy=False)
     squares = (wide * wide.conj()).real if dtype.kind == "c" else np.square(wide)
-    total = _sum(squares, _axes(reduction_indices), squares.dtype, keep_dims)
+    axes = _axes(reduction_indices)
+    total = _sum(squares, axes, squares.dtype, keep_dims)
+    if dtype.kind == "c" and not np.isfinite(total).all():
+        total = np.where(np.isfinite(total), total, fold(SQUARES, input, axes, keep_dims))
     if dtype.kind in "iu":
         total = total.astype(np.float64)
     return np.sqrt(total).astype(dtype, copy=False)
@@ -230,7 +245,8 @@ def cumulative_sum(x, axis, *, exclusive, reverse):
 
 @kernel("Cumprod")
 def cumulative_product(x, axis, *, exclusive, reverse):
-    return _scan(np.multiply.accumulate, x, axis, 1, exclusive, reverse)
+    products = _scan(np.multiply.accumulate, x, axis, 1, exclusive, reverse)
+    return _scan(running_products, x, axis, 1, exclusive, reverse) if _is_troubled(products) else products
 
 
 @kernel("CumulativeLogsumexp")

@@ -11,6 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from graphgrad.kernels._complex import product, quotient
 from graphgrad.kernels._rows import combine_rows, refuse_outside, row_sums
 from graphgrad.registry import kernels
 
@@ -38,6 +39,11 @@ def _has_nan(rows: Array) -> bool:
     return rows.dtype.kind not in "iu" and bool(np.isnan(rows).any())
 
 
+def _is_troubled(result: Array) -> bool:
+    """Whether it shows in these complex numbers how they were multiplied or divided."""
+    return result.dtype.kind == "c" and not np.isfinite(result).all()
+
+
 def _fold_with_nan(combine: np.ufunc, out: Array, ids: Array, rows: Array) -> None:
     # TensorFlow keeps the old extreme only where it is the better one, so a NaN is taken and then forgotten.
     better = np.greater if combine is np.maximum else np.less
@@ -53,6 +59,10 @@ def _reduce_rows(combine: np.ufunc, rows: Array, ids: Array, count: int) -> Arra
         _fold_with_nan(combine, out, ids, rows)
     else:
         combine_rows(combine, out, ids, rows)
+        if combine is np.multiply and _is_troubled(out):
+            out[...] = 1
+            for segment, row in zip(ids.tolist(), rows, strict=True):
+                out[segment] = product(out[segment], row)
     return out
 
 
@@ -124,7 +134,10 @@ def _sums(rows: Array, ids: Array, count: int) -> Array:
 
 
 def _products(rows: Array, ids: Array, count: int) -> Array:
-    return _reduce_rows(np.multiply, rows, ids, count)
+    out = _reduce_rows(np.multiply, rows, ids, count)
+    alone = np.bincount(ids, minlength=count)[ids] == 1  # rows that nothing was multiplied with
+    out[ids[alone]] = rows[alone]
+    return out
 
 
 def _means(rows: Array, ids: Array, count: int) -> Array:
@@ -136,6 +149,10 @@ def _means(rows: Array, ids: Array, count: int) -> Array:
         # Integer division in TensorFlow cuts towards zero.
         quotients: Array = np.sign(sums) * (np.abs(sums) // members.astype(rows.dtype))
         return quotients
+    if _is_troubled(sums):
+        for segment in np.flatnonzero(members > 1):
+            sums[segment] = quotient(sums[segment], members[segment].astype(rows.dtype))
+        return sums
     means: Array = sums / members.astype(rows.real.dtype)
     return means
 

@@ -23,6 +23,13 @@ def main() -> int:
     parser.add_argument("-n", "--draws", type=int, default=100, help="draws for each op")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
+        "--unbounded",
+        type=float,
+        default=0,
+        metavar="SHARE",
+        help="this share of all floating-point numbers is NaN or infinite, in arrays whose recipe spares them too",
+    )
+    parser.add_argument(
         "--keep", action="store_true", help="store what differs in tests/golden, as a test of the suite"
     )
     parser.add_argument("--shrink", action="store_true", help="look for simpler draws that differ")
@@ -34,7 +41,7 @@ def main() -> int:
             continue
         start = time.perf_counter()
         try:
-            ran = compare(op_type, arguments.draws, arguments.seed, phases)
+            ran = compare(op_type, arguments.draws, arguments.seed, phases, unbounded=arguments.unbounded)
             print(f"{op_type}: {ran} draws agree, {time.perf_counter() - start:.1f} s", flush=True)
         except Exception as error:
             failed += 1

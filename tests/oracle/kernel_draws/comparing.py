@@ -43,8 +43,9 @@ def compare(
     first_seed: int,
     phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
     fixed: Mapping[str, str] | None = None,
+    unbounded: float = 0,
 ) -> int:
-    """Draws so often, with the dtypes in `fixed`, and gives how many draws TensorFlow ran. Raises AssertionError with the simplest
+    """Draws so often, with the dtypes in `fixed` and a share of `unbounded` NaN or infinite, and gives how many draws TensorFlow ran. Raises AssertionError with the simplest
     draw that differs."""
     recipe, kernels = recipe_of(op_type), tensorflow().kernels().get(op_type, [])
     ran = 0
@@ -55,7 +56,13 @@ def compare(
     def search(data: Any) -> None:
         nonlocal ran
         found = draw_of(
-            lambda s: data.draw(s), op_type, recipe, kernels, spoil="bad" not in spares(op_type), fixed=fixed
+            lambda s: data.draw(s),
+            op_type,
+            recipe,
+            kernels,
+            spoil="bad" not in spares(op_type) and not unbounded,
+            fixed=fixed,
+            unbounded=unbounded,
         )
         try:
             problem = difference(found)

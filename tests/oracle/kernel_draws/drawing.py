@@ -65,7 +65,8 @@ def dtypes_drawn(op_type: str, kernels: Sequence[Mapping[str, list[str]]]) -> li
 
 
 class Drawer:
-    """Draws for one op. `types` holds a dtype for each type attribute, such that TensorFlow has a kernel for them all."""
+    """Draws for one op. `types` holds a dtype for each type attribute, such that TensorFlow has a kernel for them all. Of the
+    numbers in floating-point arrays, whatever a recipe asks for, a share of `unbounded` is NaN or infinite."""
 
     def __init__(
         self,
@@ -73,8 +74,9 @@ class Drawer:
         op_type: str,
         kernels: Sequence[dict[str, list[str]]],
         fixed: Mapping[str, str] | None = None,
+        unbounded: float = 0,
     ):
-        self.draw, self.op_type = draw, op_type
+        self.draw, self.op_type, self.unbounded = draw, op_type, unbounded
         signature = opdefs.signature(op_type)
         assert signature is not None, op_type
         self.signature = signature
@@ -170,7 +172,20 @@ class Drawer:
         if kind == 2:
             drawn = np.clip(np.rint(drawn.real), low, high) + (1j * np.rint(drawn.imag) if target.kind == "c" else 0)
         drawn = np.asarray(drawn, target)
+        if self.unbounded and self.flag():
+            return self._with_unbounded(drawn, random)
         return self._with_corners(drawn, random) if kind == 3 else drawn
+
+    def _with_unbounded(self, drawn: Array, random: np.random.Generator) -> Array:
+        table = np.array([np.nan, np.inf, -np.inf], drawn.real.dtype)
+        parts = drawn.real.copy(), drawn.imag.copy()
+        for part in parts:
+            part[random.random(part.shape) < self.unbounded] = random.choice(table)
+        if drawn.dtype.kind != "c":
+            return parts[0]
+        found = np.empty_like(drawn)
+        found.real, found.imag = parts
+        return found
 
     def _with_corners(self, drawn: Array, random: np.random.Generator) -> Array:
         table = corners_of(drawn.dtype)
@@ -290,10 +305,11 @@ def draw_of(
     kernels: Any,
     spoil: bool,
     fixed: Mapping[str, str] | None = None,
+    unbounded: float = 0,
 ) -> Draw:
-    """One draw of an op, of the dtypes in `fixed`. With `spoil` one in ten has an input whose shape is changed, so that both must
+    """One draw of an op, of the dtypes in `fixed`, a share of `unbounded` NaN or infinite. With `spoil` one in ten has an input whose shape is changed, so that both must
     refuse or agree."""
-    d = Drawer(draw, op_type, kernels, fixed)
+    d = Drawer(draw, op_type, kernels, fixed, unbounded)
     inputs, attrs, *program = recipe(d)
     types = {name: dtypes.by_name(dtype) for name, dtype in d.types.items()}
     found = Draw(op_type, inputs, {**types, **attrs}, [], *program)

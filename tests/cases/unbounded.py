@@ -1,0 +1,45 @@
+"""NaN and infinity among the numbers that one result is made of: where they go follows from the order in which TensorFlow takes these."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.cases import Case, Input, const, given
+from tests.cases.corners import corner
+
+
+def spoiled(*shape: int, dtype: str = "float32", seed: int = 0) -> Input:
+    """Random numbers, one part in eight of them NaN or infinite."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for _ in range(2 if dtype.startswith("complex") else 1):
+        part = random.integers(-12, 13, shape) / 4
+        unbounded = random.choice([np.nan, np.inf, -np.inf], shape)
+        parts.append(np.where(random.random(shape) < 1 / 8, unbounded, part))
+    numbers = parts[0].astype(dtype)
+    if len(parts) == 2:
+        numbers.imag = parts[1]
+    return given(numbers, dtype)
+
+
+# Of (3, 5, 7) the numbers of a result lie in one row, in columns, in columns of columns, or in the first and the last place.
+_AXES = ([], [0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2])
+
+CASES: list[Case] = [
+    *[
+        corner(op, spoiled(3, 5, 7, dtype=dtype, seed=3), const(axes, "int32"), label=f"{dtype}:{axes}", order=0)
+        for op in ("EuclideanNorm", "Mean", "Prod")
+        for dtype in ("complex64", "complex128")
+        for axes in _AXES
+    ],
+    *[
+        corner("Cumprod", spoiled(3, 5, 7, dtype=dtype, seed=3), const(axis, "int32"), label=f"{dtype}:{axis}", order=0)
+        for dtype in ("complex64", "complex128")
+        for axis in range(3)
+    ],
+    *[
+        corner(op, spoiled(6, 7, dtype=dtype), const([0, 1, 1, 3, 3, 3]), *rest, label=dtype, order=0)
+        for op, rest in (("SegmentMean", ()), ("SegmentProd", ()), ("UnsortedSegmentProd", (const(4),)))
+        for dtype in ("complex64", "complex128")
+    ],
+]
