@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from graphgrad.kernels import _einsum, _threads  # noqa: F401  (the ops of _einsum belong to this family)
+from graphgrad.kernels._complex_matmul import unbounded_product
 from graphgrad.kernels._matrices import adjoint_of
 from graphgrad.kernels._precision import BFLOAT16, HALVES
 from graphgrad.registry import kernel, planned
@@ -56,7 +57,14 @@ def matmul(a, b, *, transpose_a, transpose_b):
         raise ValueError(f"not matrices: the inputs have shapes {list(a.shape)} and {list(b.shape)}")
     x, y = a.T if transpose_a else a, b.T if transpose_b else b
     refuse_unfit(x, y)
-    return product(x, y)
+    return _product_of_views(x, y, transpose_a, transpose_b)
+
+
+def _product_of_views(x, y, x_is_turned, y_is_turned):
+    result = product(x, y)
+    if result.dtype.kind == "c" and not np.isfinite(result).all():
+        return np.where(np.isfinite(result), result, unbounded_product(x, y, x_is_turned, y_is_turned))
+    return result
 
 
 @planned("MatMul")
@@ -66,7 +74,7 @@ def plan_matmul(a, b, *, transpose_a, transpose_b):
 
 def _planned_product(x, y, adjoint_x, adjoint_y, adjoint):
     """A product that hands transposes to BLAS as flags."""
-    if x.dtype.char not in "fdFD":
+    if x.dtype.char not in "fd":
         return None
     multiply = _threads.product(_turned(x.shape, adjoint_x), _turned(y.shape, adjoint_y), x.dtype)
     if not adjoint_x and not adjoint_y:
@@ -105,7 +113,7 @@ def batch_matmul(x, y, *, adj_x, adj_y):
         raise ValueError(f"not matrices: the inputs have shapes {list(x.shape)} and {list(y.shape)}")
     x, y = adjoint_of(x) if adj_x else x, adjoint_of(y) if adj_y else y
     refuse_unfit(x, y)
-    return product(x, y)
+    return _product_of_views(x, y, adj_x, adj_y)
 
 
 @planned("BatchMatMul", "BatchMatMulV2")
