@@ -60,11 +60,12 @@ def gather_weighed(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
 
 
 def scatter(dy: np.ndarray, axis: int, taps: Taps, size: int) -> np.ndarray:
-    """The transpose of `gather`."""
+    """The transpose of `gather`. What has no weight is left out, but for infinity, of which it makes NaN."""
+    is_finite = np.isfinite(dy).all()
     dx = np.zeros((*dy.shape[:axis], size, *dy.shape[axis + 1 :]), dy.dtype)
     onto, along = np.moveaxis(dx, axis, 0), np.moveaxis(dy, axis, 0)
     for index, weight in zip(taps.indices.tolist(), taps.weights.astype(dy.dtype), strict=True):
         for output, target in enumerate(index):
-            if weight[output]:
+            if weight[output] or not is_finite:
                 onto[target] += along[output] * weight[output]
     return dx

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from graphgrad.kernels._checks import same_shapes
+from graphgrad.kernels._elimination import cholesky_factor, factors_of, refuse_singular, unbounded_apart
 from graphgrad.kernels._matrices import adjoint_of, each_matrix, refuse_not_square, solve_triangular
 from graphgrad.kernels._precision import HALVES
 from graphgrad.kernels._schur import schur_order
@@ -20,19 +21,24 @@ from graphgrad.registry import kernel
 
 @kernel("Cholesky", "BatchCholesky")
 def cholesky(matrix):
-    """Lower triangular; where there is no such factor it is not a number."""
+    """Lower triangular; where there is no such factor it is not a number, of complex matrices 0."""
     refuse_not_square(matrix)
     try:
-        return np.linalg.cholesky(matrix)
+        if np.isfinite(matrix).all():
+            return np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        return each_matrix(cholesky_or_nan, matrix)
+        pass
+    return each_matrix(cholesky_or_nothing, matrix)
 
 
-def cholesky_or_nan(matrix):
+def cholesky_or_nothing(matrix):
     try:
-        return np.linalg.cholesky(matrix)
+        factor = np.linalg.cholesky(matrix) if np.isfinite(matrix).all() else cholesky_factor(matrix)
     except np.linalg.LinAlgError:
-        return np.where(np.tri(len(matrix), dtype=bool), np.nan, 0)
+        factor = None
+    if factor is None:
+        return np.where(np.tri(len(matrix), dtype=bool), 0 if matrix.dtype.kind == "c" else np.nan, 0)
+    return factor
 
 
 @kernel("CholeskyGrad", "BatchCholeskyGrad")
@@ -68,10 +74,21 @@ def _undo_factorization(factor, grad):
 def lu(matrix, *, output_idx_type):
     """Both factors in one matrix, and the order its rows were put in: the largest of each column first."""
     refuse_not_square(matrix)
+    factors, order = unbounded_apart(_finite_factors, _other_factors)(matrix)
+    return factors, order.astype(output_idx_type)
+
+
+def _other_factors(matrix):
+    factors, order = factors_of(matrix)
+    refuse_singular(factors)
+    return factors, order
+
+
+def _finite_factors(matrix):
     size = matrix.shape[-1]
     factors = matrix.reshape(math.prod(matrix.shape[:-2]), size, size).copy()
     batch = np.arange(len(factors))
-    order = np.tile(np.arange(size, dtype=output_idx_type), (len(factors), 1))
+    order = np.tile(np.arange(size), (len(factors), 1))
     for k in range(size):
         pivot = np.abs(factors[:, k:, k]).argmax(axis=1) + k
         factors[batch, k], factors[batch, pivot] = factors[batch, pivot], factors[batch, k]

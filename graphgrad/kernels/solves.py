@@ -9,7 +9,9 @@ import math
 
 import numpy as np
 
+from graphgrad.kernels import _elimination
 from graphgrad.kernels._checks import lone
+from graphgrad.kernels._elimination import inverse_of, solution_of, solve_triangle, unbounded_apart
 from graphgrad.kernels._matrices import (
     adjoint_of,
     identity_like,
@@ -27,30 +29,38 @@ from graphgrad.registry import kernel
 @halves_in_float32
 def inverse(matrix, *, adjoint):
     refuse_not_square(matrix)
-    return of_invertible(np.linalg.inv, adjoint_of(matrix) if adjoint else matrix)
+    return _inverse(adjoint_of(matrix) if adjoint else matrix)
 
 
-def of_invertible(function, matrix, *others):
-    """What the function gives. Raises ValueError for a matrix that is singular, or that begins with NaN, its first pivot."""
-    try:
-        if not np.isnan(matrix[..., :1, :1]).any():
-            return function(matrix, *others)
-    except np.linalg.LinAlgError:
-        pass
-    raise ValueError("the matrix is not invertible")
+def of_invertible(function):
+    """The function; a matrix that is singular raises ValueError."""
+
+    def call(*matrices):
+        try:
+            return function(*matrices)
+        except np.linalg.LinAlgError:
+            raise ValueError("the matrix is not invertible") from None
+
+    return call
+
+
+_inverse = unbounded_apart(of_invertible(np.linalg.inv), inverse_of)
+_solution = unbounded_apart(of_invertible(np.linalg.solve), solution_of)
+_determinant = unbounded_apart(np.linalg.det, _elimination.determinant)
+_log_determinant = unbounded_apart(np.linalg.slogdet, _elimination.log_determinant)
 
 
 @kernel("MatrixDeterminant", "BatchMatrixDeterminant")
 def determinant(matrix):
     refuse_not_square(matrix)
-    return np.linalg.det(matrix)
+    return _determinant(matrix)
 
 
 @kernel("LogMatrixDeterminant")
 def log_determinant(matrix):
     refuse_not_square(matrix)
-    sign, logarithm = np.linalg.slogdet(matrix)
-    return np.where(np.isnan(logarithm), np.nan, sign).astype(matrix.dtype), logarithm.astype(matrix.dtype)
+    sign, logarithm = _log_determinant(matrix)
+    return sign.astype(matrix.dtype), logarithm.astype(matrix.dtype)
 
 
 # --- systems of equations --------------------------------------------------------------------------------
@@ -60,7 +70,7 @@ def log_determinant(matrix):
 def solve(matrix, rhs, *, adjoint):
     refuse_not_square(matrix)
     refuse_other_batch(matrix, rhs)
-    return of_invertible(np.linalg.solve, adjoint_of(matrix) if adjoint else matrix, rhs)
+    return _solution(adjoint_of(matrix) if adjoint else matrix, rhs)
 
 
 @kernel("MatrixTriangularSolve", "BatchMatrixTriangularSolve")
@@ -71,7 +81,14 @@ def triangular_solve(matrix, rhs, *, lower, adjoint):
         raise ValueError(f"matrices {list(matrix.shape)} do not fit right hand sides {list(rhs.shape)}")
     if adjoint:
         matrix, lower = adjoint_of(matrix), not lower
-    return solve_triangular(matrix, rhs, lower)
+    solution = solve_triangular(matrix, rhs, lower)
+    if matrix.dtype.kind != "c" or np.isfinite(solution).all():
+        return solution
+    matrices = np.broadcast_to(matrix, solution.shape[:-2] + matrix.shape[-2:])
+    columns = np.broadcast_to(rhs, solution.shape)
+    for index in np.ndindex(solution.shape[:-2]):
+        solution[index] = solve_triangle(matrices[index], columns[index], lower)
+    return solution
 
 
 @kernel("BandedTriangularSolve")

@@ -1,0 +1,75 @@
+"""NaN and infinity in matrices that are factored, inverted and solved with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphgrad.dtypes import int32
+from tests.cases import Case, Input, given
+from tests.cases.corners import corner
+from tests.cases.unbounded import spoiled
+
+_DTYPES = ("float32", "float64", "complex64", "complex128")
+_LOWER = [(lower, adjoint) for lower in (False, True) for adjoint in (False, True)]
+
+
+def _stack(dtype: str, size: int, seed: int = 0, positive: bool = False) -> Input:
+    """Twelve matrices with a few numbers that are not finite; their first is."""
+    random = np.random.default_rng(seed)
+    matrices = np.array(spoiled(12, size, size, dtype=dtype, seed=seed, share=1 / (size * size + 4)).value)
+    whole = random.integers(-4, 5, (size, size)) / 4
+    matrices[:, 0, 0] = 2.5
+    if positive:
+        matrices += 8 * np.eye(size)
+        matrices[..., np.triu(np.ones((size, size), bool), 1)] = 0  # which no result says anything of
+        whole = whole @ whole.T + np.eye(size)
+    matrices[0] = np.tril(whole) + np.eye(size)
+    return given(matrices, dtype)
+
+
+CASES: list[Case] = [
+    *[
+        corner(op, _stack(dtype, size, seed=size), label=f"{dtype}:{size}", order=0)
+        for op in ("LogMatrixDeterminant", "MatrixDeterminant")
+        for dtype in _DTYPES
+        for size in (1, 2, 3, 5)
+    ],
+    *[
+        corner("Lu", _stack(dtype, size, seed=size), output_idx_type=int32, label=f"{dtype}:{size}", order=0)
+        for dtype in _DTYPES
+        for size in (1, 2, 3, 5)
+    ],
+    *[
+        corner(
+            "MatrixInverse", _stack(dtype, size, seed=size), adjoint=adjoint, label=f"{dtype}:{size}:{adjoint}", order=0
+        )
+        for dtype in _DTYPES
+        for size in (1, 2, 3, 4)
+        for adjoint in (False, True)
+    ],
+    *[
+        corner(
+            "MatrixSolve",
+            *[_stack(dtype, size, seed=size), spoiled(12, size, 2, dtype=dtype, seed=9, share=1 / 30)],
+            adjoint=adjoint,
+            label=f"{dtype}:{size}:{adjoint}",
+            order=0,
+        )
+        for dtype in _DTYPES
+        for size in (1, 2, 3, 4)
+        for adjoint in (False, True)
+    ],
+    *[
+        corner(
+            "MatrixTriangularSolve",
+            *[_stack(dtype, size, seed=size), spoiled(12, size, columns, dtype=dtype, seed=9, share=1 / 30)],
+            lower=lower,
+            adjoint=adjoint,
+            label=f"{dtype}:{size}:{columns}:{lower}:{adjoint}",
+            order=0,
+        )
+        for dtype in _DTYPES
+        for size, columns in ((1, 3), (3, 1), (4, 5))
+        for lower, adjoint in _LOWER
+    ],
+]
