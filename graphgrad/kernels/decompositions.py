@@ -118,25 +118,40 @@ def svd(matrix, *, compute_uv, full_matrices):
 
 
 def svd_or_nan(matrix, **options):
-    try:
-        return np.linalg.svd(matrix, **options)
-    except np.linalg.LinAlgError:  # what is not finite has no singular values
-        known = np.isfinite(matrix).all(axis=(-2, -1), keepdims=True)
-        found = np.linalg.svd(np.where(known, matrix, 0), **options)
-        if not options.get("compute_uv", True):
-            return np.where(known[..., 0], found, np.nan)
-        return [np.where(k, f, np.nan) for k, f in zip((known, known[..., 0], known), found, strict=True)]
+    """What is not finite has no singular values; those of a complex matrix are 0 then."""
+    known = np.isfinite(matrix).all(axis=(-2, -1), keepdims=True)
+    found = np.linalg.svd(np.where(known, matrix, 0), **options)
+    if known.all():
+        return found
+    nothing = 0 if matrix.dtype.kind == "c" else np.nan
+    if not options.get("compute_uv", True):
+        return np.where(known[..., 0], found, nothing)
+    return [np.where(k, f, nothing).astype(f.dtype) for k, f in zip((known, known[..., 0], known), found, strict=True)]
 
 
 @kernel("SelfAdjointEigV2", "BatchSelfAdjointEigV2")
 def self_adjoint_eig(matrix, *, compute_v):
     """Ascending eigenvalues and vectors of the lower triangles; a scalar stands for vectors not asked for."""
     refuse_not_square(matrix)
-    refuse_not_finite(matrix)
-    if not compute_v:
-        return np.linalg.eigvalsh(matrix).astype(matrix.dtype), np.zeros((), matrix.dtype)
-    values, vectors = np.linalg.eigh(matrix)
-    return values.astype(matrix.dtype), vectors
+    values, vectors = unbounded_apart(np.linalg.eigh if compute_v else values_alone, unbounded_eig)(matrix)
+    return values.astype(matrix.dtype), vectors if compute_v else np.zeros((), matrix.dtype)
+
+
+def values_alone(matrix):
+    return np.linalg.eigvalsh(matrix), matrix
+
+
+def unbounded_eig(matrix):
+    """One number is its own eigenvalue. Of more, all are NaN where TensorFlow's iteration ends: beside an infinity that comes first."""
+    size, rest = len(matrix), np.tril(matrix)
+    if np.isfinite(rest).all():
+        return np.linalg.eigh(rest)
+    if size == 1:
+        return matrix[0].real, np.ones_like(matrix)
+    for i in range(2 if size == 2 else 1):
+        rest[i, i] = 0 if np.isinf(rest[i, i]) else rest[i, i]
+    refuse_not_finite(rest)
+    return np.full(size, np.nan), np.eye(size, dtype=matrix.dtype)
 
 
 def refuse_not_finite(matrix):

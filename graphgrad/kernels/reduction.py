@@ -12,6 +12,7 @@ import numpy as np
 
 from graphgrad.kernels._complex import quotient
 from graphgrad.kernels._complex_folds import PRODUCT, SQUARES, fold, running_products
+from graphgrad.kernels._nan_order import nth_smallest, places_of_largest
 from graphgrad.kernels._precision import HALVES, exp, log1p
 from graphgrad.registry import kernel, planned
 
@@ -346,7 +347,15 @@ def nth_element(input, n, *, reverse):
     if not 0 <= n < length:
         raise ValueError(f"n must be in the range [0, {length}), but is {int(n)}")
     n = length - 1 - int(n) if reverse else int(n)
-    return np.partition(input, n, axis=-1)[..., n]
+    found = np.partition(input, n, axis=-1)[..., n]
+    for index in _rows_with_nan(input):
+        found[index] = nth_smallest(input[index].tolist(), n)
+    return found
+
+
+def _rows_with_nan(input):
+    """The indices of these rows."""
+    return map(tuple, np.argwhere(np.isnan(input).any(axis=-1))) if input.dtype.kind in "fV" else ()
 
 
 def _descending_keys(input):
@@ -411,6 +420,9 @@ def _largest(input, k, index_type, sorted):
         raise ValueError(f"k must be in the range [0, {input.shape[-1]}], but is {k}")
     in_heap_order = not sorted and 0 < k < input.shape[-1]
     places = _places_in_heap_order(input, k) if in_heap_order else _places_of_largest(input, k)
+    for index in _rows_with_nan(input) if k else ():
+        lanes = 4 if input.dtype == np.float64 else 8
+        places[index] = places_of_largest(input[index].tolist(), k, sorted, lanes)
     return np.take_along_axis(input, places, axis=-1), places.astype(index_type)
 
 

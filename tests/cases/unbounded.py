@@ -79,4 +79,23 @@ CASES: list[Case] = [
         for sizes in ((3, 5, 4), (9, 6, 7))
         for turns in _TURNS
     ],
+    *[
+        corner(
+            "TopKV2",
+            spoiled(9, length, dtype=dtype, seed=length),
+            const(k),
+            sorted=is_sorted,
+            label=f"{dtype}:{length}:{k}:{is_sorted}",
+            order=0,
+        )
+        for dtype in ("float32", "float64")
+        for length in (6, 40)
+        for k in (1, 5, length)
+        for is_sorted in (False, True)
+    ],
+    *[
+        corner("NthElement", spoiled(9, length, seed=length), const(n), reverse=False, label=f"{length}:{n}", order=0)
+        for length in (3, 12, 60)
+        for n in (0, length // 2)
+    ],
 ]

@@ -72,4 +72,19 @@ CASES: list[Case] = [
         for size, columns in ((1, 3), (3, 1), (4, 5))
         for lower, adjoint in _LOWER
     ],
+    *[
+        corner(
+            "Svd", given([[np.nan, 1.0], [2.0, 3.0]], dtype), compute_uv=True, full_matrices=False, label=dtype, order=0
+        )
+        for dtype in ("float32", "complex64")
+    ],
+    *[
+        corner("SelfAdjointEigV2", given(matrix, dtype), compute_v=True, label=f"{dtype}:{label}", order=0)
+        for dtype in ("float32", "complex64")
+        for label, matrix in (
+            ("number", [[-np.inf]]),
+            ("first", [[np.inf, 2.0, 1.0], [2.0, 1.0, 3.0], [1.0, 3.0, 4.0]]),
+            ("last", [[1.0, 2.0], [2.0, np.inf]]),
+        )
+    ],
 ]
