@@ -15,6 +15,8 @@ import numpy as np
 
 from graphgrad.kernels import _depthwise, _dilation, _threads  # noqa: F401  (_dilation registers its ops)
 from graphgrad.kernels._accumulate import wide
+from graphgrad.kernels._precision import BFLOAT16
+from graphgrad.kernels._unreached import add_zeros_times_filters, add_zeros_times_images, filter_gradient_by_taps
 from graphgrad.kernels.windows import (
     Sizes,
     Windows,
@@ -37,6 +39,7 @@ COLUMN_ROWS = 256
 FEW_CHANNELS = 16
 FILTER_SHARES = 4  # parts of the sum over blocks that are added up side by side
 SHORT_RUN = 8
+BY_ONEDNN = (np.dtype(np.float32), BFLOAT16)  # whose convolutions TensorFlow leaves to that library
 
 
 def _groups(channels: int, filter_shape: Sizes) -> int:
@@ -165,7 +168,7 @@ def correlate_input_gradient(
         return dx
     if groups > 1 and filters.shape[-2] == 1:
         return _depthwise.input_gradient(dy, filters.reshape(*w.kernel, groups, -1), w, dx)
-    turned = _turned(w)
+    turned = _turned(w) if np.isfinite(filters).all() else None  # or NaN would come of the zeros around dy
     pixels, features = dy.size // dy.shape[-1], dy.shape[-1]
     copied = pixels * features + 2 * channels * features  # per tap: columns, and filters to transpose
     if turned is not None and copied < 3 * pixels * channels:
@@ -291,8 +294,10 @@ def input_gradient(
     dilations: Sizes,
     explicit_paddings: Sizes = (),
     out: np.ndarray | None = None,
+    spreads: bool = False,
 ) -> np.ndarray:
-    """`x_shape` in the order of the data format, or its spatial sizes alone."""
+    """`x_shape` in the order of the data format, or its spatial sizes alone; `spreads` where TensorFlow's own kernel puts zeros
+    between the gradients of distant windows."""
     dtype, dy = dy.dtype, channels_last(dy, data_format)
     if len(x_shape) == dy.ndim - 2:
         x_shape = (dy.shape[0], *x_shape, filters.shape[-2])
@@ -300,8 +305,10 @@ def input_gradient(
         x_shape = (x_shape[0], *x_shape[2:], x_shape[1])
     w = geometry(x_shape, filters.shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
     check_gradient(dy, x_shape, filters.shape[-1], w)
-    place = place_for(out, dtype, data_format)
-    return delivered(correlate_input_gradient(wide(dy), wide(filters), w, x_shape[-1], place), dtype, data_format, out)
+    dx = correlate_input_gradient(wide(dy), wide(filters), w, x_shape[-1], place_for(out, dtype, data_format))
+    if spreads and not np.isfinite(filters).all():
+        add_zeros_times_filters(dx, wide(filters).reshape(*w.kernel, x_shape[-1], -1), w)
+    return delivered(dx, dtype, data_format, out)
 
 
 def filter_gradient(
@@ -314,11 +321,17 @@ def filter_gradient(
     dilations: Sizes,
     explicit_paddings: Sizes = (),
     out: np.ndarray | None = None,
+    spreads: bool = False,
 ) -> np.ndarray:
+    """`spreads` as of `input_gradient`."""
     x, dy = channels_last(x, data_format), channels_last(dy, data_format)
     w = geometry(x.shape, filter_shape[:-2], strides, padding, explicit_paddings, data_format, dilations)
     check_gradient(dy, x.shape, filter_shape[-1], w)
     dfilters = correlate_filter_gradient(wide(x), wide(dy), w, filter_shape[-2], place_for(out, x.dtype, "NHWC"))
+    if (spreads or x.dtype in BY_ONEDNN) and not np.isfinite(dfilters).all():
+        dfilters[...] = filter_gradient_by_taps(wide(x), wide(dy), w, filter_shape, _groups(x.shape[-1], filter_shape))
+    if spreads and not np.isfinite(x).all():
+        add_zeros_times_images(dfilters, wide(x), w)
     return delivered(dfilters, x.dtype, "NHWC", out)
 
 
@@ -374,22 +387,27 @@ def conv3d(x, filters, *, strides, padding, data_format, dilations, out=None):
 
 @kernel("Conv3DBackpropInputV2")
 def conv3d_backprop_input(sizes, filters, dy, *, strides, padding, data_format, dilations, out=None):
-    return input_gradient(_sizes(sizes), filters, dy, strides, padding, data_format, dilations, out=out)
+    spreads = len(dy) > 1 and dy.dtype not in BY_ONEDNN
+    return input_gradient(
+        _sizes(sizes), filters, dy, strides, padding, data_format, dilations, out=out, spreads=spreads
+    )
 
 
 @kernel("Conv3DBackpropInput")
 def conv3d_backprop_input_v1(x, filters, dy, *, strides, padding, dilations, out=None):
-    return input_gradient(x.shape, filters, dy, strides, padding, "NDHWC", dilations, out=out)
+    spreads = len(dy) > 1
+    return input_gradient(x.shape, filters, dy, strides, padding, "NDHWC", dilations, out=out, spreads=spreads)
 
 
 @kernel("Conv3DBackpropFilterV2")
 def conv3d_backprop_filter(x, sizes, dy, *, strides, padding, data_format, dilations, out=None):
-    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations, out=out)
+    spreads = dy.dtype not in BY_ONEDNN
+    return filter_gradient(x, _sizes(sizes), dy, strides, padding, data_format, dilations, out=out, spreads=spreads)
 
 
 @kernel("Conv3DBackpropFilter")
 def conv3d_backprop_filter_v1(x, filters, dy, *, strides, padding, dilations, out=None):
-    return filter_gradient(x, filters.shape, dy, strides, padding, "NDHWC", dilations, out=out)
+    return filter_gradient(x, filters.shape, dy, strides, padding, "NDHWC", dilations, out=out, spreads=True)
 
 
 def _grouped(filter_shape: Sizes) -> Sizes:
@@ -410,7 +428,7 @@ def depthwise_conv2d_backprop_input(
 ):
     grouped = filters.reshape(_grouped(filters.shape))
     place = (strides, padding, data_format, dilations, explicit_paddings)
-    return input_gradient(_sizes(sizes), grouped, dy, *place, out=out)
+    return input_gradient(_sizes(sizes), grouped, dy, *place, out=out, spreads=dy.dtype not in BY_ONEDNN)
 
 
 @kernel("DepthwiseConv2dNativeBackpropFilter")
