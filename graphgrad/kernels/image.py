@@ -331,8 +331,10 @@ def rgb_to_hsv(images):
     _check_colours(images)
     rgb = wide(images)
     red, green, blue = (rgb[..., channel] for channel in range(3))
-    value = rgb.max(-1)
-    spread = value - rgb.min(-1)
+    value, least = red, red  # what cannot be compared, the next channel takes the place of
+    for channel in (green, blue):
+        value, least = np.where(value > channel, value, channel), np.where(least < channel, least, channel)
+    spread = value - least
     saturation = np.where(value > 0, spread / value, 0)
     sixth = 1 / (6 * spread)
     hue = np.where(

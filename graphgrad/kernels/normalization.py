@@ -312,4 +312,16 @@ def lrn_grad(dy, x, y, *, depth_radius, bias, alpha, beta):
     dy, x, y = wide(dy), wide(x), wide(y)
     norm = _response_norm(x, w, bias, alpha)
     shared = _over_channels(lambda parts: spread(parts, w), dy * y / norm)
-    return (dy * norm**-beta - (2 * alpha * beta) * x * shared).astype(dtype, copy=False)
+    dx = dy * norm**-beta - (2 * alpha * beta) * x * shared
+    if not np.isfinite(dx).all():
+        dx = _unbounded_lrn_grad(dy, x, y, norm, depth_radius, alpha, beta)
+    return dx.astype(dtype, copy=False)
+
+
+def _unbounded_lrn_grad(dy, x, y, norm, depth_radius, alpha, beta):
+    """What an element owes itself, directly and by its norm, is added up before it meets a gradient that is infinite."""
+    channels = np.arange(x.shape[-1])
+    factors = -2 * alpha * beta * x[..., :, None] * y[..., None, :] / norm[..., None, :]
+    factors[..., channels, channels] += norm**-beta
+    reached = np.abs(channels[:, None] - channels) <= depth_radius
+    return np.where(reached, factors * dy[..., None, :], 0).sum(-1)

@@ -333,6 +333,7 @@ CASES = [
         order=1,
     ),
     corner("LinSpace", given(-_INF), given(1.0), const(3, "int32"), label="infinite", order=0),
+    corner("RGBToHSV", given(_COLOURS), label="corners", order=0),
     corner("AdjustHue", given(_COLOURS), const(0.3, "float32"), label="corners", order=0),
     corner("CTCGreedyDecoder", given(_STEPS), const([5], "int32"), label="corners", order=0),
     corner("Round", given([3, -2, 0], "int32"), label="integers", order=0),

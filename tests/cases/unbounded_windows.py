@@ -53,4 +53,17 @@ CASES: list[Case] = [
             ),
         ]
     ],
+    corner(
+        "LRNGrad",
+        *[
+            spoiled(4, 6, 5, 7, dtype="float32", seed=seed, share=share)
+            for seed, share in ((1, 1 / 60), (2, 1 / 90), (3, 1 / 90))
+        ],
+        depth_radius=2,
+        bias=2.0,
+        alpha=0.1,
+        beta=0.5,
+        label="float32",
+        order=0,
+    ),
 ]
