@@ -19,6 +19,27 @@ class Taps(NamedTuple):
     weights: np.ndarray
 
 
+def with_weight(taps: Taps, size: int) -> Taps:
+    """Without taps that no output gives a weight to, and within an axis of that size."""
+    used = taps.weights.any(1)
+    used[0] = True
+    return Taps(np.minimum(taps.indices[used], size - 1), taps.weights[used])
+
+
+def transposed(taps: Taps, size: int) -> Taps:
+    """The table for the gradient of inputs, as many as `size`: neighbouring outputs, from the first one with a weight on, as
+    many for each as the input with most of them has."""
+    outputs = taps.indices.shape[1]
+    table = np.zeros((size, outputs), taps.weights.dtype)
+    taken, output = np.nonzero(taps.weights)
+    np.add.at(table, (taps.indices[taken, output], output), taps.weights[taken, output])
+    used = table != 0
+    first, last = used.argmax(1), outputs - 1 - used[:, ::-1].argmax(1)
+    indices = first + np.arange(int((last - first + 1)[used.any(1)].max(initial=0)))[:, None]
+    weights = table[np.arange(size), np.minimum(indices, outputs - 1)]
+    return Taps(indices, np.where(indices < outputs, weights, table.dtype.type(0)))
+
+
 def _along(axis: int, ndim: int) -> list[int]:
     """The shape of a vector that lies along one axis of many."""
     shape = [1] * ndim
@@ -57,6 +78,16 @@ def gather_weighed(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
         for index, weight in zip(taps.indices, taps.weights.astype(x.dtype), strict=True)
     )
     return sum(parts)
+
+
+def gather_all(x: np.ndarray, axis: int, taps: Taps) -> np.ndarray:
+    """`gather` which reads what has no weight too, of which infinity makes NaN, but nothing beyond the axis."""
+    size, (count, outputs) = x.shape[axis], taps.indices.shape
+    beyond = np.zeros((*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.dtype)
+    indices = np.full((max(count, 1), outputs), size)
+    weights = np.zeros(indices.shape, x.dtype)
+    indices[:count], weights[:count] = np.minimum(taps.indices, size), taps.weights
+    return gather(np.concatenate([x, beyond], axis), axis, Taps(indices, weights))
 
 
 def scatter(dy: np.ndarray, axis: int, taps: Taps, size: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from graphgrad.kernels._checks import lone
-from graphgrad.kernels._resampling import F, Taps, gather, scatter
+from graphgrad.kernels._resampling import F, Taps, gather, gather_all, scatter, transposed, with_weight
 from graphgrad.registry import kernel
 
 
@@ -162,14 +162,16 @@ def _scaled(
     width = max(inverse, F(1)) if antialias else F(1)
     source = (np.arange(outputs, dtype=F) + F(0.5)) * inverse - inverse * translation
     reach = F(radius) * width
+    beyond = (source < 0) | (source > inputs)
     first = np.clip(np.ceil(source - reach - F(0.5)), 0, inputs - 1).astype(np.int64)
     last = np.clip(np.floor(source + reach - F(0.5)), 0, inputs - 1).astype(np.int64)
-    indices = first + np.arange(max(1, int((last - first).max(initial=0)) + 1))[:, None]
+    first[beyond] = 0
+    indices = first + np.arange(min(2 * int(np.ceil(reach)) + 1, inputs))[:, None]
     weights = weight_at(np.abs(indices + F(0.5) - source) / width).astype(F)
-    weights[(indices > last) | (source < 0) | (source > inputs)] = 0
+    weights[(indices > last) | beyond] = 0
     total = weights.sum(0)
     weights = np.where(np.abs(total) >= 1000 * np.finfo(F).tiny, weights / total, weights)
-    return Taps(np.minimum(indices, inputs - 1), weights.astype(F))
+    return Taps(indices, weights.astype(F))
 
 
 def _both_axes(x_shape, y_shape, scale, translation, kernel_type, antialias) -> tuple[Taps, Taps]:
@@ -191,7 +193,11 @@ def scale_and_translate(images, size, scale, translation, *, kernel_type, antial
     if min(shape[1:3]) <= 0 or not min(images.shape[1:3]):
         raise ValueError(f"cannot scale images of shape {images.shape} to {shape}")
     rows, columns = _both_axes(images.shape, shape, scale, translation, kernel_type, antialias)
-    return gather(gather(images.astype(F, copy=False), 1, rows), 2, columns)
+    images = images.astype(F, copy=False)
+    if not np.isfinite(images).all():
+        return gather_all(gather_all(images, 1, rows), 2, columns)
+    rows, columns = with_weight(rows, images.shape[1]), with_weight(columns, images.shape[2])
+    return gather(gather(images, 1, rows), 2, columns)
 
 
 @kernel("ScaleAndTranslateGrad")
@@ -199,4 +205,7 @@ def scale_and_translate_grad(dy, images, scale, translation, *, kernel_type, ant
     if dy.ndim != 4 or images.ndim != 4:
         raise ValueError(f"images {list(images.shape)} and their gradient {list(dy.shape)} must have rank 4")
     rows, columns = _both_axes(images.shape, dy.shape, scale, translation, kernel_type, antialias)
+    if not np.isfinite(dy).all():
+        rows, columns = transposed(rows, images.shape[1]), transposed(columns, images.shape[2])
+        return gather_all(gather_all(dy, 1, rows), 2, columns)
     return scatter(scatter(dy, 2, columns, images.shape[2]), 1, rows, images.shape[1])

@@ -48,7 +48,7 @@ def _target(x: np.ndarray, size: np.ndarray) -> Sizes:
 
 
 def _scale(inputs: int, outputs: int, align_corners: bool) -> np.float32:
-    if align_corners and outputs > 1:
+    if align_corners and min(inputs, outputs) > 1:
         return F(inputs - 1) / F(outputs - 1)
     return F(inputs) / F(outputs)
 
@@ -385,8 +385,25 @@ def adjust_saturation(images, scale):
     _check_rank(images)
     lone(scale, "scale")
     hsv = rgb_to_hsv(images)
-    hsv[..., 1] = np.clip(hsv[..., 1] * scale, 0, 1)
-    return hsv_to_rgb(hsv)
+    saturation = hsv[..., 1] * scale
+    if not np.isfinite(scale):
+        saturation = np.where(np.isnan(saturation), 0, saturation)
+    hsv[..., 1] = np.clip(saturation, 0, 1)
+    found = hsv_to_rgb(hsv)
+    odd = ~np.isfinite(images).all(-1)
+    if odd.any():
+        found[odd] = _grey(wide(images[odd]), scale)
+    return found
+
+
+def _grey(rgb: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """What `adjust_saturation` makes of pixels that are not finite: they have no hue, and extremes that are left over by comparisons."""
+    red, green, blue = np.moveaxis(rgb, -1, 0)
+    value, least = np.where(green < blue, blue, green), np.where(blue < green, blue, green)
+    value, least = np.where(red < value, value, red), np.where(least < red, least, red)
+    saturation = np.where(value > 0, (value - least) / value, 0) * scale
+    chroma = np.where(saturation > 0, np.minimum(saturation, 1), 0) * value
+    return np.broadcast_to((value - chroma)[..., None], rgb.shape)
 
 
 # A hue lies in one of six sectors. Where each begins or ends to the sixth, which way it runs from there, and which of

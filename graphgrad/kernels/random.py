@@ -243,7 +243,7 @@ def draw_gamma(generator, alpha, count):
     while waiting.size:
         x = streams.normal(waiting)
         v = 1 + c[waiting] * x
-        possible = v > 0
+        possible = ~(v <= 0)  # NaN goes on, else it would be tried for ever
         tried, x, v = waiting[possible], x[possible], v[possible]
         v = v * v * v
         u = streams.uniform(tried)
