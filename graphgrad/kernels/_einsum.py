@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphgrad.kernels._complex_matmul import unbounded_product
 from graphgrad.kernels._precision import HALVES
 from graphgrad.registry import kernel
 
@@ -36,6 +37,7 @@ class Plan(NamedTuple):
 
     inputs: tuple[Preparation, ...]
     swapped: bool
+    turned: tuple[bool, bool]  # whether TensorFlow's product finds its factors transposed in memory
     elementwise: bool
     shape: tuple[int, ...]
     order: tuple[int, ...]
@@ -96,7 +98,7 @@ def plan(equation: str, *shapes: tuple[int, ...]) -> Plan:
     kept = [present(labels, shape, sizes) for labels, shape in zip(inputs, shapes, strict=True)]
     outer = tuple(dict.fromkeys(output))
     if len(inputs) == 1:
-        groups, swapped = [[outer]], False
+        groups, swapped, turned = [[outer]], False, (False, False)
         result = outer
     else:
         x, y = ([label for label in own if label in outer or label in other] for own, other in (kept, kept[::-1]))
@@ -105,6 +107,7 @@ def plan(equation: str, *shapes: tuple[int, ...]) -> Plan:
         free_x = tuple(label for label in outer if label in x and label not in y)
         free_y = tuple(label for label in outer if label in y and label not in x)
         swapped = bool(free_y and (not free_x or outer.index(free_y[0]) < outer.index(free_x[0])))
+        turned = (terms_come_first(x, batch, summed), not terms_come_first(y, batch, summed))
         groups = [[batch, free_x, summed], [batch, summed, free_y]]
         if swapped:  # then the product comes out in the order that is wanted
             groups = [[batch, summed, free_x], [batch, free_y, summed]]
@@ -116,6 +119,7 @@ def plan(equation: str, *shapes: tuple[int, ...]) -> Plan:
     return Plan(
         inputs=preparations,
         swapped=swapped,
+        turned=turned,
         elementwise=len(inputs) == 2 and not summed,
         shape=tuple(sizes[label] for label in result),
         order=tuple(result.index(label) for label in outer),
@@ -132,6 +136,12 @@ def present(labels, shape, sizes):
         for label, size in dict(zip(labels, shape, strict=True)).items()
         if isinstance(label, str) or size == sizes[label]
     ]
+
+
+def terms_come_first(labels, batch, summed):
+    """Whether labels are in this order: those of an ellipsis, of the batch, those summed over, the others."""
+    ranks = [0 if isinstance(label, int) else 1 if label in batch else 2 if label in summed else 3 for label in labels]
+    return ranks == sorted(ranks)
 
 
 def preparation(labels, shape, groups):
@@ -162,6 +172,8 @@ def einsum(equation, inputs):
     else:
         x, y = reversed(prepared) if steps.swapped else prepared
         result = x * y if steps.elementwise else np.matmul(x, y)
+        if result.dtype.kind == "c" and not np.isfinite(result).all():
+            result = np.where(np.isfinite(result), result, _unbounded(steps, x, y))
     result = result.reshape(steps.shape).transpose(steps.order)
     if steps.spread:
         shape, axes = steps.spread
@@ -169,6 +181,12 @@ def einsum(equation, inputs):
         np.einsum(whole, axes, list(range(result.ndim)))[...] = result
         result = whole
     return result.astype(dtype, copy=False)
+
+
+def _unbounded(steps, x, y):
+    if steps.swapped:
+        return unbounded_product(y.swapaxes(-1, -2), x.swapaxes(-1, -2), *steps.turned).swapaxes(-1, -2)
+    return unbounded_product(x, y, *steps.turned)
 
 
 @kernel("Einsum")

@@ -147,7 +147,7 @@ def fractional_max_pool_grad(x, y, dy, rows, columns, *, overlapping):
     best = _largest(x, rows, columns, overlapping)
     if dy.shape != best.shape:
         raise ValueError(f"gradients have shape {list(dy.shape)}, the pooled input has {list(best.shape)}")
-    if not np.array_equal(y, best):
+    if not np.array_equal(np.maximum(y, lowest(y.dtype)), best):  # -inf has been let through, its pool has not
         raise ValueError("orig_output is not what these pooling sequences make of orig_input")
     dx, pending, in_order = np.zeros_like(x), np.ones(dy.shape, np.bool_), _taps(rows, columns, overlapping)
     for cells, elements in in_order:

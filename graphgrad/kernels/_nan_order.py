@@ -58,7 +58,7 @@ def _place_of_largest(row: list[float], lanes: int) -> int:
         half = len(largest) // 2
         largest = [b if a < b else a for a, b in zip(largest[:half], largest[half:], strict=True)]
     best = largest[0] if whole and rest < largest[0] else rest
-    return row.index(best) if best == best else 0
+    return next((place for place, element in enumerate(row) if element == best), 0)
 
 
 def _gathered(row: list[float], k: int, is_sorted: bool) -> list[int]:

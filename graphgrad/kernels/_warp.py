@@ -14,14 +14,20 @@ from graphgrad.kernels._resampling import F, Taps, gather, gather_all, scatter, 
 from graphgrad.registry import kernel
 
 
+def _whole(x: np.ndarray) -> np.ndarray:
+    """Cut off to an integer of 64 bits; what it cannot hold becomes the least of them, as on x86 processors."""
+    limit = F(2**63)
+    return np.where(np.abs(x) < limit, np.trunc(x), -limit)
+
+
 def _reflected(position: np.ndarray, size: int) -> np.ndarray:
     """Mirrored at the outer edges of the first and last pixel."""
     period = F(2 * size)
     if size <= 1:
         return np.zeros_like(position)
-    low = np.where(position < -period, period * np.trunc(-position / period) + position, position)
+    low = np.where(position < -period, period * _whole(-position / period) + position, position)
     low = np.where(low < -size, low + period, -low - 1)
-    high = position - period * np.trunc(position / period)
+    high = position - period * _whole(position / period)
     high = np.where(high >= size, period - high - 1, high)
     return np.where(position < 0, low, np.where(position > size - 1, high, position))
 
@@ -30,8 +36,8 @@ def _wrapped(position: np.ndarray, size: int) -> np.ndarray:
     """As if the image were repeated."""
     if size <= 1:
         return np.zeros_like(position)
-    low = position + F(size) * (np.trunc(-position / F(size - 1)) + 1)
-    high = position - F(size) * np.trunc(position / F(size - 1))
+    low = position + F(size) * (_whole(-position / F(size - 1)) + 1)
+    high = position - F(size) * _whole(position / F(size - 1))
     return np.where(position < 0, low, np.where(position > size - 1, high, position))
 
 
@@ -53,12 +59,12 @@ def _filled(position: np.ndarray, size: int, fill_mode: str) -> np.ndarray:
 
 
 def _projected(transforms: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Input rows and columns of output pixels, (transforms, height, width), and where they are finite."""
+    """Input rows and columns of output pixels, (transforms, height, width), and where there are any."""
     a0, a1, a2, b0, b1, b2, c0, c1 = (part[:, None, None] for part in transforms.T)
     x, y = np.arange(width, dtype=F)[None, None, :], np.arange(height, dtype=F)[None, :, None]
     projection = c0 * x + c1 * y + F(1)
     columns, rows = (a0 * x + a1 * y + a2) / projection, (b0 * x + b1 * y + b2) / projection
-    known = np.broadcast_to(projection != 0, rows.shape) & np.isfinite(rows) & np.isfinite(columns)
+    known = np.broadcast_to(projection != 0, rows.shape)
     return np.where(known, rows, 0), np.where(known, columns, 0), known
 
 

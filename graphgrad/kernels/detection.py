@@ -20,17 +20,26 @@ Chosen = list[tuple[int, Any]]
 F = np.float32
 
 
+def _least(x: Array, y: Array) -> Array:
+    """The lesser number; x where one is NaN, which is how TensorFlow compares them."""
+    return np.where(y < x, y, x)
+
+
+def _largest(x: Array, y: Array) -> Array:
+    return np.where(x < y, y, x)
+
+
 def _overlaps(boxes: Array) -> Callable[[int, list[int]], Array]:
     """Intersection over union of one box with others; 0 with boxes that have no area."""
-    low, high = np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])
+    low, high = _least(boxes[:, :2], boxes[:, 2:]), _largest(boxes[:, :2], boxes[:, 2:])
     areas = (high - low).prod(1)
 
     def of(box: int, others: list[int]) -> Array:
-        sides = np.minimum(high[others], high[box]) - np.maximum(low[others], low[box])
-        shared = np.maximum(sides, F(0)).prod(1)
+        sides = _least(high[box], high[others]) - _largest(low[box], low[others])
+        shared = _largest(sides, F(0)).prod(1)
         union = areas[others] + areas[box] - shared
-        sound = (areas[others] > 0) & (areas[box] > 0)
-        return np.where(sound, shared / np.where(sound, union, F(1)), F(0))
+        empty = (areas[others] <= 0) | (areas[box] <= 0)
+        return np.where(empty, F(0), shared / np.where(empty, F(1), union))
 
     return of
 
@@ -56,12 +65,14 @@ def _choose(
         score = -negative
         news = [other for other, _ in chosen[seen:]][::-1]
         values = similar(box, news) if news else np.empty(0, F)
-        if sigma > 0:
+        if sigma > 0 or not np.isfinite(values).all():
             decayed = score
             for value in values:
-                decayed = F(decayed * F(exp(F(-0.5 / sigma) * value * value)))
+                decayed = F(decayed * _weight(value, threshold, sigma))
                 if decayed <= least:
                     break
+            if sigma == 0 and (values > threshold).any():
+                continue
             if decayed != score:
                 if decayed > least:
                     heapq.heappush(line, (-decayed, box, len(chosen)))
@@ -70,6 +81,13 @@ def _choose(
             continue
         chosen.append((box, score))
     return chosen
+
+
+def _weight(similarity: Any, threshold: float, sigma: float) -> Any:
+    """What a score is multiplied by. Without a sigma too, where the exponent is 0, and NaN of what is infinite."""
+    if sigma == 0 and not similarity <= threshold:
+        return F(0)
+    return F(exp((F(-0.5 / sigma) if sigma > 0 else F(0)) * similarity * similarity))
 
 
 def _boxes_and_scores(boxes: Array, scores: Array) -> tuple[Array, Array]:
@@ -192,8 +210,12 @@ def _best(
     """(score, class, box) of what is chosen in an image, the best first."""
     entries = []
     for kind in range(scores.shape[1]):
-        own = boxes[:, kind if boxes.shape[1] > 1 else 0]
-        chosen = _choose(scores[:, kind], _overlaps(own), per_class, threshold, least)
+        overlaps = _overlaps(boxes[:, kind if boxes.shape[1] > 1 else 0])
+
+        def similar(box: int, others: list[int], overlaps: Any = overlaps) -> Array:
+            return np.nan_to_num(overlaps(box, others))  # NaN says nothing of the score here
+
+        chosen = _choose(scores[:, kind], similar, per_class, threshold, least)
         entries += [(score, kind, box) for box, score in chosen]
     entries.sort(key=lambda entry: -entry[0])
     return entries[:size]
@@ -234,9 +256,14 @@ def _draw(images: Array, boxes: Array, colours: Array | None = None) -> Array:
     return out
 
 
+def _pixel(place: Any) -> int:
+    """Cut off to an integer; what none of 64 bits can hold becomes the least of them, as on x86 processors."""
+    return int(place) if abs(place) < 2**63 else -(2**63)
+
+
 def _outline(image: Array, box: Array, colour: Array, height: int, width: int) -> None:
-    top, bottom = (int(F(y) * F(height - 1)) for y in (box[0], box[2]))
-    left, right = (int(F(x) * F(width - 1)) for x in (box[1], box[3]))
+    top, bottom = (_pixel(F(y) * F(height - 1)) for y in (box[0], box[2]))
+    left, right = (_pixel(F(x) * F(width - 1)) for x in (box[1], box[3]))
     if top > bottom or left > right or top >= height or bottom < 0 or left >= width or right < 0:
         return
     rows = slice(max(top, 0), min(bottom, height - 1) + 1)

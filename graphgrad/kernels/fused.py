@@ -48,10 +48,22 @@ def normalize(y: Array, args: Iterator[Array], options: dict[str, Any]) -> Array
     return call(y, scale, offset, mean, variance, **how)[0]
 
 
+def relu(y: Array, args: Iterator[Array], options: dict[str, Any]) -> Array:
+    """Of NaN and 0 oneDNN takes the number."""
+    larger = np.maximum if options.get("keeps_nan") else np.fmax
+    return np.asarray(larger(y, y.dtype.type(0)))
+
+
+def relu6(y: Array, args: Iterator[Array], options: dict[str, Any]) -> Array:
+    return np.minimum(relu(y, args, options), y.dtype.type(6))
+
+
 def gelu(y: Array) -> Array:
-    """x Phi(x), Phi being the normal distribution."""
+    """x Phi(x), Phi being the normal distribution, whose ends are 0 and 1 here but not those of Erf; infinity has none."""
     real = y.dtype.type
-    return real(0.5) * y * (1 + apply("Erf", y * real(np.sqrt(0.5))))
+    z = y * real(np.sqrt(0.5))
+    erf = np.where(np.abs(z) > 4, np.sign(z), apply("Erf", z))
+    return np.where(np.isinf(y), real(np.nan), real(0.5) * y * (1 + erf))
 
 
 def approximate_gelu(y: Array) -> Array:
@@ -80,7 +92,9 @@ FOLLOWERS: dict[str, Follower] = {
     "GeluExact": lone(gelu),
     "GeluApproximate": lone(approximate_gelu),
     "_FusedHardSwish": lone(hard_swish),
-    **{name: lone(lambda y, name=name: apply(name, y)) for name in ("Relu", "Relu6", "Elu", "Tanh", "Sigmoid")},
+    "Relu": relu,
+    "Relu6": relu6,
+    **{name: lone(lambda y, name=name: apply(name, y)) for name in ("Elu", "Tanh", "Sigmoid")},
 }
 
 
@@ -148,7 +162,8 @@ def fused_conv3d(
 @kernel("_FusedMatMul")
 def fused_matmul(a, b, args, *, transpose_a, transpose_b, fused_ops, epsilon, leakyrelu_alpha):
     y = apply("MatMul", a, b, transpose_a=transpose_a, transpose_b=transpose_b)
-    return followed(y, args, fused_ops, data_format="NHWC", epsilon=epsilon, leakyrelu_alpha=leakyrelu_alpha)
+    options = {"data_format": "NHWC", "epsilon": epsilon, "leakyrelu_alpha": leakyrelu_alpha}
+    return followed(y, args, fused_ops, keeps_nan=transpose_a, **options)  # transposed ones are not left to oneDNN
 
 
 # --------------------------------------------------------------------------------------------- what goes before

@@ -214,18 +214,23 @@ def _crop_positions(low: np.ndarray, high: np.ndarray, size: int, points: int) -
     return (low * last)[:, None] + np.arange(points, dtype=F) * step[:, None]
 
 
+def _passes(place: np.ndarray, size: int) -> np.ndarray:
+    """Where it lies beside an axis of that size; NaN does not."""
+    return (place < 0) | (place > size - 1)
+
+
 def _crops(image_shape: Sizes, boxes: np.ndarray, box_index: np.ndarray, points: Sizes) -> _Crops:
     batch, height, width = image_shape[:3]
     if boxes.ndim != 2 or boxes.shape[1] != 4 or box_index.shape != boxes.shape[:1]:
         raise ValueError(f"boxes {boxes.shape} and box_index {box_index.shape} do not describe boxes")
     if box_index.size and not 0 <= box_index.min() <= box_index.max() < batch:
         raise ValueError(f"box_index has values outside [0, {batch})")
-    if not np.isfinite(boxes).all():
-        raise ValueError("boxes contain an element that is not finite")
     y1, x1, y2, x2 = boxes.T
     rows = _crop_positions(y1, y2, height, points[0])[:, :, None]
     columns = _crop_positions(x1, x2, width, points[1])[:, None, :]
     inside = (rows >= 0) & (rows <= height - 1) & (columns >= 0) & (columns <= width - 1)
+    if (np.isnan(rows + columns) & ~_passes(rows, height) & ~_passes(columns, width)).any():
+        raise ValueError("a point of the boxes is NaN")
     rows, columns = (np.where(inside, position, 0) for position in (rows, columns))
     return _Crops(box_index[:, None, None], rows, columns, inside)
 
@@ -262,6 +267,8 @@ def _check_method(method: str) -> None:
 @kernel("CropAndResize")
 def crop_and_resize(image, boxes, box_index, crop_size, *, method, extrapolation_value):
     _check_method(method)
+    if not np.isfinite(boxes).all():
+        raise ValueError("boxes contain an element that is not finite")
     crops = _crops(image.shape, boxes, box_index, _crop_points(crop_size))
     image = image.astype(F, copy=False)
     if method == "nearest":

@@ -13,6 +13,7 @@ import numpy as np
 
 from graphgrad.kernels import _fractional, _threads  # noqa: F401  (_fractional registers the fractional pools)
 from graphgrad.kernels._accumulate import lowest, wide
+from graphgrad.kernels._precision import BFLOAT16
 from graphgrad.kernels.windows import (
     Sizes,
     Windows,
@@ -60,22 +61,28 @@ def _windows_of(
     return windows(tuple(shape[1:-1]), sizes, steps, (1,) * len(sizes), padding, explicit)
 
 
-def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=(), out=None):
+def max_pool(x, ksize, strides, padding, data_format, explicit_paddings=(), out=None, by_onednn=True):
     x = channels_last(x, data_format)
     depth = ksize[1 if is_channels_first(data_format) else -1]
     if depth != 1:
         return delivered(_max_pool_channels(x, depth, ksize, strides), x.dtype, data_format, out)
     w = _geometry(x, ksize, strides, padding, data_format, explicit_paddings)
-    start = lowest(x.dtype) if x.ndim == 4 else x.dtype.type(-np.inf)  # so a plane of -inf has a finite maximum
+    start = _maximum_of_nothing(x, is_channels_first(data_format), by_onednn)
     place = place_for(out, x.dtype, data_format)
     y = np.empty(_output_shape(x, w), x.dtype) if place is None else place
 
     def pool(images: slice) -> None:
         best = fold(x[images], w, np.fmax, start)  # of windows of one element the elements themselves
-        y[images] = np.fmax(best, start) if w.is_pointwise and x.ndim == 4 else best
+        y[images] = np.fmax(best, start) if w.is_pointwise else best
 
     _threads.spread(partial(pool, images) for images in _image_blocks(x))
     return delivered(y, x.dtype, data_format, out)
+
+
+def _maximum_of_nothing(x: np.ndarray, is_turned: bool, by_onednn: bool) -> np.generic:
+    """What a window of NaN and -inf has: the lowest number, or -inf where oneDNN takes bfloat16 by registers."""
+    in_registers = by_onednn and not (is_turned and x.shape[-1] in (2, 3))
+    return x.dtype.type(-np.inf) if x.dtype == BFLOAT16 and in_registers else lowest(x.dtype)
 
 
 def _image_blocks(x: np.ndarray) -> list[slice]:
@@ -94,7 +101,7 @@ def _max_pool_channels(x: np.ndarray, depth: int, ksize: Sizes, strides: Sizes) 
 
 @kernel("MaxPool")
 def max_pool_v1(x, *, ksize, strides, padding, explicit_paddings, data_format, out=None):
-    return max_pool(x, ksize, strides, padding, data_format, explicit_paddings, out)
+    return max_pool(x, ksize, strides, padding, data_format, explicit_paddings, out, by_onednn=padding != "EXPLICIT")
 
 
 def _numbers(sizes):
@@ -104,7 +111,7 @@ def _numbers(sizes):
 
 @kernel("MaxPoolV2")
 def max_pool_v2(x, ksize, strides, *, padding, data_format):
-    return max_pool(x, _numbers(ksize), _numbers(strides), padding, data_format)
+    return max_pool(x, _numbers(ksize), _numbers(strides), padding, data_format, by_onednn=False)
 
 
 @kernel("MaxPool3D")

@@ -6,12 +6,14 @@ A range is one number at either end, or one per slice along an axis; the arithme
 
 from __future__ import annotations
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from graphgrad.kernels._accumulate import wide
 from graphgrad.kernels._checks import lone, same_shapes
+from graphgrad.kernels._complex import REGISTER
 from graphgrad.registry import kernel
 
 F = np.float32
@@ -138,7 +140,25 @@ def _slices(end: np.ndarray, x: np.ndarray, axis: int) -> np.ndarray:
 def _extremes(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     """The least and the largest value, of x or of each slice."""
     axes = tuple(i for i in range(x.ndim) if i != axis) if axis >= 0 else tuple(range(x.ndim))
-    return x.min(axes, keepdims=axis >= 0), x.max(axes, keepdims=axis >= 0)
+    low, high = x.min(axes, keepdims=axis >= 0), x.max(axes, keepdims=axis >= 0)
+    if np.isnan(low).any():
+        return tuple(end.reshape(low.shape) for end in _extremes_beside_nan(x, axis))
+    return low, high
+
+
+def _extremes_beside_nan(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """What TensorFlow's comparisons find: as many numbers at once as fill a register, NaN passed over, then what is left one by
+    one, where NaN takes the place of all before it and the next number that of NaN. Slices it takes one by one."""
+    slices, whole = x.reshape(1, -1), x.size - x.size % (REGISTER // x.itemsize)
+    if axis >= 0:
+        slices, whole = x.reshape(prod(x.shape[:axis]), x.shape[axis], -1).transpose(1, 2, 0).reshape(x.shape[axis], -1), 0
+    left = slices[:, whole:]
+    behind_nan = np.logical_and.accumulate(~np.isnan(left)[:, ::-1], 1)[:, ::-1]
+    counts = np.hstack([~np.isnan(slices[:, :whole]), behind_nan])
+    ends_in_nan = np.isnan(left[:, -1:]).any(1)
+    infinity = x.dtype.type(np.inf)
+    low, high = np.where(counts, slices, infinity).min(1), np.where(counts, slices, -infinity).max(1)
+    return tuple(np.where(ends_in_nan, x.dtype.type(np.nan), end) for end in (low, high))
 
 
 def _scale(low, high, signed_input: bool, num_bits: int, narrow_range: bool):
@@ -164,7 +184,7 @@ def quantize_and_dequantize(
     dtype, x = x.dtype, wide(x)
     if range_given:
         low, high = (_slices(wide(np.asarray(end)), x, axis).astype(x.dtype, copy=False) for end in (low, high))
-        if (low > high).any():
+        if axis == -1 and not low <= high:
             raise ValueError("input_min must not lie above input_max")
     elif not x.size:
         return x.astype(dtype, copy=False)
@@ -172,7 +192,7 @@ def quantize_and_dequantize(
         low, high = _extremes(x, axis)
     scale, inverse, low, high = _scale(low, high, signed_input, num_bits, narrow_range)
     if range_given:
-        x = np.minimum(np.maximum(x, low), high)
+        x = np.maximum(np.minimum(x, high), low)
     return (ROUNDING[round_mode](x * scale) * inverse).astype(dtype, copy=False)
 
 

@@ -98,4 +98,20 @@ CASES: list[Case] = [
         for length in (3, 12, 60)
         for n in (0, length // 2)
     ],
+    *[
+        corner(
+            "Einsum",
+            [spoiled(*x, dtype=dtype, seed=6, share=1 / 24), spoiled(*y, dtype=dtype, seed=7, share=1 / 24)],
+            equation=equation,
+            label=f"{dtype}:{equation}",
+            order=0,
+        )
+        for dtype in ("complex64", "complex128")
+        for equation, x, y in (
+            ("bij,bjk->bik", (2, 4, 3), (2, 3, 5)),
+            ("bij,bkj->bki", (2, 4, 3), (2, 5, 3)),
+            ("ji,jk->ik", (3, 4), (3, 5)),
+            ("i,j->ij", (4,), (5,)),
+        )
+    ],
 ]

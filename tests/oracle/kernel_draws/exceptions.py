@@ -171,3 +171,71 @@ NOT_DRAWN: dict[str, str] = {
         "unique up to signs and order only: tests/oracle/test_live.py",
     ),
 }
+
+# op types whose float32 and bfloat16 are oneDNN's, where NaN and infinity go by the processor: these are drawn in float64
+BY_ONEDNN = frozenset(
+    {
+        *["Conv2D", "Conv2DBackpropFilter", "Conv2DBackpropInput"],
+        *["Conv3D", "Conv3DBackpropFilterV2", "Conv3DBackpropInputV2"],
+        *["DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropFilter", "DepthwiseConv2dNativeBackpropInput"],
+        *["MaxPool", "MaxPool3D", "Softmax"],
+    }
+)
+
+# op types that are not drawn with NaN and infinity -> why
+FINITE_ALONE: dict[str, str] = {
+    **dict.fromkeys(
+        [
+            *["ParameterizedTruncatedNormal", "RandomGamma", "RandomGammaGrad", "RandomPoisson", "RandomPoissonV2"],
+            *["StatefulRandomBinomial", "StatelessParameterizedTruncatedNormal", "StatelessRandomBinomial"],
+            *["StatelessRandomGammaV2", "StatelessRandomGammaV3", "StatelessRandomPoisson"],
+        ],
+        "TensorFlow draws for ever",
+    ),
+    **dict.fromkeys(
+        [
+            *["_FusedConv2D", "_FusedConv3D", "_FusedDepthwiseConv2dNative", "_FusedMatMul"],
+            *["FusedResizeAndPadConv2D", "FusedPadConv2D"],
+        ],
+        "oneDNN's: NaN goes by the processor",
+    ),
+    **dict.fromkeys(
+        ["CropAndResizeGradBoxes", "CropAndResizeGradImage"],
+        "of boxes that are not finite TensorFlow reads memory beyond the image",
+    ),
+    "RaggedCross": "it ends the process of TensorFlow often",
+    **dict.fromkeys(
+        [
+            *["AdjustSaturation", "AudioSpectrogram", "BandedTriangularSolve", "BatchMatrixSolveLs", "CTCLoss"],
+            *["DrawBoundingBoxes", "DrawBoundingBoxesV2", "FractionalMaxPoolGrad", "ImageProjectiveTransformV2"],
+            *[
+                "ImageProjectiveTransformV3",
+                "MatrixExponential",
+                "MatrixLogarithm",
+                "MatrixSolveLs",
+                "MatrixSquareRoot",
+            ],
+            *["NonMaxSuppression", *(f"NonMaxSuppressionV{version}" for version in (2, 3, 4, 5))],
+            *["QuantizeAndDequantize", *(f"QuantizeAndDequantizeV{version}" for version in (2, 3, 4)), "QuantizeV2"],
+            *["ScaleAndTranslate", "ScaleAndTranslateGrad", "SparseReduceMax", "SparseReduceMaxSparse"],
+            *["TridiagonalMatMul", "TridiagonalSolve"],
+            *[
+                f"{kind}Apply{rule}"
+                for kind in ("", "Resource", "Sparse", "ResourceSparse")
+                for rule in (
+                    "Adadelta",
+                    "Adagrad",
+                    "AdagradV2",
+                    "CenteredRMSProp",
+                    "Ftrl",
+                    "FtrlV2",
+                    "Momentum",
+                    "RMSProp",
+                )
+            ],
+            *[f"{kind}Apply{rule}" for kind in ("", "Resource") for rule in ("AdaMax", "Adam")],
+            *["ResourceApplyAdamWithAmsgrad", "ResourceApplyKerasMomentum", "ResourceSparseApplyKerasMomentum"],
+        ],
+        "not TensorFlow's: docs/fidelity.md",
+    ),
+}
