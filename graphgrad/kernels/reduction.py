@@ -327,10 +327,14 @@ def histogram_fixed_width(values, value_range, nbins, *, dtype):
     low, high = value_range
     if not low < high:
         raise ValueError(f"value_range must be increasing, but is {value_range.tolist()}")
+    if nbins == 1:  # which NaN is counted in too
+        return np.array([values.size], dtype)
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise ValueError("the values must not contain nan")
     step = (np.float64(high) - np.float64(low)) / nbins
     places = (np.clip(values, low, high).astype(np.float64) - low) / step
+    if np.isnan(places).any():
+        raise ValueError(f"value_range {value_range.tolist()} has no bins for what lies at its infinite end")
     places = np.minimum(places, nbins - 1).astype(np.int64)
     return np.bincount(places.ravel(), minlength=int(nbins)).astype(dtype)
 
