@@ -46,18 +46,23 @@ def nth_smallest(row: list[float], n: int) -> float:
     return row[places[n]]
 
 
-def _place_of_largest(row: list[float], lanes: int) -> int:
-    """Whole registers keep what is not smaller, what is left over takes what it cannot compare; the first equal element is it."""
+def largest(row: list[float], lanes: int) -> float:
+    """Whole registers keep what is not smaller, what is left over takes what it cannot compare."""
     whole = len(row) // lanes * lanes
-    largest, rest = [-math.inf] * lanes, -math.inf
+    found, rest = [-math.inf] * lanes, -math.inf
     for start in range(0, whole, lanes):
-        largest = [b if a < b else a for a, b in zip(largest, row[start : start + lanes], strict=True)]
+        found = [b if a < b else a for a, b in zip(found, row[start : start + lanes], strict=True)]
     for element in row[whole:]:
         rest = rest if rest > element else element
-    while whole and len(largest) > 1:
-        half = len(largest) // 2
-        largest = [b if a < b else a for a, b in zip(largest[:half], largest[half:], strict=True)]
-    best = largest[0] if whole and rest < largest[0] else rest
+    while whole and len(found) > 1:
+        half = len(found) // 2
+        found = [b if a < b else a for a, b in zip(found[:half], found[half:], strict=True)]
+    return found[0] if whole and rest < found[0] else rest
+
+
+def _place_of_largest(row: list[float], lanes: int) -> int:
+    """The first element that equals it; the first of all where none does."""
+    best = largest(row, lanes)
     return next((place for place, element in enumerate(row) if element == best), 0)
 
 

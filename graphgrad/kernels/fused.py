@@ -62,8 +62,10 @@ def gelu(y: Array) -> Array:
     """x Phi(x), Phi being the normal distribution, whose ends are 0 and 1 here but not those of Erf; infinity has none."""
     real = y.dtype.type
     z = y * real(np.sqrt(0.5))
-    erf = np.where(np.abs(z) > 4, np.sign(z), apply("Erf", z))
-    return np.where(np.isinf(y), real(np.nan), real(0.5) * y * (1 + erf))
+    erf, far = apply("Erf", z), np.abs(z) > 4
+    if not far.any():
+        return real(0.5) * y * (1 + erf)
+    return np.where(np.isinf(y), real(np.nan), real(0.5) * y * (1 + np.where(far, np.sign(z), erf)))
 
 
 def approximate_gelu(y: Array) -> Array:

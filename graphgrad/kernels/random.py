@@ -290,8 +290,8 @@ def draw_poisson(generator, rate, count, dtype):
     repeated = np.repeat(rate.reshape(-1).astype(np.float64), count)
     streams = Streams(generator, repeated.size, BLOCKS_PER_NUMBER)
     result = np.full(repeated.size, np.nan)
-    small = (repeated >= 0) & (repeated < 10)
-    count_products(streams, repeated, np.flatnonzero(small), result)
+    result[repeated == np.inf] = 0 if np.dtype(dtype).kind in "iu" else np.inf
+    count_products(streams, repeated, np.flatnonzero(repeated < 10), result)
     transform_and_reject(streams, repeated, np.flatnonzero((repeated >= 10) & np.isfinite(repeated)), result)
     return result.reshape(rate.size, count).T.reshape(count, *rate.shape).astype(dtype)
 

@@ -26,6 +26,7 @@ from graphgrad.kernels._coordinates import (
 )
 from graphgrad.kernels._crosses import crosses, flat, hashed, joined, of_dense, of_sparse
 from graphgrad.kernels._hashes import farmhash64, siphash64
+from graphgrad.kernels._nan_order import largest
 from graphgrad.kernels._parsing import row_of
 from graphgrad.kernels._precision import HALVES
 from graphgrad.kernels._rows import row_sums
@@ -266,6 +267,10 @@ def _reduced(
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     results = combine.reduceat(values[order], starts) if len(starts) else values[:0]
+    if combine is np.maximum and np.isnan(results).any():
+        rows, lanes = np.split(values[order], starts[1:]), 4 if values.dtype == np.float64 else 8
+        for place in np.flatnonzero(np.isnan(results)):
+            results[place] = largest(rows[place].tolist(), lanes)
     return indices[:, kept][order][starts], results.astype(values.dtype, copy=False), kept
 
 
