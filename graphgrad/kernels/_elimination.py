@@ -63,8 +63,12 @@ def _first_largest(sizes: Array) -> int:
 
 
 def refuse_singular(factors: Array) -> None:
-    """A pivot that is NaN is not found, but for the first."""
-    least, *others = np.abs(np.diagonal(factors))
+    refuse_zero_pivot(np.diagonal(factors))
+
+
+def refuse_zero_pivot(pivots: Array) -> None:
+    """One that is NaN is not found, but for the first."""
+    least, *others = np.abs(pivots)
     for size in others:
         least = size if size < least else least
     if not least > 0:
@@ -126,7 +130,7 @@ def solve_triangle(matrix: Array, rhs: Array, lower: bool, has_ones: bool = Fals
 
 def cholesky_factor(matrix: Array) -> Array | None:
     """The lower triangle; None where a number on the diagonal is not positive. What NaN is compared with is false."""
-    factor, by = np.tril(matrix), _arithmetic(matrix, ONE_BY_ONE)
+    factor, by = np.tril(matrix), _arithmetic(matrix, PLAIN)
     for k in range(len(factor)):
         row = factor[k, :k]
         square = factor[k, k].real - (row.real * row.real + row.imag * row.imag).sum()

@@ -57,12 +57,18 @@ def adam(var, m, v, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad, *
 def adam_amsgrad(var, m, v, vhat, beta1_power, beta2_power, lr, beta1, beta2, epsilon, grad):
     rate = lr * np.sqrt(1 - beta2_power) / (1 - beta1_power)
     m, v = m + (grad - m) * (1 - beta1), v + (grad * grad - v) * (1 - beta2)
-    vhat = np.maximum(vhat, v)
+    vhat = largest(vhat, v)
     return var - m * rate / (np.sqrt(vhat) + epsilon), m, v, vhat
 
 
+def largest(x, y):
+    """x where one of both is NaN, which is how TensorFlow compares them."""
+    found = np.maximum(x, y)
+    return np.where(x < y, y, x) if np.isnan(found).any() else found
+
+
 def ada_max(var, m, v, beta1_power, lr, beta1, beta2, epsilon, grad):
-    m, v = m + (grad - m) * (1 - beta1), np.maximum(v * beta2, np.abs(grad))
+    m, v = m + (grad - m) * (1 - beta1), largest(v * beta2, np.abs(grad))
     return var - lr / (1 - beta1_power) * (m / (v + epsilon)), m, v
 
 
@@ -121,15 +127,36 @@ def proximal_adagrad(var, accum, lr, l1, l2, grad):
 
 
 def ftrl(var, accum, linear, grad, lr, l1, l2, lr_power, *, multiply_linear_by_lr):
-    return ftrl_v2(var, accum, linear, grad, lr, l1, l2, l2 - l2, lr_power, multiply_linear_by_lr=multiply_linear_by_lr)
+    steps = ftrl_of_rows(var, accum, linear, grad, lr, l1, l2, lr_power, multiply_linear_by_lr=multiply_linear_by_lr)
+    return zero_of_nan(*steps)
 
 
 def ftrl_v2(var, accum, linear, grad, lr, l1, l2, l2_shrinkage, lr_power, *, multiply_linear_by_lr):
+    numbers = (lr, l1, l2, l2_shrinkage, lr_power)
+    return zero_of_nan(
+        *ftrl_v2_of_rows(var, accum, linear, grad, *numbers, multiply_linear_by_lr=multiply_linear_by_lr)
+    )
+
+
+def zero_of_nan(var, accum, linear):
+    """What cannot be compared with l1 counts as small."""
+    unknown = np.isnan(linear)
+    return np.where(unknown, linear.dtype.type(0), var) if unknown.any() else var, accum, linear
+
+
+def ftrl_of_rows(var, accum, linear, grad, lr, l1, l2, lr_power, *, multiply_linear_by_lr):
+    return ftrl_v2_of_rows(
+        var, accum, linear, grad, lr, l1, l2, None, lr_power, multiply_linear_by_lr=multiply_linear_by_lr
+    )
+
+
+def ftrl_v2_of_rows(var, accum, linear, grad, lr, l1, l2, l2_shrinkage, lr_power, *, multiply_linear_by_lr):
     """With `multiply_linear_by_lr` the slot `linear`, and all it is compared with, is lr times as large."""
     unit, scale = (lr, 1) if multiply_linear_by_lr else (1, lr)
     new_accum = accum + grad * grad
     new_power, power = new_accum**-lr_power, accum**-lr_power
-    linear = linear + (grad + 2 * l2_shrinkage * var) * unit - (new_power - power) / scale * var
+    shrunk = grad if l2_shrinkage is None else grad + 2 * l2_shrinkage * var
+    linear = linear + shrunk * unit - (new_power - power) / scale * var
     quadratic = new_power / scale + 2 * l2 * unit
     return -shrink(linear, l1 * unit) / quadratic, new_accum, linear
 
@@ -154,4 +181,9 @@ OPTIMIZERS = {
     "ProximalGradientDescent": proximal_gradient_descent,
     "RMSProp": rms_prop,
 }
-OF_ROWS = OPTIMIZERS | {"CenteredRMSProp": centered_rms_prop_of_rows, "RMSProp": rms_prop_of_rows}
+OF_ROWS = OPTIMIZERS | {
+    "CenteredRMSProp": centered_rms_prop_of_rows,
+    "Ftrl": ftrl_of_rows,
+    "FtrlV2": ftrl_v2_of_rows,
+    "RMSProp": rms_prop_of_rows,
+}

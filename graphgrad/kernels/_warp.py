@@ -24,7 +24,7 @@ def _reflected(position: np.ndarray, size: int) -> np.ndarray:
     """Mirrored at the outer edges of the first and last pixel."""
     period = F(2 * size)
     if size <= 1:
-        return np.zeros_like(position)
+        return np.where(np.isnan(position), position, F(0))
     low = np.where(position < -period, period * _whole(-position / period) + position, position)
     low = np.where(low < -size, low + period, -low - 1)
     high = position - period * _whole(position / period)
@@ -35,7 +35,7 @@ def _reflected(position: np.ndarray, size: int) -> np.ndarray:
 def _wrapped(position: np.ndarray, size: int) -> np.ndarray:
     """As if the image were repeated."""
     if size <= 1:
-        return np.zeros_like(position)
+        return np.where(np.isnan(position), position, F(0))
     low = position + F(size) * (_whole(-position / F(size - 1)) + 1)
     high = position - F(size) * _whole(position / F(size - 1))
     return np.where(position < 0, low, np.where(position > size - 1, high, position))

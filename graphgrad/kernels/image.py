@@ -320,7 +320,7 @@ def crop_and_resize_grad_boxes(dy, image, boxes, box_index, *, method):
     (a, b), (c, d) = ((image[crops.image, row, left], image[crops.image, row, right]) for row in (top, bottom))
     along_y = (1 - across) * (c - a) + across * (d - b)
     along_x = (1 - down) * (b - a) + down * (d - c)
-    dy = np.where(crops.inside[..., None], dy, F(0))
+    dy, along_y, along_x = (np.where(crops.inside[..., None], part, F(0)) for part in (dy, along_y, along_x))
     to_y, to_x = (dy * along_y).sum((2, 3)), (dy * along_x).sum((1, 3))
     low_y, high_y = _share_of_ends(rows, height)
     low_x, high_x = _share_of_ends(columns, width)

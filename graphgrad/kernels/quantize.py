@@ -151,7 +151,10 @@ def _extremes_beside_nan(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarr
     one, where NaN takes the place of all before it and the next number that of NaN. Slices it takes one by one."""
     slices, whole = x.reshape(1, -1), x.size - x.size % (REGISTER // x.itemsize)
     if axis >= 0:
-        slices, whole = x.reshape(prod(x.shape[:axis]), x.shape[axis], -1).transpose(1, 2, 0).reshape(x.shape[axis], -1), 0
+        slices, whole = (
+            x.reshape(prod(x.shape[:axis]), x.shape[axis], -1).transpose(1, 2, 0).reshape(x.shape[axis], -1),
+            0,
+        )
     left = slices[:, whole:]
     behind_nan = np.logical_and.accumulate(~np.isnan(left)[:, ::-1], 1)[:, ::-1]
     counts = np.hstack([~np.isnan(slices[:, :whole]), behind_nan])

@@ -11,7 +11,8 @@ import numpy as np
 
 from graphgrad.kernels import _elimination
 from graphgrad.kernels._checks import lone
-from graphgrad.kernels._elimination import inverse_of, solution_of, solve_triangle, unbounded_apart
+from graphgrad.kernels._complex import ONE_BY_ONE
+from graphgrad.kernels._elimination import inverse_of, refuse_zero_pivot, solution_of, solve_triangle, unbounded_apart
 from graphgrad.kernels._matrices import (
     adjoint_of,
     identity_like,
@@ -99,7 +100,8 @@ def banded_triangular_solve(bands, rhs, *, lower, adjoint):
         raise ValueError(f"bands of shape {list(bands.shape)} do not fit right hand sides {list(rhs.shape)}")
     bands = (bands if lower else bands[..., ::-1, :])[..., : max(size, 1), :]  # now from the main diagonal outwards
     if not (np.abs(bands[..., 0, :]) > 0).all():
-        raise ValueError("the matrix is not invertible")
+        for pivots in bands[..., 0, :].reshape(-1, size):
+            refuse_zero_pivot(pivots)
     if adjoint:  # element (i, i - k) of a lower matrix is its adjoint's (i - k, i)
         shifts = range(bands.shape[-2])
         bands = np.stack([np.roll(bands[..., k, :], -k if lower else k, -1) for k in shifts], -2).conj()
@@ -177,8 +179,16 @@ def tridiagonal_solve(diagonals, rhs, *, partial_pivoting, perturb_singular):
 def tridiagonal_matmul(superdiag, maindiag, subdiag, rhs):
     if not superdiag.ndim == maindiag.ndim == subdiag.ndim == rhs.ndim:
         raise ValueError("the diagonals and the right hand sides must have the same rank")
+    diagonals = superdiag, maindiag, subdiag
+    result = _sum_of_diagonals(np.multiply, *diagonals, rhs)
+    if rhs.dtype.kind == "c" and not np.isfinite(result).all():
+        return _sum_of_diagonals(ONE_BY_ONE.product, *diagonals, rhs)
+    return result
+
+
+def _sum_of_diagonals(product, superdiag, maindiag, subdiag, rhs):
     above, main, below = (d.swapaxes(-1, -2) for d in (superdiag, maindiag, subdiag))
-    result = main * rhs
-    result[..., :-1, :] += above[..., :-1, :] * rhs[..., 1:, :]
-    result[..., 1:, :] += below[..., 1:, :] * rhs[..., :-1, :]
+    result = product(main, rhs)
+    result[..., :-1, :] += product(above[..., :-1, :], rhs[..., 1:, :])
+    result[..., 1:, :] += product(below[..., 1:, :], rhs[..., :-1, :])
     return result

@@ -27,6 +27,23 @@ def _stack(dtype: str, size: int, seed: int = 0, positive: bool = False) -> Inpu
     return given(matrices, dtype)
 
 
+# Whose pivots are NaN or positive: TensorFlow leaves the rest of a factor that it does not find as it is in memory.
+_WITH_FACTORS = [
+    [
+        [7.25, 0, 0, 0],
+        [1 - 1.25j, 4, 0, 0],
+        [complex(np.nan, np.inf), -1.5 - 2j, 6, 0],
+        [-0.5 + 0.25j, -0.75 + 0.75j, 2 + 2j, 8],
+    ],
+    [
+        [7.25, 0, 0, 0],
+        [0.5j, 4.25, 0, 0],
+        [-1.25 - 1j, 0.25 + 1j, 6.5, 0],
+        [complex(-np.inf, -1.25), 1 - 1.75j, 0.5 + 1j, 7.25],
+    ],
+]
+
+
 CASES: list[Case] = [
     *[
         corner(op, _stack(dtype, size, seed=size), label=f"{dtype}:{size}", order=0)
@@ -38,6 +55,10 @@ CASES: list[Case] = [
         corner("Lu", _stack(dtype, size, seed=size), output_idx_type=int32, label=f"{dtype}:{size}", order=0)
         for dtype in _DTYPES
         for size in (1, 2, 3, 5)
+    ],
+    *[
+        corner("Cholesky", given(_WITH_FACTORS[:count], dtype), label=dtype, order=0)
+        for dtype, count in (("complex64", 1), ("complex128", 2))
     ],
     *[
         corner(
@@ -70,6 +91,29 @@ CASES: list[Case] = [
         )
         for dtype in _DTYPES
         for size, columns in ((1, 3), (3, 1), (4, 5))
+        for lower, adjoint in _LOWER
+    ],
+    *[
+        corner(
+            "TridiagonalMatMul",
+            *[spoiled(2, 1, 4, dtype=dtype, seed=seed, share=1 / 3) for seed in (10, 11, 12)],
+            spoiled(2, 4, columns, dtype=dtype, seed=13, share=1 / 3),
+            label=f"{dtype}:{columns}",
+            order=0,
+        )
+        for dtype in _DTYPES
+        for columns in (1, 5)
+    ],
+    *[
+        corner(
+            "BandedTriangularSolve",
+            *[given([[2.0, np.nan, np.inf, 4.0], [1.0, 2.0, np.nan, 1.0]], dtype), given(np.ones((4, 2)), dtype)],
+            lower=lower,
+            adjoint=adjoint,
+            label=f"{dtype}:{lower}:{adjoint}",
+            order=0,
+        )
+        for dtype in ("float32", "float64")
         for lower, adjoint in _LOWER
     ],
     *[

@@ -28,10 +28,15 @@ def test_what_is_not_invertible_is_refused(matrix: Any) -> None:
         kernel("MatrixSolve", matrix, np.ones_like(matrix), adjoint=True)
 
 
-@pytest.mark.parametrize("main", [0.0, np.nan])
-def test_bands_with_a_main_diagonal_that_cannot_divide_are_refused(main: float) -> None:
+@pytest.mark.parametrize("main", [(1.0, 0.0), (0.0, 1.0), (np.nan, 1.0)])
+def test_bands_with_a_main_diagonal_that_cannot_divide_are_refused(main: Any) -> None:
     with pytest.raises(ValueError, match="not invertible"):
-        kernel("BandedTriangularSolve", np.array([[1.0, main]]), np.ones((2, 1)), lower=True, adjoint=False)
+        kernel("BandedTriangularSolve", np.array([main]), np.ones((2, 1)), lower=True, adjoint=False)
+
+
+def test_nan_behind_the_first_of_a_main_diagonal_divides() -> None:
+    solution = kernel("BandedTriangularSolve", np.array([[1.0, np.nan]]), np.ones((2, 1)), lower=True, adjoint=False)
+    np.testing.assert_array_equal(solution, [[1.0], [np.nan]])
 
 
 @pytest.mark.parametrize("matrix", [NAN, INFINITE])
