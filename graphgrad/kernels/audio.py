@@ -108,7 +108,13 @@ def mfcc(
             f"{dct_coefficient_count} coefficients"
         )
     bank = _mel_bank(spectrogram.shape[2], rate, bands, lower_frequency_limit, upper_frequency_limit)
-    filtered = np.sqrt(spectrogram.astype(np.float64)) @ bank
+    amplitudes = np.sqrt(spectrogram.astype(np.float64))
+    if np.isfinite(amplitudes).all():
+        filtered = amplitudes @ bank
+    else:  # what lies in no band must not count; the next band is given what is left, which infinity less infinity is not
+        shared = np.arange(len(bank)) <= bank[:, -1].argmax()
+        amplitudes = np.where(np.isinf(amplitudes) & shared, np.nan, amplitudes)
+        filtered = np.where(bank != 0, amplitudes[..., None] * bank, 0).sum(-2)
     places = np.arange(bands) + 0.5
     cosines = np.sqrt(2 / bands) * np.cos(np.pi / bands * np.outer(places, np.arange(dct_coefficient_count)))
     return (np.log(np.maximum(filtered, FLOOR)) @ cosines).astype(np.float32)

@@ -82,9 +82,11 @@ def loss_of(logits, extended, merge_repeated):
     with np.errstate(invalid="ignore", divide="ignore"):
         forward = paths(steps, stays, skips)
         backward = paths(steps[::-1, ::-1], stays[::-1], skips_back(skips))[::-1, ::-1]
-        through = forward + backward - steps
+        through = np.where(steps > -np.inf, forward + backward - steps, -np.inf)
         total = np.logaddexp.reduce(forward[-1, -2:])
         shares = np.exp(through - total) if np.isfinite(total) else np.zeros_like(through)
+    if np.isnan(total):
+        return total, np.full_like(log_y, np.nan)
     gradient = np.exp(log_y)
     for place, label in enumerate(extended):
         gradient[:, label] -= shares[:, place]

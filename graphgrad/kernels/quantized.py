@@ -70,7 +70,25 @@ def quantize(x, min_range, max_range, *, T, mode, round_mode, narrow_range, axis
     if axis != -1:
         ends = () if low.size == 1 else (-1,)  # of one slice TensorFlow makes scalars
         low, high = low.reshape(ends), high.reshape(ends)
-    return q.astype(T), low.astype(F), high.astype(F)
+    q = q.astype(T)
+    if np.isnan(x).any():
+        _place_nan(q, x, mode, round_mode, narrow_range, axis)
+    return q, low.astype(F), high.astype(F)
+
+
+def _place_nan(q, x, mode, round_mode, narrow, axis):
+    """Where NaN goes: to 0 one by one, to the first integer in registers of signed numbers, of which one of several slices has none."""
+    first, last = limits(q.dtype)
+    nan = np.isnan(x)
+    if mode == "MIN_FIRST":
+        q[nan] = last if q.dtype == np.uint8 and axis == -1 else first if q.dtype == np.int32 else 0
+        return
+    lanes = 8 if round_mode == "HALF_AWAY_FROM_ZERO" else 32
+    if q.dtype == np.int8 and lanes == 32 and axis == -1 and not narrow:
+        lanes = 1  # oneDNN's
+    whole = x.size // lanes * lanes if q.dtype.itemsize < 4 and (axis == -1 or x.shape[axis] == 1) else 0
+    places = np.where(np.arange(x.size) < whole, first, 0).astype(q.dtype)
+    np.copyto(q, places.reshape(x.shape), where=nan)
 
 
 def _combined(x, low, high, dtype, rounding, narrow):
