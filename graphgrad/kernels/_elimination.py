@@ -1,4 +1,4 @@
-"""Eliminations in matrices with NaN or infinity, step by step as Eigen takes them on behalf of TensorFlow.
+"""Eliminations in matrices that are singular or not finite, step by step as Eigen takes them on behalf of TensorFlow.
 
 Where NaN goes follows from what is multiplied with what, and in complex numbers from what is divided by which arithmetic: the
 columns of a determinant and of its factors stand in registers, those of a system of equations do not.
@@ -15,22 +15,49 @@ from graphgrad.kernels._complex import ONE_BY_ONE, PLAIN, Arithmetic
 
 Array = np.ndarray[Any, Any]
 _REAL = Arithmetic(np.multiply, np.divide)
+DOUBTFUL = 1e-3  # of all digits lost: less than these are left of a solution
+TINY = 1e-300
 
 
 def unbounded_apart(usual: Callable[..., Any], one_by_one: Callable[..., Any]) -> Callable[..., Any]:
     """`usual` for stacks of matrices, but `one_by_one` for those with NaN or infinity, in them or in what stands beside them."""
 
+    def of_one(*member: Array) -> Any:
+        return (usual if all(np.isfinite(m).all() for m in member) else one_by_one)(*member)
+
     def of_stacks(*stacks: Array) -> Any:
         if all(np.isfinite(stack).all() for stack in stacks):
             return usual(*stacks)
-        batch = stacks[0].shape[:-2]
-        members = [[stack[index] for stack in stacks] for index in np.ndindex(batch)]
-        found = [(usual if all(np.isfinite(m).all() for m in member) else one_by_one)(*member) for member in members]
-        if isinstance(found[0], tuple):
-            return tuple(_stacked(results, batch) for results in zip(*found, strict=True))
-        return _stacked(found, batch)
+        return each_member(of_one, *stacks)
 
     return of_stacks
+
+
+def singular_apart(usual: Callable[..., Array], one_by_one: Callable[..., Array]) -> Callable[..., Array]:
+    """`usual` for stacks of matrices, but `one_by_one` where rounding decides whether one of them is singular."""
+
+    def of_stacks(matrix: Array, *rhs: Array) -> Array:
+        try:
+            solution = usual(matrix, *rhs)
+        except np.linalg.LinAlgError:
+            return each_member(one_by_one, matrix, *rhs)
+        growth = _largest(solution) * _largest(matrix) / max(_largest(rhs[0]) if rhs else 1, TINY)
+        return each_member(one_by_one, matrix, *rhs) if growth * np.finfo(matrix.dtype).eps > DOUBTFUL else solution
+
+    return of_stacks
+
+
+def _largest(array: Array) -> float:
+    return float(np.abs(array).max(initial=0))
+
+
+def each_member(function: Callable[..., Any], *stacks: Array) -> Any:
+    """What the function makes of the members of stacks one by one, as stacks."""
+    batch = stacks[0].shape[:-2]
+    found = [function(*(stack[index] for stack in stacks)) for index in np.ndindex(batch)]
+    if isinstance(found[0], tuple):
+        return tuple(_stacked(results, batch) for results in zip(*found, strict=True))
+    return _stacked(found, batch)
 
 
 def _stacked(results: Any, batch: tuple[int, ...]) -> Array:

@@ -12,7 +12,14 @@ import numpy as np
 from graphgrad.kernels import _elimination
 from graphgrad.kernels._checks import lone
 from graphgrad.kernels._complex import ONE_BY_ONE
-from graphgrad.kernels._elimination import inverse_of, refuse_zero_pivot, solution_of, solve_triangle, unbounded_apart
+from graphgrad.kernels._elimination import (
+    inverse_of,
+    refuse_zero_pivot,
+    singular_apart,
+    solution_of,
+    solve_triangle,
+    unbounded_apart,
+)
 from graphgrad.kernels._matrices import (
     adjoint_of,
     identity_like,
@@ -33,20 +40,8 @@ def inverse(matrix, *, adjoint):
     return _inverse(adjoint_of(matrix) if adjoint else matrix)
 
 
-def of_invertible(function):
-    """The function; a matrix that is singular raises ValueError."""
-
-    def call(*matrices):
-        try:
-            return function(*matrices)
-        except np.linalg.LinAlgError:
-            raise ValueError("the matrix is not invertible") from None
-
-    return call
-
-
-_inverse = unbounded_apart(of_invertible(np.linalg.inv), inverse_of)
-_solution = unbounded_apart(of_invertible(np.linalg.solve), solution_of)
+_inverse = unbounded_apart(singular_apart(np.linalg.inv, inverse_of), inverse_of)
+_solution = unbounded_apart(singular_apart(np.linalg.solve, solution_of), solution_of)
 _determinant = unbounded_apart(np.linalg.det, _elimination.determinant)
 _log_determinant = unbounded_apart(np.linalg.slogdet, _elimination.log_determinant)
 

@@ -44,6 +44,14 @@ _WITH_FACTORS = [
 ]
 
 
+def _singular(dtype: str, size: int, seed: int) -> Input:
+    """A matrix of small integers, one row of which is made of two others: rounding decides whether its elimination ends in 0."""
+    random = np.random.default_rng(seed)
+    matrix = random.integers(-3, 4, (size, size)).astype(float)
+    matrix[0] = matrix[1] * random.integers(-2, 3) + matrix[2] * random.integers(-2, 3)
+    return given(matrix, dtype)
+
+
 CASES: list[Case] = [
     *[
         corner(op, _stack(dtype, size, seed=size), label=f"{dtype}:{size}", order=0)
@@ -130,5 +138,17 @@ CASES: list[Case] = [
             ("first", [[np.inf, 2.0, 1.0], [2.0, 1.0, 3.0], [1.0, 3.0, 4.0]]),
             ("last", [[1.0, 2.0], [2.0, np.inf]]),
         )
+    ],
+    *[
+        corner(
+            "MatrixInverse",
+            _singular(dtype, size, seed),
+            adjoint=False,
+            label=f"singular:{dtype}:{size}:{seed}",
+            order=0,
+        )
+        for dtype in ("float32", "float64")
+        for size in (3, 4, 5)
+        for seed in range(8)
     ],
 ]
